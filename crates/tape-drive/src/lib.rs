@@ -1,0 +1,33 @@
+//! What a tape drive and a tape library are, and the devices that implement it.
+//!
+//! Two traits are the whole interface to hardware: [`TapeDrive`] (one drive, one thread at a time) and [`Changer`]
+//! (the robot of one library). Everything above them (the format on tape, the actors, the command line) sees only
+//! these, so that all of it runs and is tested on a machine without hardware.
+//!
+//! Backends:
+//! * [`virt`]: cartridges are image files, a library is a directory; with capacity, early warning, a drive buffer that
+//!   a power cut loses, an optional speed model, and [`fault`] plans;
+//! * [`null`]: a drive that accepts everything and keeps nothing, for measuring what stands before it.
+//!
+//! [`open_drive`] and [`open_changer`] choose the backend from a device path. [`conformance`] is the one suite of
+//! behaviour that every backend passes.
+
+pub mod changer;
+pub mod conformance;
+pub mod drive;
+pub mod error;
+pub mod fault;
+pub mod lto;
+pub mod null;
+mod open;
+pub mod position;
+pub mod virt;
+
+pub use changer::{Changer, ChangerIdentity, Element, ElementAddress, ElementKind, Inventory};
+pub use drive::{
+    BlockLimits, Compression, DriveHealth, DriveIdentity, DriveState, DriveStatus, FilemarkSync, Medium, MediumKind,
+    ReadOutcome, Removal, TapeDrive, WriteOutcome,
+};
+pub use error::{DriveError, DriveErrorKind, Operation, Result};
+pub use open::{open_changer, open_drive};
+pub use position::{Position, TapePosition};

@@ -1,0 +1,45 @@
+//! The frame: the unit of compression, random access, spanning and resuming.
+//!
+//! A frame is a run of at most [`MAX_FRAME`] bytes of the set's tar stream, a multiple of 512 bytes, that never begins
+//! inside the header records of a member. Frames are compressed independently and travel in order.
+
+use crate::{MemberRecord, Result};
+
+/// Most bytes of tar stream in one frame: 8 MiB.
+pub const MAX_FRAME: usize = 8 << 20;
+
+/// A member that goes on in a frame: what the next tape must repeat if a part is cut before this frame
+/// (`GNU.volume.filename`, `.size`, `.offset`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Continuation {
+    /// The member whose data the frame begins in, as its own header described it.
+    pub member: std::sync::Arc<crate::Member>,
+    /// Bytes of the member's tar data before this frame.
+    pub data_offset: u64,
+    /// Total bytes of the member's tar data (for a sparse file: map and data).
+    pub data_size: u64,
+}
+
+/// One frame on its way to the tape.
+#[derive(Debug, Default)]
+pub struct Frame {
+    /// What goes to tape: the run of tar stream, compressed with the set's codec.
+    pub data: Vec<u8>,
+    /// Offset of its first byte in the set's tar stream.
+    pub tar_offset: u64,
+    /// Its length in the tar stream before compression; a multiple of 512.
+    pub tar_length: u64,
+    /// Set when the frame begins inside a member's data.
+    pub continues: Option<Continuation>,
+    /// The members whose last byte (with padding) is in this frame, in order. `tar_offset`s are absolute.
+    pub members: Vec<MemberRecord>,
+}
+
+/// Where a part writer takes its frames from; implemented by the ring, and by a list in tests.
+pub trait FrameSource: Send {
+    /// The next frame in order; waits for it. `None`: the set is complete. `Err`: the source failed.
+    fn next_frame(&mut self) -> Result<Option<Frame>>;
+
+    /// Gives a frame's buffers back for use again.
+    fn recycle(&mut self, frame: Frame);
+}

@@ -1,0 +1,3 @@
+//! The `tapebackarr` program: parse the command line and hand over to [`tapebackarr::cli`].
+
+fn main() {}
