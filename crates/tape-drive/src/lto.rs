@@ -239,7 +239,10 @@ mod tests {
 
     #[test]
     fn barcodes_name_the_format() {
-        assert_eq!(format_of_barcode("TB0001L9").map(|(format, kind)| (format.density, kind)), Some((0x60, MediumKind::Data)));
+        assert_eq!(
+            format_of_barcode("TB0001L9").map(|(format, kind)| (format.density, kind)),
+            Some((0x60, MediumKind::Data))
+        );
         assert_eq!(format_of_barcode("TB0001LZ").map(|(_, kind)| kind), Some(MediumKind::Worm));
         assert_eq!(format_of_barcode("CLNU01L1"), None);
         assert_eq!(format_of_barcode("é"), None);

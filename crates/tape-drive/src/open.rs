@@ -25,7 +25,9 @@ fn unsupported(device_path: &str) -> DriveError {
     let message = if device_path.starts_with("/dev/") {
         format!("{device_path}: this build drives only virtual and null devices (virtual:DIRECTORY#drive0, null:NAME)")
     } else {
-        format!("{device_path:?} is not a device path; use virtual:DIRECTORY#drive0, virtual:DIRECTORY#changer or null:NAME")
+        format!(
+            "{device_path:?} is not a device path; use virtual:DIRECTORY#drive0, virtual:DIRECTORY#changer or null:NAME"
+        )
     };
     DriveError::new(DriveErrorKind::Unsupported, Operation::Open, message)
 }
