@@ -75,7 +75,8 @@ impl Encoder {
     /// # Errors
     /// [`FormatError::Codec`] if the level is not accepted.
     pub fn new(codec: Codec) -> Result<Encoder> {
-        let failed = |e: std::io::Error| FormatError::Codec { action: "compress", codec: "zstd", reason: e.to_string() };
+        let failed =
+            |e: std::io::Error| FormatError::Codec { action: "compress", codec: "zstd", reason: e.to_string() };
         Ok(Encoder(match codec {
             Codec::None => EncoderKind::None,
             Codec::Zstd { level } => {

@@ -101,7 +101,9 @@ pub enum FormatError {
         reason: String,
     },
     /// The tape is not where, or does not hold what, the description says.
-    #[error("the tape does not hold what was expected at {place}: {reason}; check that it is the right tape, then verify it")]
+    #[error(
+        "the tape does not hold what was expected at {place}: {reason}; check that it is the right tape, then verify it"
+    )]
     Unexpected {
         /// Where on tape.
         place: String,

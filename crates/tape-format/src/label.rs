@@ -153,7 +153,10 @@ mod tests {
         let label =
             Label::decode(&block(b"TAPEBACKARR|A|6fa459eaee8a3ca4894edb77e160355e|DAILY|1700000000||none")).unwrap();
         assert_eq!(label.uuid.to_string(), "6fa459ea-ee8a-3ca4-894e-db77e160355e");
-        assert_eq!((label.timestamp, label.pool.as_str(), label.compression.as_str()), (1_700_000_000, "DAILY", "none"));
+        assert_eq!(
+            (label.timestamp, label.pool.as_str(), label.compression.as_str()),
+            (1_700_000_000, "DAILY", "none")
+        );
     }
 
     #[test]

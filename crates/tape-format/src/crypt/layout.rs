@@ -33,8 +33,7 @@ pub fn ciphertext_length(plaintext: u64) -> u64 {
 /// Bytes of plaintext in a sealed stream of `ciphertext` bytes; `None` if no stream has that length.
 pub fn plaintext_length(ciphertext: u64) -> Option<u64> {
     let segments = ciphertext.div_ceil(SEGMENT_SIZE as u64);
-    let plaintext =
-        ciphertext.checked_sub(HEADER_SIZE as u64)?.checked_sub(segments.checked_mul(TAG_SIZE as u64)?)?;
+    let plaintext = ciphertext.checked_sub(HEADER_SIZE as u64)?.checked_sub(segments.checked_mul(TAG_SIZE as u64)?)?;
     (ciphertext_length(plaintext) == ciphertext).then_some(plaintext)
 }
 

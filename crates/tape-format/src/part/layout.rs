@@ -197,7 +197,9 @@ mod tests {
         let table = |frames: &[(u64, u64)]| FrameTable { frames: frames.to_vec(), stream_header: None };
         table(&[(512, 10), (1024, 20)]).check(512, 2048, 30).unwrap();
         table(&[]).check(512, 512, 30).unwrap();
-        for frames in [&[(512, 10), (512, 20)][..], &[(512, 20), (1024, 20)], &[(0, 10)], &[(512, 30)], &[(2048, 10)], &[]] {
+        for frames in
+            [&[(512, 10), (512, 20)][..], &[(512, 20), (1024, 20)], &[(0, 10)], &[(512, 30)], &[(2048, 10)], &[]]
+        {
             assert!(table(frames).check(512, 2048, 30).is_err(), "{frames:?}");
         }
     }

@@ -157,7 +157,9 @@ pub enum PartErrorKind {
     #[error(transparent)]
     Drive(DriveError),
     /// The tape is not where it was expected to be; nothing was written.
-    #[error("the tape is at {found} and not at {expected}: it was moved or written elsewhere; inspect it before it is used again")]
+    #[error(
+        "the tape is at {found} and not at {expected}: it was moved or written elsewhere; inspect it before it is used again"
+    )]
     WrongPosition {
         /// Where it must be.
         expected: String,

@@ -200,8 +200,7 @@ impl<R: Read> Reader<R> {
             b'M' if self.place.continues.is_none() => self.place.continues = old_volume(block, &member),
             _ if records.sparse.is_sparse() => {
                 member.size = records.sparse.size.unwrap_or(0);
-                let extents =
-                    if records.sparse.map_in_data() { self.map_in_data(at)? } else { records.sparse.extents };
+                let extents = if records.sparse.map_in_data() { self.map_in_data(at)? } else { records.sparse.extents };
                 self.set_extents(extents, at, &mut member)?;
             }
             _ => {}
@@ -298,8 +297,8 @@ impl<R: Read> Reader<R> {
     }
 
     fn skip(&mut self, length: u64) -> Result<()> {
-        let passed = std::io::copy(&mut self.inner.by_ref().take(length), &mut std::io::sink())
-            .map_err(FormatError::from_io)?;
+        let passed =
+            std::io::copy(&mut self.inner.by_ref().take(length), &mut std::io::sink()).map_err(FormatError::from_io)?;
         self.offset += passed;
         if passed < length {
             return Err(FormatError::Truncated { what: self.describe(), missing: length - passed });
@@ -353,7 +352,10 @@ impl<R: Read> Reader<R> {
         self.inner.by_ref().take(size).read_to_end(&mut data).map_err(FormatError::from_io)?;
         self.offset += data.len() as u64;
         if (data.len() as u64) < size {
-            return Err(FormatError::Truncated { what: "header of a member".into(), missing: size - data.len() as u64 });
+            return Err(FormatError::Truncated {
+                what: "header of a member".into(),
+                missing: size - data.len() as u64,
+            });
         }
         self.skip(padding(size) as u64)?;
         Ok(data)
@@ -446,9 +448,8 @@ fn device(block: &[u8; BLOCK], kind: &MemberKind, records: (Option<u32>, Option<
     if !matches!(kind, MemberKind::CharDevice | MemberKind::BlockDevice) {
         return None;
     }
-    let field = |range: std::ops::Range<usize>| {
-        number::read(&block[range]).and_then(|n| u32::try_from(n).ok()).unwrap_or(0)
-    };
+    let field =
+        |range: std::ops::Range<usize>| number::read(&block[range]).and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
     Some((records.0.unwrap_or_else(|| field(329..337)), records.1.unwrap_or_else(|| field(337..345))))
 }
 

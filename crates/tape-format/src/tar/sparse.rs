@@ -61,7 +61,10 @@ fn check(member: &Member, extents: &[DataExtent]) -> Result<()> {
     let refused =
         |reason: String| FormatError::Unrepresentable { path: path_text::to_text(&member.path).into_owned(), reason };
     if extents.len() > MAX_EXTENTS {
-        return Err(refused(format!("it is sparse with {} runs of data, and at most {MAX_EXTENTS} fit", extents.len())));
+        return Err(refused(format!(
+            "it is sparse with {} runs of data, and at most {MAX_EXTENTS} fit",
+            extents.len()
+        )));
     }
     if !in_order(extents, member.size) {
         return Err(refused("the map of its data is out of order".into()));

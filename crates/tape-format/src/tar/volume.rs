@@ -25,7 +25,11 @@ pub struct VolumeStart {
 /// Those of [`write_header`].
 pub fn write_prelude(set: &Uuid, part: u32, continues: Option<&Continuation>, out: &mut Vec<u8>) -> Result<()> {
     let mut records = Vec::new();
-    pax::record(&mut records, b"comment", format!("TAPEBACKARR set={set} part={part} format={FORMAT_VERSION}").as_bytes());
+    pax::record(
+        &mut records,
+        b"comment",
+        format!("TAPEBACKARR set={set} part={part} format={FORMAT_VERSION}").as_bytes(),
+    );
     let Some(cut) = continues else {
         pax::block(out, b'g', &records);
         return Ok(());
