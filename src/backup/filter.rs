@@ -183,7 +183,11 @@ impl Rules {
         }
         let build = |regexes: &[String]| {
             RegexSetBuilder::new(regexes).case_insensitive(case == Case::Insensitive).build().map_err(|error| {
-                Error::new(ErrorKind::BadRequest, "bad_pattern", format!("the patterns are too large together: {error}"))
+                Error::new(
+                    ErrorKind::BadRequest,
+                    "bad_pattern",
+                    format!("the patterns are too large together: {error}"),
+                )
             })
         };
         Ok(Some(Rules { marks, whole: build(&whole)?, above: build(&above)?, above_of }))
@@ -208,7 +212,9 @@ impl Rules {
     /// Whether a pattern of the wanted sort, from number `from` on, may match something below the folder.
     fn may_match_below(&self, folder: &str, wanted: impl Fn(&Marks) -> bool, from: usize) -> bool {
         self.above.matches(folder).into_iter().any(|index| {
-            self.above_of.get(index).is_some_and(|pattern| *pattern >= from && self.marks.get(*pattern).is_some_and(&wanted))
+            self.above_of
+                .get(index)
+                .is_some_and(|pattern| *pattern >= from && self.marks.get(*pattern).is_some_and(&wanted))
         })
     }
 }

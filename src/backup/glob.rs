@@ -50,7 +50,8 @@ pub struct Glob {
 impl Glob {
     /// Parses a pattern.
     pub fn parse(pattern: &str) -> Result<Glob, GlobError> {
-        let error = |position: usize, reason| GlobError { pattern: pattern.to_string(), position: position + 1, reason };
+        let error =
+            |position: usize, reason| GlobError { pattern: pattern.to_string(), position: position + 1, reason };
         let chars: Vec<char> = pattern.chars().collect();
         let negated = chars.first() == Some(&'!');
         let start = usize::from(negated);
@@ -111,7 +112,9 @@ fn check(body: &[char]) -> Result<(), (usize, &'static str)> {
     while let Some(&c) = body.get(at) {
         match c {
             '\0' => return Err((at, "a path cannot contain a NUL")),
-            '\\' if at + 1 == body.len() => return Err((at, "a backslash takes the next character, and there is none")),
+            '\\' if at + 1 == body.len() => {
+                return Err((at, "a backslash takes the next character, and there is none"));
+            }
             '\\' => at += 1,
             '[' => at = class_end(body, at)?,
             '{' => open_braces.push(at),

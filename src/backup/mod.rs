@@ -24,6 +24,7 @@ pub mod small;
 pub mod source;
 pub mod spool;
 pub mod stats;
+pub mod stop;
 pub mod unit;
 pub mod walk;
 pub mod warning;

@@ -9,6 +9,7 @@ use super::filter::{Filter, PathState};
 use super::lookahead::{Lookahead, Slot};
 use super::scan::{Found, Listing, MemberKindCode, Scanned, Stat, scan};
 use super::stats::{Clocks, Counters, thread_cpu};
+use super::stop::Stop;
 use super::warning::{Reporter, WarningKind};
 use super::xattr::Xattrs;
 use crate::{Error, ErrorKind, Result};
@@ -16,7 +17,6 @@ use rustix::io::Errno;
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Directories and pieces of directories that may be listed ahead of the walk, in all.
 const MAX_AHEAD: usize = 256;
@@ -126,7 +126,7 @@ pub struct WalkOptions {
     /// Where entries are counted.
     pub counters: Arc<Counters>,
     /// Ends the walk when set.
-    pub cancel: Arc<AtomicBool>,
+    pub stop: Stop,
 }
 
 /// The walk.
@@ -165,7 +165,7 @@ impl Walk {
 
     /// The next step; `None` at the end, or when the walk was cancelled.
     pub fn step(&mut self) -> Result<Option<Step>> {
-        if self.options.cancel.load(Ordering::Relaxed) {
+        if self.options.stop.is_set() {
             return Ok(None);
         }
         if let Some((dir, scanned)) = self.root.take() {

@@ -22,6 +22,8 @@ use std::time::{Duration, Instant};
 const CANCEL_CHECK: Duration = Duration::from_millis(50);
 /// Memory that the record of one member takes, roughly; a ring of tiny files is bounded by these.
 const RECORD_BYTES: usize = 400;
+/// What a buffer is allocated with: a frame, and what compression may add to incompressible data.
+const CAPACITY: usize = MAX_FRAME + (MAX_FRAME >> 6);
 /// Fewest buffers: one is written, one is ready, two are filled.
 const MIN_BUFFERS: usize = 4;
 
@@ -196,6 +198,12 @@ impl Ring {
         self.0.room.notify_all();
     }
 
+    /// No frame that is still being made will be drawn: the set was cancelled, has failed, or nobody reads it.
+    pub fn is_stopped(&self) -> bool {
+        let state = self.lock();
+        state.failure.is_some() || state.abandoned || self.is_cancelled()
+    }
+
     /// The writer's side. Only one reader may draw at a time.
     pub fn reader(&self) -> RingReader {
         RingReader { ring: self.clone(), drawn: VecDeque::new() }
@@ -347,7 +355,7 @@ fn address(buffer: &[u8]) -> usize {
 /// With its memory reserved, and asked for in huge pages when it is new.
 fn prepared(mut buffer: Vec<u8>) -> Vec<u8> {
     if buffer.capacity() < MAX_FRAME {
-        buffer = Vec::with_capacity(MAX_FRAME);
+        buffer = Vec::with_capacity(CAPACITY);
         ask_for_huge_pages(&mut buffer);
     }
     buffer
@@ -377,7 +385,7 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        if self.buffer.is_some() {
+        if self.buffer.is_some() && !self.ring.is_stopped() {
             self.ring.fail("the program failed while it made a frame; please report this with the log");
         }
     }
@@ -415,8 +423,7 @@ fn ask_for_huge_pages(memory: &mut Vec<u8>) {
     if skip.saturating_add(HUGE_PAGE) <= memory.capacity() {
         let length = (memory.capacity() - skip) / HUGE_PAGE * HUGE_PAGE;
         // SAFETY: the range lies within the vector's own allocation, and this advice does not change what is in it.
-        let advice =
-            unsafe { rustix::mm::madvise(begin.add(skip).cast(), length, rustix::mm::Advice::LinuxHugepage) };
+        let advice = unsafe { rustix::mm::madvise(begin.add(skip).cast(), length, rustix::mm::Advice::LinuxHugepage) };
         // A kernel without huge pages refuses; then it works without them.
         let _ = advice;
     }
