@@ -51,8 +51,7 @@ impl CartridgeSpec {
     /// The cartridge that the bar code describes: format and kind from its last two characters (LTO-9 where they say
     /// nothing), a cleaning cartridge if it begins with `CLN`, with its native capacity.
     pub fn new(barcode: &str) -> CartridgeSpec {
-        let (format, kind) =
-            lto::format_of_barcode(barcode).unwrap_or((Generation::LTO9.format(), MediumKind::Data));
+        let (format, kind) = lto::format_of_barcode(barcode).unwrap_or((Generation::LTO9.format(), MediumKind::Data));
         let kind = if barcode.starts_with("CLN") { MediumKind::Cleaning } else { kind };
         CartridgeSpec {
             name: barcode.to_owned(),

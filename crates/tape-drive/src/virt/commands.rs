@@ -1,8 +1,8 @@
 //! The commands of a virtual drive.
 
 use super::drive::*;
-use super::index;
 use super::image::ImageRead;
+use super::index;
 use crate::drive::*;
 use crate::{DriveError, DriveErrorKind, Operation, Position, Result, TapePosition};
 use tape_scsi::{Attribute, Sense, SenseKey, TapeAlert};

@@ -427,5 +427,7 @@ pub(super) fn sense(operation: Operation, key: SenseKey, asc: u8, ascq: u8) -> D
 /// The number in `drive0` of a device path.
 pub(crate) fn number_of(unit: &str) -> Result<u16> {
     let digits = unit.strip_prefix("drive").and_then(|digits| digits.parse().ok());
-    digits.ok_or_else(|| refused(format!("{unit:?} is not a unit of a virtual library; use drive0, drive1, … or changer")))
+    digits.ok_or_else(|| {
+        refused(format!("{unit:?} is not a unit of a virtual library; use drive0, drive1, … or changer"))
+    })
 }
