@@ -24,7 +24,7 @@ const MONTHS: [&str; 12] = [
 const MOST_TIMES: usize = 6;
 
 /// The schedule with its time zone. `@every` needs none.
-pub fn timetable(cron: &Cron, zone: Tz) -> String {
+pub fn schedule(cron: &Cron, zone: Tz) -> String {
     match cron.rule() {
         Rule::Every(_) => cron.explain(),
         Rule::Calendar(_) => format!("{} ({})", cron.explain(), zone.name()),
@@ -201,7 +201,7 @@ fn duration(interval: TimeDelta) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Timetable;
+    use super::super::Schedule;
 
     #[test]
     fn reads_like_a_sentence() {
@@ -231,8 +231,8 @@ mod tests {
             ("0 4 1 JAN,JUL *", "on the 1st of the month at 04:00 in January and July"),
         ];
         for (expression, words) in cases {
-            let timetable = Timetable::parse(expression, "Europe/Berlin").unwrap();
-            assert_eq!(timetable.explain(), format!("{words} (Europe/Berlin)"), "{expression}");
+            let schedule = Schedule::parse(expression, "Europe/Berlin").unwrap();
+            assert_eq!(schedule.explain(), format!("{words} (Europe/Berlin)"), "{expression}");
         }
     }
 
@@ -243,15 +243,15 @@ mod tests {
             ("@every 6h", "every 6 hours"),
             ("@every 1d1h30m", "every 1 day, 1 hour and 30 minutes"),
         ] {
-            assert_eq!(Timetable::parse(expression, "UTC").unwrap().explain(), words);
+            assert_eq!(Schedule::parse(expression, "UTC").unwrap().explain(), words);
         }
     }
 
     proptest::proptest! {
         #[test]
         fn everything_has_words(text in "([0-5]?[0-9]|\\*|\\*/[1-9]) (2[0-3]|\\*|\\*/[1-9]|1,2) (\\*|[1-9]) (\\*|[1-9]) (\\*|[0-7])") {
-            if let Ok(timetable) = Timetable::parse(&text, "UTC") {
-                proptest::prop_assert!(timetable.explain().len() > 8);
+            if let Ok(schedule) = Schedule::parse(&text, "UTC") {
+                proptest::prop_assert!(schedule.explain().len() > 8);
             }
         }
     }

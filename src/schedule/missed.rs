@@ -4,7 +4,7 @@
 //! the server was off, the machine slept, or the clock was set forward: runs lie in between that nobody started. A
 //! clock that was set **back** never makes a run happen twice: what was looked at stays looked at.
 
-use super::Timetable;
+use super::Schedule;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -49,8 +49,8 @@ pub enum Due {
 }
 
 /// The runs in (after, until].
-pub fn missed_between(timetable: &Timetable, after: DateTime<Utc>, until: DateTime<Utc>) -> Option<Missed> {
-    let mut runs = timetable.runs_after(after).take_while(|run| *run <= until);
+pub fn missed_between(schedule: &Schedule, after: DateTime<Utc>, until: DateTime<Utc>) -> Option<Missed> {
+    let mut runs = schedule.runs_after(after).take_while(|run| *run <= until);
     let first = runs.next()?;
     let start = Missed { count: 1, first, last: first };
     let more = runs.take(MOST_COUNTED as usize - 1);
@@ -58,9 +58,9 @@ pub fn missed_between(timetable: &Timetable, after: DateTime<Utc>, until: DateTi
 }
 
 /// What to do at `now`, when the clock was last looked at until `looked_until`.
-pub fn due(timetable: &Timetable, looked_until: DateTime<Utc>, now: DateTime<Utc>, policy: MissedPolicy) -> Due {
-    let Some(missed) = missed_between(timetable, looked_until, now) else { return Due::Nothing };
-    let on_time = missed_between(timetable, (now - ON_TIME).max(looked_until), now);
+pub fn due(schedule: &Schedule, looked_until: DateTime<Utc>, now: DateTime<Utc>, policy: MissedPolicy) -> Due {
+    let Some(missed) = missed_between(schedule, looked_until, now) else { return Due::Nothing };
+    let on_time = missed_between(schedule, (now - ON_TIME).max(looked_until), now);
     match (on_time, policy) {
         (Some(planned), _) => Due::Now(planned.last),
         (None, MissedPolicy::Run) => Due::CatchUp(missed),
@@ -77,8 +77,8 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn nightly() -> Timetable {
-        Timetable::parse("30 1 * * *", "Europe/Berlin").unwrap()
+    fn nightly() -> Schedule {
+        Schedule::parse("30 1 * * *", "Europe/Berlin").unwrap()
     }
 
     #[test]
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_clock_set_far_ahead_does_not_count_forever() {
-        let every_minute = Timetable::parse("* * * * *", "UTC").unwrap();
+        let every_minute = Schedule::parse("* * * * *", "UTC").unwrap();
         let missed = missed_between(&every_minute, utc("2000-01-01T00:00:00Z"), utc("2026-01-01T00:00:00Z")).unwrap();
         assert_eq!(missed.count, MOST_COUNTED);
     }
@@ -136,19 +136,19 @@ mod tests {
         /// However time is cut into ticks, short ones start each run exactly once.
         #[test]
         fn each_run_starts_once(start in 1_700_000_000i64..1_900_000_000, ticks in prop::collection::vec(1i64..80, 1..300)) {
-            let timetable = Timetable::parse("*/5 * * * *", "America/New_York").unwrap();
+            let schedule = Schedule::parse("*/5 * * * *", "America/New_York").unwrap();
             let start = DateTime::from_timestamp(start, 0).unwrap();
             let (mut looked, mut started) = (start, Vec::new());
             for tick in ticks {
                 let now = looked + TimeDelta::seconds(tick);
-                match due(&timetable, looked, now, MissedPolicy::Skip) {
+                match due(&schedule, looked, now, MissedPolicy::Skip) {
                     Due::Now(planned) => started.push(planned),
                     Due::Nothing => {}
                     other => prop_assert!(false, "{other:?}"),
                 }
                 looked = now;
             }
-            let expected: Vec<_> = timetable.runs_after(start).take_while(|run| *run <= looked).collect();
+            let expected: Vec<_> = schedule.runs_after(start).take_while(|run| *run <= looked).collect();
             prop_assert_eq!(started, expected);
         }
     }

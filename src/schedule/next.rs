@@ -16,7 +16,7 @@ use chrono_tz::Tz;
 
 /// A schedule and the time zone it is read in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Timetable {
+pub struct Schedule {
     cron: Cron,
     zone: Tz,
 }
@@ -44,18 +44,18 @@ pub fn parse_time_zone(name: &str) -> Result<Tz, ScheduleError> {
     })
 }
 
-impl Timetable {
+impl Schedule {
     /// Reads an expression and the name of a time zone.
     ///
     /// # Errors
     /// [`ScheduleError`]: which of the two cannot be understood, and where.
     pub fn parse(expression: &str, zone: &str) -> Result<Self, ScheduleError> {
-        Ok(Timetable { cron: Cron::parse(expression)?, zone: parse_time_zone(zone)? })
+        Ok(Schedule { cron: Cron::parse(expression)?, zone: parse_time_zone(zone)? })
     }
 
     /// From parts that were read before.
     pub fn new(cron: Cron, zone: Tz) -> Self {
-        Timetable { cron, zone }
+        Schedule { cron, zone }
     }
 
     /// The expression.
@@ -70,7 +70,7 @@ impl Timetable {
 
     /// In words: `every weekday at 01:30 (Europe/Berlin)`.
     pub fn explain(&self) -> String {
-        explain::timetable(&self.cron, self.zone)
+        explain::schedule(&self.cron, self.zone)
     }
 
     /// The first run after `after` (never at it). `None` only beyond the year 2100.

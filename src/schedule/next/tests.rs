@@ -9,8 +9,8 @@ fn utc(text: &str) -> DateTime<Utc> {
 
 /// The runs after `after` as wall-clock time and offset.
 fn runs(expression: &str, zone: &str, after: &str, count: usize) -> Vec<String> {
-    let timetable = Timetable::parse(expression, zone).unwrap();
-    let runs = timetable.preview(utc(after), count);
+    let schedule = Schedule::parse(expression, zone).unwrap();
+    let runs = schedule.preview(utc(after), count);
     runs.iter().map(|run| run.format("%d %H:%M:%S %z").to_string()).collect()
 }
 
@@ -106,18 +106,18 @@ fn every_six_hours_counts_real_time() {
 #[test]
 fn a_fraction_of_a_second_does_not_matter() {
     for expression in ["0 12 * * *", "0 * * * *", "@every 1h"] {
-        let timetable = Timetable::parse(expression, "UTC").unwrap();
-        assert_eq!(timetable.next_after(utc("2026-01-01T11:59:59.999Z")), Some(utc("2026-01-01T12:00:00Z")));
-        let next = timetable.next_after(utc("2026-01-01T12:00:00.001Z")).unwrap();
+        let schedule = Schedule::parse(expression, "UTC").unwrap();
+        assert_eq!(schedule.next_after(utc("2026-01-01T11:59:59.999Z")), Some(utc("2026-01-01T12:00:00Z")));
+        let next = schedule.next_after(utc("2026-01-01T12:00:00.001Z")).unwrap();
         assert!(next > utc("2026-01-01T12:00:00.001Z"), "{expression}");
     }
 }
 
 #[test]
 fn the_calendar_ends_in_2100() {
-    let timetable = Timetable::parse("0 0 1 1 *", "UTC").unwrap();
-    assert_eq!(timetable.next_after(utc("2100-06-01T00:00:00Z")), None);
-    assert_eq!(timetable.next_after(DateTime::<Utc>::MAX_UTC - TimeDelta::days(3)), None);
+    let schedule = Schedule::parse("0 0 1 1 *", "UTC").unwrap();
+    assert_eq!(schedule.next_after(utc("2100-06-01T00:00:00Z")), None);
+    assert_eq!(schedule.next_after(DateTime::<Utc>::MAX_UTC - TimeDelta::days(3)), None);
 }
 
 #[test]
@@ -159,15 +159,15 @@ proptest! {
     fn runs_go_forward_and_none_is_skipped(
         expression in expressions(), zone in zones(), seconds in 1_300_000_000i64..2_000_000_000
     ) {
-        let timetable = Timetable::parse(&expression, zone).unwrap();
+        let schedule = Schedule::parse(&expression, zone).unwrap();
         let start = DateTime::from_timestamp(seconds, 0).unwrap();
-        let runs: Vec<_> = timetable.runs_after(start).take(5).collect();
+        let runs: Vec<_> = schedule.runs_after(start).take(5).collect();
         prop_assert_eq!(runs.len(), 5);
         let mut last = start;
         for run in runs {
             prop_assert!(run > last);
-            prop_assert_eq!(timetable.next_after(run - TimeDelta::seconds(1)), Some(run));
-            prop_assert_eq!(timetable.next_after(last + (run - last) / 2), Some(run));
+            prop_assert_eq!(schedule.next_after(run - TimeDelta::seconds(1)), Some(run));
+            prop_assert_eq!(schedule.next_after(last + (run - last) / 2), Some(run));
             last = run;
         }
     }
@@ -177,9 +177,9 @@ proptest! {
     fn a_daily_schedule_runs_once_on_each_day(
         minute in 0..60u8, hour in 0..24u8, seconds in 1_400_000_000i64..2_000_000_000, zone in zones()
     ) {
-        let timetable = Timetable::parse(&format!("{minute} {hour} * * *"), zone).unwrap();
+        let schedule = Schedule::parse(&format!("{minute} {hour} * * *"), zone).unwrap();
         let start = DateTime::from_timestamp(seconds, 0).unwrap();
-        let days: Vec<_> = timetable.preview(start, 400).iter().map(|run| run.date_naive()).collect();
+        let days: Vec<_> = schedule.preview(start, 400).iter().map(|run| run.date_naive()).collect();
         for pair in days.windows(2) {
             prop_assert_eq!(pair[1], pair[0].succ_opt().unwrap());
         }
@@ -191,8 +191,8 @@ proptest! {
         minute in 0..60u8, seconds in 1_400_000_000i64..2_000_000_000,
         zone in prop::sample::select(vec!["Europe/Berlin", "America/New_York", "America/Santiago", "Africa/Cairo"])
     ) {
-        let timetable = Timetable::parse(&format!("{minute} * * * *"), zone).unwrap();
-        let runs: Vec<_> = timetable.runs_after(DateTime::from_timestamp(seconds, 0).unwrap()).take(300).collect();
+        let schedule = Schedule::parse(&format!("{minute} * * * *"), zone).unwrap();
+        let runs: Vec<_> = schedule.runs_after(DateTime::from_timestamp(seconds, 0).unwrap()).take(300).collect();
         for pair in runs.windows(2) {
             prop_assert_eq!(pair[1] - pair[0], TimeDelta::hours(1));
         }
