@@ -1,0 +1,15 @@
+//! `openapi`: the description of the REST API, from the code itself.
+
+use super::exit::CliResult;
+
+/// Print the OpenAPI 3.1 document of the REST API
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tapebackarr openapi > openapi.json")]
+pub struct OpenapiArgs {}
+
+/// Prints the document.
+pub fn run(_: &OpenapiArgs) -> CliResult {
+    super::output::json(&crate::web::openapi_document())
+}
