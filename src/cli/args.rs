@@ -26,9 +26,8 @@ impl Sure {
             return Ok(());
         }
         eprintln!("{what_is_lost}");
-        let typed = super::secret::ask(&format!("Type {word} to go on")).map_err(|_| {
-            CliError::usage(format!("{what_is_lost} This needs --yes when there is nobody to ask."))
-        })?;
+        let typed = super::secret::ask(&format!("Type {word} to go on"))
+            .map_err(|_| CliError::usage(format!("{what_is_lost} This needs --yes when there is nobody to ask.")))?;
         match typed == word {
             true => Ok(()),
             false => Err(CliError::usage("not confirmed; nothing was changed")),

@@ -21,7 +21,8 @@ impl Client {
     /// A client for the server at `base` (`http://host:port`).
     pub fn new(base: &str, credentials: Option<Credentials>) -> CliResult<Self> {
         let base = base.trim_end_matches('/').to_owned();
-        let known = reqwest::Url::parse(&base).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        let known =
+            reqwest::Url::parse(&base).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         if !known {
             return Err(CliError::usage(format!("\"{base}\" is not the address of a server"))
                 .advise("write it as http://HOST:PORT or https://HOST"));
@@ -138,7 +139,9 @@ impl Client {
             StatusCode::UNAUTHORIZED => CliError::new(Exit::Denied, message).advise(match self.credentials {
                 None => "log in with `tapebackarr login`, or put an API key into TAPEBACKARR_API_KEY",
                 Some(Credentials::Token(_)) => "the session has ended; log in again with `tapebackarr login`",
-                Some(Credentials::ApiKey(_)) => "the API key is wrong, expired or deleted; an administrator can make a new one",
+                Some(Credentials::ApiKey(_)) => {
+                    "the API key is wrong, expired or deleted; an administrator can make a new one"
+                }
             }),
             StatusCode::FORBIDDEN => CliError::new(Exit::Denied, message),
             StatusCode::NOT_FOUND => CliError::new(Exit::NotFound, message),

@@ -58,7 +58,8 @@ impl Owners {
 /// Only if one of the two folders cannot be read at all; what fails further down is a difference.
 pub fn trees(expected: &Path, found: &Path, owners: Owners) -> io::Result<Comparison> {
     for root in [expected, found] {
-        std::fs::read_dir(root).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", root.display())))?;
+        std::fs::read_dir(root)
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", root.display())))?;
     }
     let mut comparer = Comparer {
         result: Comparison::default(),
@@ -265,7 +266,8 @@ fn kind(metadata: &Metadata) -> &'static str {
 }
 
 fn extended_attributes(expected: &Path, found: &Path) -> Result<(), String> {
-    let read = |path: &Path| attributes_of(path).map_err(|error| format!("extended attributes cannot be read: {error}"));
+    let read =
+        |path: &Path| attributes_of(path).map_err(|error| format!("extended attributes cannot be read: {error}"));
     let (a, b) = (read(expected)?, read(found)?);
     let show = |name: &OsStr| name.to_string_lossy().into_owned();
     for (name, value) in &a {

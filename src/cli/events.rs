@@ -1,8 +1,8 @@
 //! `events`: what happened, and what happens.
 
 use super::exit::{CliResult, Exit};
-use super::output::{Column, Context, Format, line, text, text_at, time};
 use super::human;
+use super::output::{Column, Context, Format, line, text, text_at, time};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::time::Duration;
@@ -62,7 +62,13 @@ fn show(format: Format, data: &str) -> CliResult {
         Format::Human => {
             let field = |name| text_at(&event, name).unwrap_or_default();
             let when = human::time(field("timestamp"));
-            let text = format!("{when}  {:<7}  {:<10}  {}: {}", field("type"), field("category"), field("title"), field("message"));
+            let text = format!(
+                "{when}  {:<7}  {:<10}  {}: {}",
+                field("type"),
+                field("category"),
+                field("title"),
+                field("message")
+            );
             line(&human::printable(&text))
         }
     }
@@ -107,7 +113,8 @@ mod tests {
 
     #[test]
     fn events_are_taken_apart() {
-        let stream = ": heartbeat\n\nid: 7\nevent: tape\ndata: {\"a\":1}\n\n: x\n\ndata: one\r\ndata: two\r\n\r\ndata: cut";
+        let stream =
+            ": heartbeat\n\nid: 7\nevent: tape\ndata: {\"a\":1}\n\n: x\n\ndata: one\r\ndata: two\r\n\r\ndata: cut";
         let mut reader = stream.as_bytes();
         let first = ServerEvent { id: Some("7".to_owned()), data: "{\"a\":1}".to_owned() };
         assert_eq!(next_event(&mut reader), Some(first));

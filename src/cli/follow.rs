@@ -55,8 +55,11 @@ pub fn follow(context: &Context, id: i64) -> CliResult<Value> {
         }
         if interrupted.load(Ordering::Relaxed) {
             view.bar.finish_and_clear();
-            return Err(CliError::new(Exit::Interrupted, format!("stopped watching; execution {id} goes on"))
-                .advise(format!("watch it again: tapebackarr executions follow {id}; end it: tapebackarr executions cancel {id}")));
+            return Err(CliError::new(Exit::Interrupted, format!("stopped watching; execution {id} goes on")).advise(
+                format!(
+                    "watch it again: tapebackarr executions follow {id}; end it: tapebackarr executions cancel {id}"
+                ),
+            ));
         }
         std::thread::sleep(POLL);
     }
@@ -175,7 +178,8 @@ pub fn log_line(entry: &Value) -> String {
         None | Some("info") => String::new(),
         Some(level) => format!("{level}: "),
     };
-    let path = text_at(entry, "path").filter(|path| !path.is_empty()).map(|path| format!("{path}: ")).unwrap_or_default();
+    let path =
+        text_at(entry, "path").filter(|path| !path.is_empty()).map(|path| format!("{path}: ")).unwrap_or_default();
     let message = text_at(entry, "message").unwrap_or_default();
     human::printable(&format!("{time}  {level}{path}{message}")).into_owned()
 }

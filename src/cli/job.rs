@@ -2,10 +2,10 @@
 
 use super::args::{Body, Sure};
 use super::exit::CliResult;
+use super::human;
 use super::output::{Context, Format, count, id_of, json, line, text, text_at, time, yes_no};
 use super::pool::yes_or_no;
 use super::resolve::{self, JOB, KEY, POOL, SOURCE};
-use super::human;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
@@ -226,7 +226,8 @@ pub fn run(args: JobArgs, context: &Context) -> CliResult {
         JobCommand::Delete { job, sure } => {
             let row = resolve::find(client, JOB, &job)?;
             let name = text_at(&row, "name").unwrap_or(&job).to_owned();
-            let lost = format!("This deletes the job {name} and forgets its sets; the tapes keep them until overwritten.");
+            let lost =
+                format!("This deletes the job {name} and forgets its sets; the tapes keep them until overwritten.");
             sure.confirm(&lost, &name)?;
             format.done(&client.delete(&format!("jobs/{}", id_of(&row)?))?, &format!("Deleted the job {name}"))
         }

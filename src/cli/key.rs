@@ -87,7 +87,8 @@ pub fn run(args: KeyArgs, context: &Context) -> CliResult {
         }
         KeyCommand::Import { name, description, secret } => {
             let key = secret.read("Key, base64")?;
-            let body = Body::new().with("name", name.as_str()).with("key_base64", key.trim()).with("description", description);
+            let body =
+                Body::new().with("name", name.as_str()).with("key_base64", key.trim()).with("description", description);
             let answer = client.post("encryption-keys/import", &body.json())?;
             made(context, &answer, &format!("Imported the key {name}"))
         }
@@ -101,7 +102,9 @@ pub fn run(args: KeyArgs, context: &Context) -> CliResult {
         }
         KeyCommand::Sheet { output } => {
             let sheet = match format {
-                Format::Json => serde_json::to_string_pretty(&client.get("encryption-keys/keysheet")?).doing("key sheet")?,
+                Format::Json => {
+                    serde_json::to_string_pretty(&client.get("encryption-keys/keysheet")?).doing("key sheet")?
+                }
                 Format::Human => client.text("encryption-keys/keysheet/text")?,
             };
             match output {

@@ -1,9 +1,9 @@
 //! `ls`: look into the catalog as into a folder, as of any moment.
 
 use super::exit::{CliError, CliResult};
+use super::human;
 use super::output::{Context, Format, bytes, json, text, time};
 use super::resolve::{self, JOB};
-use super::human;
 use chrono::{DateTime, Utc};
 use clap::Args;
 use serde_json::Value;
@@ -12,8 +12,8 @@ use serde_json::Value;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  tapebackarr ls --job nightly                              the newest state
-  tapebackarr ls --job nightly --as-of 2026-11-01 home/anna the state at the end of that day
+  tapebackarr ls --job nightly                                the newest state
+  tapebackarr ls --job nightly --as-of 2026-11-01 home/anna   the state at the end of that day
   tapebackarr ls --set 17 etc")]
 pub struct LsArgs {
     /// The folder, relative to the source; the top if not given
@@ -33,7 +33,7 @@ pub struct Which {
     #[arg(long, value_name = "JOB", required_unless_present = "set")]
     pub job: Option<String>,
     /// As of this moment instead of now: a day, "day time", or RFC 3339
-    #[arg(long, value_name = "MOMENT", requires = "job", value_parser = human::parse_moment)]
+    #[arg(long, value_name = "MOMENT", requires = "job", conflicts_with = "set", value_parser = human::parse_moment)]
     pub as_of: Option<DateTime<Utc>>,
 }
 

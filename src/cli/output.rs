@@ -6,7 +6,6 @@ use super::{Global, human, session};
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use serde_json::Value;
 use std::io::Write;
-use std::time::Duration;
 
 /// Who reads the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +31,6 @@ enum Show {
     Bytes,
     Count,
     Time,
-    Seconds,
     YesNo,
 }
 
@@ -62,11 +60,6 @@ pub const fn count(title: &'static str, path: &'static str) -> Column {
 /// A moment.
 pub const fn time(title: &'static str, path: &'static str) -> Column {
     Column { title, path, show: Show::Time }
-}
-
-/// A number of seconds.
-pub const fn seconds(title: &'static str, path: &'static str) -> Column {
-    Column { title, path, show: Show::Seconds }
 }
 
 /// True or false.
@@ -132,7 +125,6 @@ impl Column {
             (_, Value::Null, _) => String::new(),
             (Show::Bytes, _, Some(number)) => human::bytes(number),
             (Show::Count, _, Some(number)) => human::count(number),
-            (Show::Seconds, _, Some(number)) => human::duration(Duration::from_secs(number)),
             (Show::Time, Value::String(text), _) => human::time(text),
             (Show::YesNo, Value::Bool(true), _) => "yes".to_owned(),
             (Show::YesNo, Value::Bool(false), _) => "no".to_owned(),
@@ -148,7 +140,7 @@ impl Column {
 
 fn table(rows: &[Value], columns: &[Column]) -> String {
     let mut table = Table::new();
-    table.load_preset(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(columns.iter().map(|column| column.title.to_uppercase()));
     for row in rows {
         table.add_row(columns.iter().map(|column| column.render(row)));
@@ -221,9 +213,9 @@ mod tests {
             text("tags", "tags"),
         ];
         let expected = "\
-ID  NAME          SIZE  AT  ON   TAPE  TAGS
+ID  NAME         SIZE  AT  ON   TAPE  TAGS
 1   a\\u{1b}b  1.50 kB      yes  T1
-22  c          2.00 TB  –   no         x, y";
+22  c         2.00 TB  –   no         x, y";
         assert_eq!(table(rows.as_array().unwrap(), &columns), expected);
     }
 }

@@ -31,7 +31,8 @@ pub const USER: Kind = Kind { collection: "users", noun: "user", names: &["usern
 /// API keys by name or prefix.
 pub const API_KEY: Kind = Kind { collection: "api-keys", noun: "API key", names: &["name", "key_prefix"] };
 /// Encryption keys by name or fingerprint.
-pub const KEY: Kind = Kind { collection: "encryption-keys", noun: "encryption key", names: &["name", "key_fingerprint"] };
+pub const KEY: Kind =
+    Kind { collection: "encryption-keys", noun: "encryption key", names: &["name", "key_fingerprint"] };
 
 /// The row that `name` means: an exact name first, then an id, then a name in any case.
 pub fn find(client: &Client, kind: Kind, name: &str) -> CliResult<Value> {

@@ -2,9 +2,9 @@
 
 use super::args::{Body, Wait};
 use super::exit::CliResult;
+use super::follow;
 use super::ls::Which;
 use super::output::{Context, Format, bytes, count, json, line, text, text_at};
-use super::follow;
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 

@@ -50,8 +50,9 @@ pub fn run(args: SettingsArgs, context: &Context) -> CliResult {
             let settings = client.get("settings")?;
             let shown = match &name {
                 None => &settings,
-                Some(name) => super::output::at(&settings, name)
-                    .ok_or_else(|| CliError::new(super::exit::Exit::NotFound, format!("there is no setting \"{name}\"")))?,
+                Some(name) => super::output::at(&settings, name).ok_or_else(|| {
+                    CliError::new(super::exit::Exit::NotFound, format!("there is no setting \"{name}\""))
+                })?,
             };
             match format {
                 Format::Json => json(shown),

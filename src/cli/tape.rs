@@ -180,7 +180,12 @@ pub fn run(args: TapeArgs, context: &Context) -> CliResult {
                 .maybe("capacity_bytes", capacity)
                 .maybe("drive_id", resolve::optional_id(client, DRIVE, drive.as_deref())?)
                 .with("write_label", write_label);
-            follow::started(context, &client.post("tapes", &body.json())?, Wait::default(), &format!("Added the tape {label}"))
+            follow::started(
+                context,
+                &client.post("tapes", &body.json())?,
+                Wait::default(),
+                &format!("Added the tape {label}"),
+            )
         }
         TapeCommand::Edit { tape, label, barcode, pool, status, location } => {
             let id = resolve::id(client, TAPE, &tape)?;

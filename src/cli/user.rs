@@ -88,7 +88,8 @@ pub fn run(args: UserArgs, context: &Context) -> CliResult {
     let Context { client, format } = context;
     match args.command {
         UserCommand::List => {
-            let columns = [text("id", "id"), text("user", "username"), text("role", "role"), time("created", "created_at")];
+            let columns =
+                [text("id", "id"), text("user", "username"), text("role", "role"), time("created", "created_at")];
             format.list(&client.get("users")?, &columns, "No user yet.")
         }
         UserCommand::Add { name, role, password } => {

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use tape_drive::lto::Generation;
+use tape_drive::virt::cartridge::{CartridgeSpec, WriteProtection};
 use tape_drive::virt::image::{Image, ImageAccess, ImageRead};
 use tape_drive::virt::library::{self, Door, LibrarySpec, Place};
 use tape_drive::virt::state::{LibraryState, Slot};
-use tape_drive::virt::cartridge::{CartridgeSpec, WriteProtection};
 
 /// Blocks are never longer (the limit of the image format).
 const LONGEST_BLOCK: u64 = (1 << 28) - 1;
@@ -195,8 +195,13 @@ fn create(spec: &Create) -> CliResult<Vec<String>> {
     if spec.cartridges > spec.slots {
         return Err(CliError::usage(format!("{} cartridges do not fit into {} slots", spec.cartridges, spec.slots)));
     }
-    let library =
-        LibrarySpec { drives: spec.drives, slots: spec.slots, mail_slots: spec.mail_slots, generation, ..LibrarySpec::default() };
+    let library = LibrarySpec {
+        drives: spec.drives,
+        slots: spec.slots,
+        mail_slots: spec.mail_slots,
+        generation,
+        ..LibrarySpec::default()
+    };
     library::create(&spec.dir, &library).doing(format_args!("cannot make a library in {}", spec.dir.display()))?;
     let names: Vec<String> = (1..=spec.cartridges)
         .map(|number| format!("{}{number:05}{}", spec.prefix, generation.format().suffix))

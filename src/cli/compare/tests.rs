@@ -116,9 +116,8 @@ fn broken_and_invented_hard_links_are_found() {
 
 #[test]
 fn extended_attributes_are_compared() {
-    let set = |root: &Path, value: &[u8]| {
-        raw::lsetxattr(root.join("file"), "user.note", value, raw::XattrFlags::empty())
-    };
+    let set =
+        |root: &Path, value: &[u8]| raw::lsetxattr(root.join("file"), "user.note", value, raw::XattrFlags::empty());
     let probe = tempfile::tempdir().unwrap();
     make(probe.path());
     if set(probe.path(), b"x").is_err() {

@@ -12,16 +12,16 @@ mod steps;
 use super::Global;
 use super::compare::Comparison;
 use super::exit::{CliError, CliResult, Doing};
-use super::output::{self, Format};
 use super::human;
+use super::output::{self, Format};
 use folder::Folder;
 use narrator::Narrator;
 use serde_json::{Value, json};
 use server::Server;
 use std::path::{Path, PathBuf};
 use steps::Steps;
-use tape_drive::virt::library::{self, LibrarySpec, Place};
 use tape_drive::virt::cartridge::CartridgeSpec;
+use tape_drive::virt::library::{self, LibrarySpec, Place};
 
 const DRIVES: u16 = 2;
 const SLOTS: u16 = 8;
@@ -128,7 +128,9 @@ fn changing_folder(steps: &mut Steps, folder: &Folder) -> CliResult<(u64, u64)> 
     let job = steps.job("Changing folder", &sample, Some(key))?;
     let full = steps.back_up(job, "full")?;
     sample::change(&sample).doing(format_args!("cannot change {}", sample.display()))?;
-    steps.narrator.say("A week passes: files are added, rewritten, renamed, deleted, and one changes only in nanoseconds")?;
+    steps
+        .narrator
+        .say("A week passes: files are added, rewritten, renamed, deleted, and one changes only in nanoseconds")?;
     let incremental = steps.back_up(job, "incremental")?;
     steps.verify(full)?;
     steps.verify(incremental)?;
@@ -151,11 +153,15 @@ fn one_file(steps: &mut Steps, folder: &Folder, set: i64) -> CliResult {
     let (source, copy) = (folder.sample().join(sample::ONE_FILE), expected.join(sample::ONE_FILE));
     let place = copy.parent().unwrap_or(&expected);
     std::fs::create_dir_all(place).and_then(|()| std::fs::copy(&source, &copy)).doing("cannot copy the file")?;
-    let same = std::fs::read(&copy).doing("cannot read the copy")? == std::fs::read(alone.join(sample::ONE_FILE)).unwrap_or_default();
+    let same = std::fs::read(&copy).doing("cannot read the copy")?
+        == std::fs::read(alone.join(sample::ONE_FILE)).unwrap_or_default();
     steps.compared.files += 1;
     if !same {
         steps.compared.mismatches += 1;
-        steps.compared.differences.push((sample::ONE_FILE.into(), "restored alone, it differs or is missing".to_owned()));
+        steps
+            .compared
+            .differences
+            .push((sample::ONE_FILE.into(), "restored alone, it differs or is missing".to_owned()));
     }
     Ok(())
 }
@@ -186,7 +192,9 @@ fn conclude(narrator: &Narrator, format: Format, source: Option<&Path>, story: S
             human::bytes(compared.bytes),
             human::duration(narrator.elapsed())
         )),
-        count => Err(CliError::failed(format!("{} differences between what was backed up and what was restored", count))),
+        count => {
+            Err(CliError::failed(format!("{} differences between what was backed up and what was restored", count)))
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! What the demonstration says while it works: one line per step, with sizes, times and speed.
 
+use super::super::exit::CliResult;
 use super::super::human;
 use super::super::output::{Format, line};
-use super::super::exit::CliResult;
 use std::time::{Duration, Instant};
 
 /// Tells the steps: on standard output, or on standard error when that belongs to JSON.

@@ -109,7 +109,8 @@ fn letter(seed: u64) -> Vec<u8> {
 }
 
 fn ledger(size: usize) -> Vec<u8> {
-    let line = |number: usize| format!("{number:08};2026-01-{:02};{:>10}.00;booked\n", number % 28 + 1, number * 37 % 99_991);
+    let line =
+        |number: usize| format!("{number:08};2026-01-{:02};{:>10}.00;booked\n", number % 28 + 1, number * 37 % 99_991);
     (0..).flat_map(|number| line(number).into_bytes()).take(size).collect()
 }
 

@@ -27,7 +27,8 @@ impl Steps<'_> {
         let body = json!({ "name": "Demo library", "device_path": device("changer") });
         let library = id_of(&client.post("libraries", &body)?)?;
         for number in 0..drives {
-            let body = json!({ "device_path": device(&format!("drive{number}")), "display_name": format!("Drive {number}") });
+            let body =
+                json!({ "device_path": device(&format!("drive{number}")), "display_name": format!("Drive {number}") });
             client.post("drives", &body)?;
         }
         self.work(&client.post(&format!("libraries/{library}/inventory"), &json!({}))?)?;
@@ -37,7 +38,12 @@ impl Steps<'_> {
         let tapes = client.get("tapes")?;
         let labels = tapes.as_array().into_iter().flatten().filter_map(|tape| text_at(tape, "label"));
         let labels: Vec<&str> = labels.collect();
-        self.narrator.say(&format!("Labelled {} tapes in {}: {}", labels.len(), human::duration(took), labels.join(", ")))
+        self.narrator.say(&format!(
+            "Labelled {} tapes in {}: {}",
+            labels.len(),
+            human::duration(took),
+            labels.join(", ")
+        ))
     }
 
     fn pool(&self) -> CliResult<i64> {
@@ -99,7 +105,8 @@ impl Steps<'_> {
 
     /// Reads a set back from tape and lets the server compare every hash.
     pub fn verify(&self, set: i64) -> CliResult {
-        let (execution, took) = self.work(&self.context.client.post(&format!("backup-sets/{set}/verify"), &json!({}))?)?;
+        let (execution, took) =
+            self.work(&self.context.client.post(&format!("backup-sets/{set}/verify"), &json!({}))?)?;
         let (files, bytes) = (number_at(&execution, "files_processed"), number_at(&execution, "bytes_processed"));
         self.narrator.say(&format!("Verified set {set}: {}, every hash as cataloged", amount(files, bytes, took)))
     }
