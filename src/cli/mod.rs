@@ -22,7 +22,6 @@ mod session;
 
 mod api_key;
 mod completions;
-mod demo;
 mod drive;
 mod events;
 mod executions;
@@ -33,11 +32,9 @@ mod library;
 mod login;
 mod ls;
 mod man;
-mod openapi;
 mod pool;
 mod restore;
 mod run;
-mod serve;
 mod sets;
 mod settings;
 mod source;
@@ -67,8 +64,6 @@ Credentials, first found wins: the environment variable TAPEBACKARR_API_KEY, --a
 `tapebackarr login` saved. A secret is never an argument.
 
 Examples:
-  tapebackarr demo --exit                 see it work, on tapes made of files
-  tapebackarr serve --config server.toml  run the server
   tapebackarr login                       then:
   tapebackarr status
   tapebackarr run nightly                 start a job and watch it";
@@ -106,8 +101,6 @@ struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Serve(serve::ServeArgs),
-    Demo(demo::DemoArgs),
     Status(status::StatusArgs),
     Login(login::LoginArgs),
     Logout(login::LogoutArgs),
@@ -130,7 +123,6 @@ enum Command {
     Settings(settings::SettingsArgs),
     Events(events::EventsArgs),
     Virtual(virtual_library::VirtualArgs),
-    Openapi(openapi::OpenapiArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }
@@ -149,9 +141,6 @@ pub fn main() -> ExitCode {
 
 fn dispatch(global: Global, command: Command) -> CliResult {
     match command {
-        Command::Serve(args) => serve::run(args),
-        Command::Demo(args) => demo::run(args, &global),
-        Command::Openapi(args) => openapi::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
         Command::Virtual(args) => virtual_library::run(args, &global),
