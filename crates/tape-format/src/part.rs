@@ -3,11 +3,16 @@
 //! [`write_part`] writes one and knows how to end it well whatever the tape does. [`PartReader`] reads any range of the
 //! set's tar stream out of one; [`PartStream`] reads all of it in order, and needs to know nothing but the key.
 
+mod close;
 mod layout;
+mod pack;
+mod room;
 mod spec;
+mod write;
 
-pub use layout::{FrameTable, PartLayout};
+pub use layout::{FrameTable, MAX_FRAMES, PartLayout};
 pub use spec::{
     DeletedPaths, PartEnd, PartError, PartErrorKind, PartObserver, PartOutcome, PartProgress, PartSpec, PendingFirst,
     TapeState,
 };
+pub use write::write_part;
