@@ -112,6 +112,26 @@ impl Tape {
     }
 }
 
+impl crate::fault::Faulty for NullDrive {
+    fn peek_position(&self) -> Option<Position> {
+        let tape = self.tape();
+        (!tape.ejected).then(|| tape.at())
+    }
+
+    /// It has no buffer.
+    fn lose_buffer(&mut self) -> Option<Position> {
+        None
+    }
+
+    fn reset(&mut self) {
+        self.tape().position = 0;
+    }
+
+    fn power_cut(&mut self) {
+        self.tape().position = 0;
+    }
+}
+
 impl TapeDrive for NullDrive {
     fn identity(&self) -> &DriveIdentity {
         &self.identity
@@ -262,7 +282,7 @@ impl TapeDrive for NullDrive {
 
     fn medium(&mut self) -> Result<Medium> {
         let format = crate::lto::Generation::LTO9.format();
-        drop(self.loaded(Operation::Status)?);
+        drop(self.loaded(Operation::ModeSense)?);
         Ok(Medium {
             kind: MediumKind::Data,
             density: format.density,
