@@ -9,7 +9,7 @@ use crate::codec::Encoder;
 use crate::crypt::{Sealer, data_context};
 use crate::tar::{BLOCK, write_prelude};
 use crate::toc::Spool;
-use crate::{FormatError, Frame, FrameSource, Result};
+use crate::{Codec, FormatError, Frame, FrameSource, Result};
 use std::collections::VecDeque;
 use tape_drive::{DriveErrorKind, Position, TapeDrive};
 
@@ -107,6 +107,7 @@ impl<'a> Run<'a> {
         source: &'a mut dyn FrameSource,
         observer: &'a mut dyn PartObserver,
     ) -> Result<Run<'a>, PartErrorKind> {
+        check_compression(spec)?;
         check_block_size(drive, spec.block_size)?;
         check_position(drive, spec.first_block, spec.tape_file)?;
         let sealer = match spec.key {
@@ -313,6 +314,16 @@ pub(super) fn check_position(drive: &mut dyn TapeDrive, block: u64, file: u64) -
         expected: format!("{} of file {file}", Position::block(block)),
         found: format!("{}{found_file}", found.at),
     })
+}
+
+/// The table of contents names the compression of the set; it must be the one the frames have.
+fn check_compression(spec: &PartSpec) -> Result<()> {
+    let named = Codec::from_name(&spec.set.compression)?.name();
+    if named == spec.codec.name() {
+        return Ok(());
+    }
+    let reason = format!("the set says {named}, and its frames are {}", spec.codec.name());
+    Err(FormatError::Inconsistent { what: "the compression of the set", reason })
 }
 
 fn check_block_size(drive: &mut dyn TapeDrive, size: u32) -> Result<(), PartErrorKind> {
