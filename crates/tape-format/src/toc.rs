@@ -10,8 +10,8 @@ mod records;
 mod spool;
 
 pub use model::{Cut, PartInfo, SetInfo, SetKind, Summary, TapeInfo, TocHead, Totals};
-pub use reader::{TocKind, TocSink, read};
 pub(crate) use reader::{MAX_WINDOW_LOG, ZSTD_MAGIC};
+pub use reader::{TocKind, TocSink, read};
 pub use records::{SEALED_HEAD, SealedHead};
 pub(crate) use records::{Sealing, write};
 pub use spool::{COMPRESS_ABOVE, FinishedToc, Spool};

@@ -92,7 +92,8 @@ impl Run<'_> {
 
     /// Ends the data here; if the tape does not take that, before the last frame, or the one before that.
     fn close(&mut self, end: PartEnd, late: &mut Vec<Frame>) -> Result<PartOutcome, Unclosed> {
-        let ended = self.packer.finish(self.drive).and_then(|()| Ok(self.drive.write_filemarks(1, FilemarkSync::Flush)?));
+        let ended =
+            self.packer.finish(self.drive).and_then(|()| Ok(self.drive.write_filemarks(1, FilemarkSync::Flush)?));
         match ended {
             Ok(_) => self.close_data(end, late),
             Err(FormatError::Drive(error)) if error.kind == DriveErrorKind::EndOfMedium => self.close_earlier(late),
@@ -179,9 +180,7 @@ impl Run<'_> {
     fn write_toc(&mut self, toc: &mut FinishedToc, head: &TocHead) -> Result<u64, FormatError> {
         let sealing = match self.spec.key {
             None => Sealing::None,
-            Some(key) => {
-                Sealing::With(key, SealedHead::new(head.set.uuid, &head.part, head.key_fingerprint.clone()))
-            }
+            Some(key) => Sealing::With(key, SealedHead::new(head.set.uuid, &head.part, head.key_fingerprint.clone())),
         };
         let records = toc::write(self.drive, toc, sealing)?;
         self.drive.write_filemarks(1, FilemarkSync::Flush)?;

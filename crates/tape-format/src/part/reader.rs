@@ -154,8 +154,7 @@ impl<'a> PartReader<'a> {
                 self.segment_number = None;
                 let start = number * SEGMENT_SIZE as u64 + if number == 0 { HEADER_SIZE as u64 } else { 0 };
                 let end = ((number + 1) * SEGMENT_SIZE as u64).min(self.layout.stream_bytes);
-                let last =
-                    if end == self.layout.stream_bytes { SegmentEnd::Last } else { SegmentEnd::More };
+                let last = if end == self.layout.stream_bytes { SegmentEnd::Last } else { SegmentEnd::More };
                 self.segment.clear();
                 self.blocks.bytes(start, end, &mut self.segment)?;
                 let length = opener.open(number, &mut self.segment, last)?.len();

@@ -86,8 +86,7 @@ pub fn read(source: impl Read, keys: &dyn Keys, sink: &mut dyn TocSink) -> Resul
         return read_open(start.as_slice().chain(source), sink);
     };
     let fingerprint = &sealed.key_fingerprint;
-    let key: Key =
-        keys.find(fingerprint).ok_or_else(|| FormatError::KeyNeeded { fingerprint: fingerprint.clone() })?;
+    let key: Key = keys.find(fingerprint).ok_or_else(|| FormatError::KeyNeeded { fingerprint: fingerprint.clone() })?;
     let context = toc_context(&sealed.set, sealed.part);
     let head = read_open(BufReader::new(OpenReader::new(&key, &context, source.take(sealed.sealed_bytes))?), sink)?;
     if (head.set.uuid, head.part.number) != (sealed.set, sealed.part) {
