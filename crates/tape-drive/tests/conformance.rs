@@ -29,8 +29,11 @@ fn check(results: &[CheckResult], skipped: &[&str]) {
     let report: Vec<String> = results.iter().map(ToString::to_string).collect();
     let report = report.join("\n");
     assert!(!results.iter().any(|result| matches!(result.outcome, Outcome::Failed(_))), "\n{report}");
-    let actually: Vec<&str> =
-        results.iter().filter(|result| matches!(result.outcome, Outcome::Skipped(_))).map(|result| result.name).collect();
+    let actually: Vec<&str> = results
+        .iter()
+        .filter(|result| matches!(result.outcome, Outcome::Skipped(_)))
+        .map(|result| result.name)
+        .collect();
     assert_eq!(actually, skipped, "\n{report}");
 }
 

@@ -4,9 +4,7 @@ use tape_drive::conformance::{self, Outcome, Profile, Wanted};
 use tape_drive::fault::{Condition, FaultDrive, FaultHandle, FaultPlan, NoReply, When};
 use tape_drive::virt::library::{self, Settings};
 use tape_drive::virt::{CartridgeSpec, LibrarySpec, Place, VirtualDrive, control};
-use tape_drive::{
-    DriveErrorKind, FilemarkSync, Operation, Position, ReadOutcome, TapeDrive, WriteOutcome, open_drive,
-};
+use tape_drive::{DriveErrorKind, FilemarkSync, Operation, Position, ReadOutcome, TapeDrive, WriteOutcome, open_drive};
 use tape_scsi::TapeAlert;
 
 fn library() -> tempfile::TempDir {

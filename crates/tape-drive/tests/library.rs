@@ -322,7 +322,10 @@ fn devices_are_found_and_open_by_their_paths() {
                 assert_eq!(changer.identity().serial, device.serial);
                 let inventory = changer.inventory().unwrap();
                 let serials = inventory.of(ElementKind::Drive).map(|bay| bay.drive_serial.clone().unwrap());
-                assert_eq!(serials.collect::<Vec<_>>(), [format!("{}D0", device.serial), format!("{}D1", device.serial)]);
+                assert_eq!(
+                    serials.collect::<Vec<_>>(),
+                    [format!("{}D0", device.serial), format!("{}D1", device.serial)]
+                );
             }
         }
     }
