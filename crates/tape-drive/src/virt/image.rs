@@ -5,7 +5,7 @@
 //! first; [`Image::settle`] marks the point up to which it counts as being on the medium. [`Image::lose_unsettled`] takes
 //! away what a drive would still have had in its buffer.
 
-use super::index::{FILEMARK_BYTES, Index, Object};
+use super::index::{FILEMARK_BYTES, Index, MAX_RECORD_BYTES, Object};
 use super::{files::Durability, sidecar};
 use rustix::fs::Advice;
 use std::fs::{File, OpenOptions};
@@ -110,7 +110,7 @@ impl Image {
 
     /// Writes a block behind the last object. On an error it is not in the image.
     pub fn append_block(&mut self, block: &[u8]) -> io::Result<()> {
-        let length = u32::try_from(block.len()).ok().filter(|&length| length <= sidecar::MAX_RECORD_BYTES);
+        let length = u32::try_from(block.len()).ok().filter(|&length| length <= MAX_RECORD_BYTES);
         let Some(length) = length.filter(|&length| length > 0) else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "a block has 1 to 268435455 bytes"));
         };

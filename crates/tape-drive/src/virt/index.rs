@@ -36,6 +36,8 @@ pub struct Index {
     end: u64,
 }
 
+/// Longest record: the length word has 28 bits, the other four are a class (SIMH magtape format).
+pub const MAX_RECORD_BYTES: u32 = 0x0fff_ffff;
 /// Length words before and behind a block (SIMH magtape format).
 const BLOCK_OVERHEAD: u64 = 8;
 /// A tape mark is one zero word.
