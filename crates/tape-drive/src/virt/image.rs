@@ -263,6 +263,7 @@ fn read_all(file: &File, mut parts: &mut [IoSliceMut<'_>], mut at: u64) -> io::R
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn new_image() -> (tempfile::TempDir, PathBuf, Image) {
         let dir = tempfile::tempdir().unwrap();
@@ -341,5 +342,42 @@ mod tests {
         let mut buffer = [0; 8];
         assert_eq!(image.read(0, &mut buffer).unwrap(), ImageRead::Damaged);
         assert_eq!(image.read(1, &mut buffer).unwrap(), ImageRead::Block(4));
+    }
+
+    /// Bytes that are likely to be length words.
+    fn hostile() -> impl Strategy<Value = Vec<u8>> {
+        let word = prop_oneof![
+            3 => Just(0u32),
+            6 => 1u32..12,
+            1 => Just(u32::MAX),
+            1 => Just(u32::MAX - 1),
+            1 => any::<u32>(),
+        ];
+        proptest::collection::vec(word, 0..40)
+            .prop_map(|words| words.into_iter().flat_map(u32::to_le_bytes).collect::<Vec<u8>>())
+    }
+
+    proptest! {
+        #[test]
+        fn any_file_is_an_image_of_something(mut bytes in hostile(), cut in 0usize..4) {
+            bytes.truncate(bytes.len().saturating_sub(cut));
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("T.tap");
+            std::fs::write(&path, &bytes).unwrap();
+            let mut image = Image::open(&path, ImageAccess::ReadWrite).unwrap();
+            prop_assert!(image.bytes() <= bytes.len() as u64);
+            let mut buffer = [0; 16];
+            for object in 0..image.objects() {
+                prop_assert_ne!(image.read(object, &mut buffer).unwrap(), ImageRead::EndOfData);
+            }
+            // Whatever it was, it can be continued, and what is written behind it is read again.
+            let end = image.objects();
+            image.append_block(b"new").unwrap();
+            image.append_filemarks(1).unwrap();
+            drop(image);
+            let image = Image::open(&path, ImageAccess::Read).unwrap();
+            prop_assert_eq!(image.objects(), end + 2);
+            prop_assert_eq!(image.read(end, &mut buffer).unwrap(), ImageRead::Block(3));
+        }
     }
 }

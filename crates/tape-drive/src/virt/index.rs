@@ -50,7 +50,7 @@ pub fn stored_bytes(length: u32) -> u64 {
 
 impl Object {
     /// Bytes between the beginnings of two such objects in a row.
-    fn stride(self) -> u64 {
+    pub(crate) fn stride(self) -> u64 {
         match self {
             Object::Block(length) => stored_bytes(length),
             Object::Filemark => FILEMARK_BYTES,

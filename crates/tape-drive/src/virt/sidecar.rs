@@ -106,10 +106,10 @@ fn decode(bytes: &[u8]) -> Option<Index> {
         let count = next.checked_sub(first)?;
         match word {
             u32::MAX if count == 1 => index.push_damaged(next_offset),
-            0 => index.push_at(offset, Object::Filemark, count),
             length if length <= MAX_RECORD_BYTES => {
-                stored_bytes(length).checked_mul(count)?.checked_add(offset)?;
-                index.push_at(offset, Object::Block(length), count);
+                let object = if length == 0 { Object::Filemark } else { Object::Block(length) };
+                object.stride().checked_mul(count)?.checked_add(offset)?;
+                index.push_at(offset, object, count);
             }
             _ => return None,
         }
@@ -126,6 +126,7 @@ fn checksum(bytes: &[u8]) -> u64 {
 mod tests {
     use super::super::survey::samples::*;
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn the_file_beside_it_is_believed_only_if_it_fits() {
@@ -163,6 +164,21 @@ mod tests {
             let mut wrong = good.clone();
             wrong[at] ^= 1;
             assert_eq!(decode(&wrong), None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_bytes_never_panic(mut bytes in proptest::collection::vec(any::<u8>(), 32..200), runs in 0u8..8) {
+            bytes[..8].copy_from_slice(MAGIC);
+            bytes[8..16].copy_from_slice(&u64::from(runs).to_le_bytes());
+            bytes.truncate(32 + usize::from(runs) * 20);
+            let sum = checksum(&bytes);
+            bytes.extend(sum.to_le_bytes());
+            if let Some(index) = decode(&bytes) {
+                let file = tempfile::tempfile().unwrap();
+                prop_assert!(!fits(&index, &file, 0) || index.objects() == 0);
+            }
         }
     }
 }
