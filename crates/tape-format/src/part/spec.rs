@@ -155,7 +155,7 @@ pub struct PartError {
 pub enum PartErrorKind {
     /// The drive failed.
     #[error(transparent)]
-    Drive(DriveError),
+    Drive(Box<DriveError>),
     /// The tape is not where it was expected to be; nothing was written.
     #[error(
         "the tape is at {found} and not at {expected}: it was moved or written elsewhere; inspect it before it is used again"
@@ -179,10 +179,10 @@ pub enum PartErrorKind {
     },
     /// The source of the frames failed.
     #[error(transparent)]
-    Source(FormatError),
+    Source(Box<FormatError>),
     /// Compression, encryption or the spool of the table of contents failed.
     #[error(transparent)]
-    Format(FormatError),
+    Format(Box<FormatError>),
 }
 
 /// A source that first gives the frames that did not get onto the last tape.
