@@ -46,15 +46,9 @@ pub trait DeletedPaths: Sync {
     fn for_each(&self, visit: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()>;
 }
 
-impl DeletedPaths for [Vec<u8>] {
-    fn for_each(&self, visit: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
-        self.iter().try_for_each(|path| visit(path))
-    }
-}
-
 impl DeletedPaths for Vec<Vec<u8>> {
     fn for_each(&self, visit: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
-        self.as_slice().for_each(visit)
+        self.iter().try_for_each(|path| visit(path))
     }
 }
 
@@ -62,7 +56,7 @@ impl DeletedPaths for Vec<Vec<u8>> {
 impl DeletedPaths for Mutex<Vec<Vec<u8>>> {
     fn for_each(&self, visit: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
         let paths = self.lock().map_err(|_| FormatError::Source("the list of deleted paths is lost".into()))?;
-        paths.as_slice().for_each(visit)
+        DeletedPaths::for_each(&*paths, visit)
     }
 }
 

@@ -114,12 +114,11 @@ impl<'a> Run<'a> {
             None => None,
             Some(key) => Some(Sealer::new(key, &data_context(&spec.set.uuid, spec.part_number))?),
         };
-        let room = Room::ask(drive, spec.block_size)?;
         Ok(Run {
             encoder: Encoder::new(spec.codec)?,
             packer: Packer::new(spec.block_size as usize, sealer),
             spool: Spool::new(spec.spool_dir)?,
-            room,
+            room: Room::new(spec.block_size),
             drive,
             spec,
             source,
@@ -141,11 +140,6 @@ impl<'a> Run<'a> {
         if let Some(frame) = &first {
             self.tar_start = frame.tar_offset;
             self.tar_end = frame.tar_offset;
-            match self.fits(frame) {
-                Ok(true) => {}
-                Ok(false) => return Ended::Well(PartEnd::TapeFull, first.into_iter().collect()),
-                Err(error) => return self.broken(error, first),
-            }
         }
         if let Err(error) = self.write_opening(first.as_ref()) {
             return self.broken(error, first);
