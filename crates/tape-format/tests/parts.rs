@@ -8,7 +8,8 @@ use tape_drive::Position;
 use tape_format::codec::Codec;
 use tape_format::crypt::{Key, Keys};
 use tape_format::part::{
-    FileKind, PartEnd, PartErrorKind, PartKey, PartLayout, PartReader, TapeState, read_label, read_toc, scan, write_part,
+    FileKind, PartEnd, PartErrorKind, PartKey, PartLayout, PartReader, TapeState, read_label, read_toc, scan,
+    write_part,
 };
 use tape_format::toc::{SetKind, Summary, TocHead, TocKind, TocSink, Totals};
 use tape_format::{FormatError, MemberKind, MemberRecord, Result, tar};
@@ -73,8 +74,7 @@ fn everything_comes_back() {
             let mut source = List::new(stream.frames(1 << 20, codec));
             let mut recorder = Recorder::default();
             let end = tape.end();
-            let outcome =
-                write_part(tape.drive.as_mut(), &plan.spec(1, end), &mut source, &mut recorder).unwrap();
+            let outcome = write_part(tape.drive.as_mut(), &plan.spec(1, end), &mut source, &mut recorder).unwrap();
             assert_eq!(outcome.end, PartEnd::SetComplete);
             assert!(outcome.pending.is_empty());
             assert_eq!(outcome.deleted_count, 2);
@@ -91,8 +91,7 @@ fn everything_comes_back() {
             assert!(all[layout.prelude_bytes as usize..] == stream.bytes, "{codec:?} {block_size}");
 
             let mut toc = Collected::default();
-            let (head, toc_end) =
-                read_toc(tape.drive.as_mut(), layout.toc_block, &plan.key, &mut toc).unwrap();
+            let (head, toc_end) = read_toc(tape.drive.as_mut(), layout.toc_block, &plan.key, &mut toc).unwrap();
             assert_eq!(toc_end, layout.end_block);
             assert_eq!(toc.members, stream.records);
             assert_eq!(toc.deleted, plan.deleted);
@@ -181,18 +180,21 @@ fn a_bare_tape_tells_what_is_on_it() {
     let mut found = Vec::new();
     scan(tape.drive.as_mut(), &mut |file| Ok(found.push(file))).unwrap();
     let kinds: Vec<&FileKind> = found.iter().map(|file| &file.kind).collect();
-    assert!(matches!(
-        kinds.as_slice(),
-        [
-            FileKind::Label(_),
-            FileKind::Tar,
-            FileKind::Toc(TocKind::Plain),
-            FileKind::Sealed,
-            FileKind::Toc(TocKind::Sealed(_)),
-            FileKind::Gzip,
-            FileKind::Toc(TocKind::Plain)
-        ]
-    ), "{kinds:?}");
+    assert!(
+        matches!(
+            kinds.as_slice(),
+            [
+                FileKind::Label(_),
+                FileKind::Tar,
+                FileKind::Toc(TocKind::Plain),
+                FileKind::Sealed,
+                FileKind::Toc(TocKind::Sealed(_)),
+                FileKind::Gzip,
+                FileKind::Toc(TocKind::Plain)
+            ]
+        ),
+        "{kinds:?}"
+    );
     let FileKind::Toc(TocKind::Sealed(head)) = kinds[4] else { panic!() };
     assert_eq!((head.set, head.part, head.tape_file), (earlier[1].set, 1, 3));
     assert_eq!(head.key_fingerprint, key.fingerprint());
@@ -253,8 +255,7 @@ fn a_stop_ends_at_a_frame_and_the_next_part_goes_on() {
             records.extend(recorder.placed.into_iter().map(|placed| placed.0));
             assert!(outcome.pending.is_empty());
             let mut toc = Collected::default();
-            let (head, _) =
-                read_toc(tape.drive.as_mut(), outcome.layout.toc_block, &plan.key, &mut toc).unwrap();
+            let (head, _) = read_toc(tape.drive.as_mut(), outcome.layout.toc_block, &plan.key, &mut toc).unwrap();
             before = head.totals;
             assert_eq!(head.part.last, outcome.end == PartEnd::SetComplete);
             if outcome.end == PartEnd::SetComplete {
@@ -278,8 +279,7 @@ fn a_source_that_fails_leaves_a_valid_part() {
     let mut frames = stream.frames(1 << 20, Codec::None);
     frames.truncate(3);
     let mut source = List { fail_at_end: Some("the disk is gone".into()), ..List::new(frames) };
-    let error =
-        write_part(tape.drive.as_mut(), &plan.spec(1, end), &mut source, &mut Recorder::default()).unwrap_err();
+    let error = write_part(tape.drive.as_mut(), &plan.spec(1, end), &mut source, &mut Recorder::default()).unwrap_err();
     assert_eq!(error.to_string(), "the disk is gone");
     let TapeState::Closed(layout) = error.tape else { panic!("{:?}", error.tape) };
     assert_eq!(tape.end().1, layout.end_block);
@@ -289,8 +289,7 @@ fn a_source_that_fails_leaves_a_valid_part() {
 
     let end = tape.end();
     let mut source = List { fail_at_end: Some("nothing at all".into()), ..List::default() };
-    let error =
-        write_part(tape.drive.as_mut(), &plan.spec(1, end), &mut source, &mut Recorder::default()).unwrap_err();
+    let error = write_part(tape.drive.as_mut(), &plan.spec(1, end), &mut source, &mut Recorder::default()).unwrap_err();
     assert_eq!(error.tape, TapeState::AsBefore);
     assert_eq!(tape.end(), end);
 }

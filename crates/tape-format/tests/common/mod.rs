@@ -55,7 +55,10 @@ pub fn dir(path: impl AsRef<[u8]>) -> Item {
 }
 
 pub fn link(path: impl AsRef<[u8]>, kind: MemberKind, target: impl AsRef<[u8]>) -> Item {
-    Item { member: Member { link: Some(target.as_ref().to_vec()), mode: 0o777, ..member(path, kind) }, data: Vec::new() }
+    Item {
+        member: Member { link: Some(target.as_ref().to_vec()), mode: 0o777, ..member(path, kind) },
+        data: Vec::new(),
+    }
 }
 
 /// Bytes that do not compress, always the same for a seed.
@@ -246,8 +249,11 @@ impl Tape {
     pub fn new(capacity: Capacity) -> Tape {
         let dir = TempDir::new().unwrap();
         let settings = Settings::volatile();
-        library::create(dir.path(), &LibrarySpec { drives: 1, slots: 0, mail_slots: 0, settings, ..LibrarySpec::default() })
-            .unwrap();
+        library::create(
+            dir.path(),
+            &LibrarySpec { drives: 1, slots: 0, mail_slots: 0, settings, ..LibrarySpec::default() },
+        )
+        .unwrap();
         let cartridge = CartridgeSpec {
             capacity_bytes: capacity.bytes,
             early_warning_bytes: capacity.after_warning,
