@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tape_format::codec::{Codec, Decoder};
+use tape_format::codec::Decoder;
 use tape_format::frame::MAX_FRAME;
 use tape_format::{Continuation, FrameSource, MemberKind, MemberRecord};
 
@@ -183,10 +183,9 @@ pub fn run(options: EngineOptions) -> Run {
         assert_eq!(frame.tar_offset, run_tar.len() as u64);
         assert!(frame.tar_length > 0 && frame.tar_length % 512 == 0 && frame.tar_length <= MAX_FRAME as u64);
         starts.push((frame.tar_offset, frame.continues.take()));
-        match codec {
-            Codec::None => run_tar.extend_from_slice(&frame.data),
-            _ => decoder.decode(&frame.data, frame.tar_length as usize, &mut run_tar).unwrap(),
-        }
+        let mut raw = Vec::new();
+        decoder.decode(&frame.data, frame.tar_length as usize, &mut raw).unwrap();
+        run_tar.append(&mut raw);
         assert_eq!(run_tar.len() as u64, frame.tar_offset + frame.tar_length);
         members.append(&mut frame.members);
         frames.recycle(frame);
