@@ -25,8 +25,10 @@ use crate::db::Conn;
 use crate::{Error, ErrorKind, Result};
 use password::Hasher;
 use setup::Setup;
+use std::sync::Arc;
 use throttle::Throttle;
 use token::Tokens;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Everything needed to know who is asking. One per server.
 #[derive(Debug)]
@@ -39,6 +41,7 @@ pub struct Auth {
     pub throttle: Throttle,
     /// The one-time token of the first start.
     pub setup: Setup,
+    hashing: Arc<Semaphore>,
 }
 
 impl Auth {
@@ -49,7 +52,14 @@ impl Auth {
             tokens: Tokens::open(config)?,
             throttle: Throttle::new(&config.auth),
             setup: Setup::new(&config.data_dir),
+            hashing: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
         })
+    }
+
+    /// Wait for the right to hash a password: a flood of logins must not take all threads that may block.
+    pub async fn hashing_slot(&self) -> Result<OwnedSemaphorePermit> {
+        let slot = self.hashing.clone().acquire_owned().await;
+        slot.map_err(|_| Error::internal("the queue for logins is closed"))
     }
 
     /// Who presents `credential`? Reads the database each time: what was revoked there is dead at once.
