@@ -135,6 +135,7 @@ pub enum Removal {
 
 /// Counters of the drive's log pages, as far as it keeps them.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct DriveHealth {
     /// Bytes written to media in the drive's life.
     pub bytes_written: u64,
@@ -144,6 +145,8 @@ pub struct DriveHealth {
     pub write_errors: u64,
     /// Reads that failed beyond recovery (log page 03h).
     pub read_errors: u64,
+    /// Errors that the drive recovered from (sense key 1h): no harm, but their trend tells of wear.
+    pub recovered_errors: u64,
     /// Media loaded.
     pub load_count: u64,
     /// The drive asks for a cleaning cartridge.
@@ -198,6 +201,7 @@ pub trait TapeDrive: Send {
     fn locate(&mut self, to: Position) -> Result<()>;
 
     /// Passes `count` filemarks, forwards and stops behind the last, or backwards (negative) and stops before it.
+    /// Where there are not so many it stops at the end of data or at the beginning, with `BlankCheck`.
     fn space_filemarks(&mut self, count: i64) -> Result<()>;
 
     /// Goes to the end of data, where the next append belongs.
