@@ -8,7 +8,7 @@ use crate::drive::*;
 use crate::{DriveError, DriveErrorKind, Operation, Position, Result, TapePosition};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use tape_scsi::{Attribute, TapeAlert};
+use tape_scsi::{Attribute, Sense, SenseKey, TapeAlert};
 
 /// Records up to this length are kept.
 pub const KEPT_RECORD_BYTES: usize = 4096;
@@ -30,6 +30,7 @@ struct Tape {
     attributes: BTreeMap<u16, Attribute>,
     position: u64,
     ejected: bool,
+    removal_prevented: bool,
     bytes_written: u64,
     load_count: u64,
 }
@@ -124,11 +125,13 @@ impl crate::fault::Faulty for NullDrive {
     }
 
     fn reset(&mut self) {
-        self.tape().position = 0;
+        let mut tape = self.tape();
+        tape.position = 0;
+        tape.removal_prevented = false;
     }
 
     fn power_cut(&mut self) {
-        self.tape().position = 0;
+        self.reset();
     }
 }
 
@@ -156,6 +159,9 @@ impl TapeDrive for NullDrive {
 
     fn unload(&mut self) -> Result<()> {
         let mut tape = self.tape();
+        if tape.removal_prevented {
+            return Err(DriveError::from_sense(Operation::Unload, Sense::new(SenseKey::IllegalRequest, 0x53, 0x02)));
+        }
         tape.position = 0;
         tape.ejected = true;
         Ok(())
@@ -326,7 +332,8 @@ impl TapeDrive for NullDrive {
         Err(DriveError::new(DriveErrorKind::Unsupported, Operation::ModeSelect, message))
     }
 
-    fn set_removal(&mut self, _removal: Removal) -> Result<()> {
+    fn set_removal(&mut self, removal: Removal) -> Result<()> {
+        self.tape().removal_prevented = removal == Removal::Prevented;
         Ok(())
     }
 
