@@ -1,0 +1,166 @@
+//! What a running execution has in its hands.
+
+use super::{Control, Lease, Progress, Request, Stop, Taken, Wanted};
+use crate::actors::catalog::CatalogActor;
+use crate::actors::drive::{DriveTask, Drives};
+use crate::actors::library::Libraries;
+use crate::config::Config;
+use crate::db::executions::LogLevel;
+use crate::db::{self, DbPool};
+use crate::events::Bus;
+use crate::keys::Keys;
+use crate::{Error, ErrorKind, Result};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// Warnings stored by name for one execution; more are only counted.
+const MAX_WARNINGS: u64 = 10_000;
+
+/// What all executions share. Cheap to clone.
+#[derive(Clone)]
+pub struct Services {
+    /// Settings.
+    pub config: Arc<Config>,
+    /// Database.
+    pub db: DbPool,
+    /// Events.
+    pub bus: Bus,
+    /// Drives, and who uses them.
+    pub drives: Drives,
+    /// Libraries.
+    pub libraries: Libraries,
+    /// The catalog's writer.
+    pub catalog: actix::Addr<CatalogActor>,
+    /// Encryption keys.
+    pub keys: Arc<Keys>,
+}
+
+/// One running execution, on its worker thread.
+pub struct Context {
+    /// Its row.
+    pub id: i32,
+    /// What was asked.
+    pub request: Request,
+    /// Shared services.
+    pub services: Services,
+    /// Live counters.
+    pub progress: Arc<Progress>,
+    /// Stop and pause.
+    pub control: Arc<Control>,
+}
+
+impl Context {
+    /// A database connection.
+    pub fn conn(&self) -> Result<db::PooledConn> {
+        Ok(self.services.db.get()?)
+    }
+
+    /// Says what is being done now: shown at once, stored, logged.
+    pub fn phase(&self, phase: &str, message: impl Into<String>) -> Result<()> {
+        let message = message.into();
+        self.progress.set_phase(phase, &message);
+        db::executions::set_phase(&mut *self.conn()?, self.id, phase, &message)?;
+        self.log(&message);
+        self.publish();
+        Ok(())
+    }
+
+    /// Shows the counters to those who watch.
+    pub fn publish(&self) {
+        self.services.bus.transient("execution", serde_json::json!(self.progress.view(self.id)));
+    }
+
+    /// Adds a line to the log.
+    pub fn log(&self, message: &str) {
+        self.write_log(LogLevel::Info, None, message);
+    }
+
+    /// Records a warning about a file: the run goes on, and its report names the file.
+    pub fn warn(&self, path: Option<&str>, message: &str) {
+        let count = self.progress.warnings.fetch_add(1, Ordering::Relaxed);
+        match count.cmp(&MAX_WARNINGS) {
+            std::cmp::Ordering::Less => self.write_log(LogLevel::Warning, path, message),
+            std::cmp::Ordering::Equal => self.write_log(
+                LogLevel::Warning,
+                None,
+                "there are more warnings; from here on they are only counted",
+            ),
+            std::cmp::Ordering::Greater => {}
+        }
+    }
+
+    fn write_log(&self, level: LogLevel, path: Option<&str>, message: &str) {
+        let stored =
+            self.conn().and_then(|mut conn| db::executions::append_log(&mut conn, self.id, level, path, message));
+        if let Err(error) = stored {
+            tracing::warn!(execution = self.id, %error, message, "a log line could not be stored");
+        }
+    }
+
+    /// Records a decision in words: "why this tape".
+    pub fn why(&self, reasons: &[String]) -> Result<()> {
+        for reason in reasons {
+            self.log(reason);
+        }
+        db::executions::add_why(&mut *self.conn()?, self.id, reasons)
+    }
+
+    /// An error if the execution has to stop; waits while it is paused.
+    pub fn check(&self) -> Result<()> {
+        if self.control.is_paused() {
+            self.control.wait_while_paused();
+        }
+        match self.control.stopped() {
+            None => Ok(()),
+            Some(why) => Err(stopped(why)),
+        }
+    }
+
+    /// Takes a drive (and a tape) as soon as `choose` finds them free. While it waits, the reason is shown.
+    pub fn take<T>(&self, mut choose: impl FnMut(&Taken) -> Result<Wanted<T>>) -> Result<(Lease, T)> {
+        let mut shown = String::new();
+        loop {
+            self.check()?;
+            match self.services.drives.reservations.try_take(self.id, &mut choose)? {
+                Ok(taken) => return Ok(taken),
+                Err(reason) => {
+                    if reason != shown {
+                        self.phase("waiting", format!("Waiting: {reason}."))?;
+                        shown = reason;
+                    }
+                    self.services.drives.reservations.wait_for_change(Duration::from_millis(500));
+                }
+            }
+        }
+    }
+
+    /// Takes the given drive, waiting for it.
+    pub fn take_drive(&self, drive: i32, tape: Option<i32>) -> Result<Lease> {
+        let name = db::drives::find(&mut *self.conn()?, drive)?.name();
+        let (lease, ()) = self.take(|taken| {
+            Ok(match (taken.drives.get(&drive), tape.and_then(|tape| taken.tapes.get(&tape))) {
+                (Some(other), _) => Wanted::Wait(format!("drive {name} is used by execution {other}")),
+                (_, Some(other)) => Wanted::Wait(format!("the tape is used by execution {other}")),
+                (None, None) => Wanted::Take { drive, tape, choice: () },
+            })
+        })?;
+        db::executions::set_drive(&mut *self.conn()?, self.id, Some(drive), tape)?;
+        Ok(lease)
+    }
+
+    /// Runs a task on the leased drive.
+    pub fn perform<T: DriveTask>(&self, lease: &Lease, task: T) -> Result<T::Output> {
+        self.services.drives.perform(lease, task)
+    }
+}
+
+/// The error of an execution that was told to stop.
+pub fn stopped(why: Stop) -> Error {
+    match why {
+        Stop::Cancelled => Error::new(ErrorKind::Conflict, "cancelled", "cancelled"),
+        Stop::Shutdown => {
+            Error::new(ErrorKind::Unavailable, "shutdown", "the server was shut down while this was running; run it again")
+        }
+    }
+}
