@@ -25,6 +25,6 @@ mod verify;
 
 pub use context::{Context, Services};
 pub use control::{Control, Stop};
-pub use progress::{Progress, ProgressView};
+pub use progress::{Progress, ProgressView, TapeFill};
 pub use request::*;
 pub use reservations::{Lease, Reservations, Taken, Wanted};

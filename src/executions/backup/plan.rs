@@ -1,0 +1,165 @@
+//! What a run will do, decided and checked before a tape moves.
+
+use super::tape::OpenTape;
+use super::write::SetHeader;
+use crate::backup::engine::EngineOptions;
+use crate::backup::filter::Filter;
+use crate::backup::source;
+use crate::catalog::{baseline::Baseline, chain};
+use crate::db::{
+    self,
+    jobs::{BackupType, Compression, Job},
+    sets::{BackupSet, NewSet, SetStatus},
+    sources::Source,
+};
+use crate::executions::{BackupRequest, Context};
+use crate::keys::LoadedKey;
+use crate::{Error, Result};
+use std::path::PathBuf;
+use tape_format::codec::Codec;
+use uuid::Uuid;
+
+/// The plan of a run.
+pub struct Plan {
+    /// The job.
+    pub job: Job,
+    /// Its source.
+    pub source: Source,
+    /// The pool it writes to.
+    pub pool_id: i32,
+    /// Full or incremental, as it will really be.
+    pub backup_type: BackupType,
+    /// The set it builds on.
+    pub parent: Option<i32>,
+    /// The parent's uuid, for the tape.
+    pub parent_uuid: Option<Uuid>,
+    /// The key, unwrapped and tested.
+    pub key: Option<LoadedKey>,
+    /// Compression of the frames.
+    pub codec: Codec,
+    retention_days: i64,
+}
+
+/// Looks everything up, tests the source and the key, and decides between full and incremental.
+pub fn make(context: &Context, request: &BackupRequest) -> Result<Plan> {
+    let mut conn = context.conn()?;
+    let job = db::jobs::find(&mut conn, request.job_id)?;
+    let source = db::sources::find(&mut conn, job.source_id)?;
+    let pool = db::pools::find(&mut conn, job.pool_id)?;
+    if !source.enabled {
+        return Err(Error::conflict("source_disabled", format!("source {} is disabled; enable it first", source.name)));
+    }
+    context.phase("initializing", format!("Job {}: checking source {}.", job.name, source.path))?;
+    source::check(&source.path, source.source_type)?;
+    let wanted = request.backup_type.unwrap_or(job.backup_type);
+    let parent = match wanted {
+        BackupType::Full => None,
+        BackupType::Incremental => db::sets::latest_completed(&mut conn, job.id)?,
+    };
+    let backup_type = if parent.is_some() { BackupType::Incremental } else { BackupType::Full };
+    if wanted != backup_type {
+        context.why(&[
+            "This run is a full backup: the job has no completed set yet that an incremental could build on.".into(),
+        ])?;
+    } else if let Some(parent) = &parent {
+        context.why(&[format!(
+            "Incremental to set {} of {}: files are sent if they are new or changed since then.",
+            parent.id,
+            parent.start_time.format("%Y-%m-%d %H:%M UTC")
+        )])?;
+    }
+    let key = match (job.encryption_enabled, job.encryption_key_id) {
+        (true, Some(id)) => Some(context.services.keys.load(&mut conn, id)?),
+        (true, None) => return Err(Error::conflict("no_key", format!("job {} encrypts but names no key", job.name))),
+        (false, _) => None,
+    };
+    let retention_days = i64::from(if job.retention_days > 0 { job.retention_days } else { pool.retention_days });
+    Ok(Plan {
+        codec: codec_of(&job),
+        parent_uuid: parent.as_ref().and_then(|set| Uuid::parse_str(&set.uuid).ok()),
+        parent: parent.map(|set| set.id),
+        pool_id: pool.id,
+        backup_type,
+        key,
+        retention_days,
+        job,
+        source,
+    })
+}
+
+fn codec_of(job: &Job) -> Codec {
+    let level = job.compression_level;
+    match job.compression {
+        Compression::None | Compression::Lto => Codec::None,
+        Compression::Gzip => Codec::Gzip { level: level.and_then(|level| u32::try_from(level).ok()).unwrap_or(6) },
+        Compression::Zstd => Codec::Zstd { level: level.unwrap_or(1) },
+    }
+}
+
+impl Plan {
+    /// What the engine has to send.
+    pub fn engine_options(&self, context: &Context) -> Result<EngineOptions> {
+        let filter = Filter::from_json(&self.source.include_patterns, &self.source.exclude_patterns, self.source.case())?;
+        let baseline = match self.parent {
+            None => None,
+            Some(parent) => {
+                let chain = chain::of(&mut *context.conn()?, parent)?;
+                let baseline = Baseline::new(context.services.db.clone(), chain)?;
+                Some(Box::new(baseline) as Box<dyn crate::backup::diff::Baseline>)
+            }
+        };
+        let config = &context.services.config;
+        Ok(EngineOptions {
+            root: PathBuf::from(&self.source.path),
+            filter,
+            mounts: self.source.mounts(),
+            baseline,
+            codec: self.codec,
+            buffer_bytes: config.tape.buffer_size_mb as usize * (1 << 20),
+            workers: config.backup.workers,
+            cancel: context.control.flag(),
+            exclude_paths: vec![config.data_dir.clone()],
+        })
+    }
+
+    /// The row of the set that is about to be written.
+    pub fn new_set(&self, tape: &OpenTape) -> NewSet {
+        NewSet {
+            uuid: Uuid::new_v4().to_string(),
+            job_id: self.job.id,
+            tape_id: tape.tape_id,
+            backup_type: self.backup_type,
+            start_time: db::now(),
+            status: SetStatus::Running,
+            start_block: Some(tape.at.block as i64),
+            encrypted: self.key.is_some(),
+            encryption_key_id: self.key.as_ref().map(|key| key.id),
+            compressed: self.codec != Codec::None || self.job.compression == Compression::Lto,
+            compression_type: self.job.compression,
+            parent_set_id: self.parent,
+        }
+    }
+
+    /// What every part of the set says about it on tape.
+    pub fn header(&self, set: &BackupSet) -> SetHeader {
+        SetHeader {
+            set_id: set.id,
+            set_uuid: Uuid::parse_str(&set.uuid).unwrap_or_default(),
+            job: self.job.name.clone(),
+            backup_type: self.backup_type.as_str().into(),
+            parent: self.parent_uuid,
+            started: set.start_time,
+            codec: self.codec,
+            key: self.key.clone(),
+            drive_compression: match self.job.compression {
+                Compression::Lto => tape_drive::Compression::On,
+                _ => tape_drive::Compression::Off,
+            },
+        }
+    }
+
+    /// When the set may be forgotten; never, if neither the job nor the pool says.
+    pub fn expires_at(&self, end: chrono::NaiveDateTime) -> Option<chrono::NaiveDateTime> {
+        (self.retention_days > 0).then(|| end + chrono::Duration::days(self.retention_days))
+    }
+}
