@@ -1,1 +1,1 @@
-//! .
+//! The suite of behaviour that every backend passes.

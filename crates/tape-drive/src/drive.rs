@@ -144,6 +144,8 @@ pub struct DriveHealth {
     pub write_errors: u64,
     /// Reads that failed beyond recovery (log page 03h).
     pub read_errors: u64,
+    /// Errors that the drive recovered from (sense key 1h): no harm, but their trend tells of wear.
+    pub recovered_errors: u64,
     /// Media loaded.
     pub load_count: u64,
     /// The drive asks for a cleaning cartridge.
@@ -198,6 +200,7 @@ pub trait TapeDrive: Send {
     fn locate(&mut self, to: Position) -> Result<()>;
 
     /// Passes `count` filemarks, forwards and stops behind the last, or backwards (negative) and stops before it.
+    /// Where there are not so many it stops at the end of data or at the beginning, with `BlankCheck`.
     fn space_filemarks(&mut self, count: i64) -> Result<()>;
 
     /// Goes to the end of data, where the next append belongs.

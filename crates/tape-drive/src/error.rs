@@ -4,6 +4,7 @@
 //! what happened. Each kind has one meaning and one right reaction, listed with it.
 
 use crate::Position;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use tape_scsi::Sense;
 
@@ -11,7 +12,8 @@ use tape_scsi::Sense;
 pub type Result<T, E = DriveError> = std::result::Result<T, E>;
 
 /// The command that failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum Operation {
     Open,
@@ -141,6 +143,19 @@ impl DriveError {
     /// The same, with the sense data it was derived from.
     pub fn with_sense(mut self, sense: Sense) -> Self {
         self.sense = Some(sense);
+        self
+    }
+
+    /// The error that this sense data means; `None` if it means success (see [`crate::sense_kind`]).
+    pub fn from_sense(operation: Operation, sense: Sense) -> Option<Self> {
+        let kind = crate::sense_kind(&sense)?;
+        let message = crate::sense_map::describe(&kind, &sense);
+        Some(DriveError::new(kind, operation, message).with_sense(sense))
+    }
+
+    /// The same, with the place from which on data is in doubt.
+    pub fn suspect_since(mut self, position: Position) -> Self {
+        self.suspect_since = Some(position);
         self
     }
 

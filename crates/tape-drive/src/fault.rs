@@ -1,1 +1,1 @@
-//! .
+//! Fault plans: what goes wrong, and when.

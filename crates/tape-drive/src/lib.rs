@@ -21,6 +21,7 @@ pub mod lto;
 pub mod null;
 mod open;
 pub mod position;
+mod sense_map;
 pub mod virt;
 
 pub use changer::{Changer, ChangerIdentity, Element, ElementAddress, ElementKind, Inventory};
@@ -31,3 +32,4 @@ pub use drive::{
 pub use error::{DriveError, DriveErrorKind, Operation, Result};
 pub use open::{open_changer, open_drive};
 pub use position::{Position, TapePosition};
+pub use sense_map::sense_kind;

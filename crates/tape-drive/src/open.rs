@@ -1,1 +1,33 @@
-//! .
+//! From a device path to a drive or a changer.
+
+use crate::null::NullDrive;
+use crate::{Changer, DriveError, DriveErrorKind, Operation, Result, TapeDrive};
+
+/// Opens a tape drive: `virtual:LIBRARY_DIR#drive0` or `null:NAME`.
+///
+/// Errors: `Unsupported` for device paths that this build cannot drive, `Busy` if the drive is open elsewhere, `Io` if
+/// the library's directory cannot be read.
+pub fn open_drive(device_path: &str) -> Result<Box<dyn TapeDrive>> {
+    if let Some(name) = device_path.strip_prefix("null:") {
+        return Ok(Box::new(NullDrive::open(name)?));
+    }
+    Err(unsupported(device_path))
+}
+
+/// Opens a changer: `virtual:LIBRARY_DIR#changer`.
+///
+/// Errors as for [`open_drive`].
+pub fn open_changer(device_path: &str) -> Result<Box<dyn Changer>> {
+    Err(unsupported(device_path))
+}
+
+fn unsupported(device_path: &str) -> DriveError {
+    let message = if device_path.starts_with("/dev/") {
+        format!("{device_path}: this build drives only virtual and null devices (virtual:DIRECTORY#drive0, null:NAME)")
+    } else {
+        format!(
+            "{device_path:?} is not a device path; use virtual:DIRECTORY#drive0, virtual:DIRECTORY#changer or null:NAME"
+        )
+    };
+    DriveError::new(DriveErrorKind::Unsupported, Operation::Open, message)
+}

@@ -1,0 +1,1 @@
+//! Virtual tape: cartridges are image files, a library is a directory.

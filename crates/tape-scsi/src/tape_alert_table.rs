@@ -1,0 +1,348 @@
+//! The table of TapeAlert flags: names and severities of SSC-5, table A.1, with texts for the person who must act.
+
+use crate::AlertSeverity::{self, Critical, Information, Warning};
+
+/// One flag.
+pub(crate) struct Row {
+    pub name: &'static str,
+    pub severity: AlertSeverity,
+    pub text: &'static str,
+    pub action: &'static str,
+}
+
+const fn row(severity: AlertSeverity, name: &'static str, text: &'static str, action: &'static str) -> Row {
+    Row { name, severity, text, action }
+}
+
+/// Flag 1 first.
+pub(crate) const ALERTS: [Row; 64] = [
+    row(
+        Warning,
+        "Read warning",
+        "The drive has trouble reading; no data was lost, but the performance of the tape is reduced",
+        "Copy what is on this tape to another one, then retire it if the flag comes back in a clean drive.",
+    ),
+    row(
+        Warning,
+        "Write warning",
+        "The drive has trouble writing; no data was lost, but the capacity of the tape is reduced",
+        "Clean the drive; if the flag stays with the tape, write no more to it.",
+    ),
+    row(
+        Warning,
+        "Hard error",
+        "The operation stopped because of an error that the drive could not correct",
+        "Look at the other flags; try the tape in another drive.",
+    ),
+    row(
+        Critical,
+        "Media",
+        "Data on the tape is at risk: the tape is damaged or worn, or the drive is faulty",
+        "Copy everything that can be read to another tape, write no more to this one, and try it in another drive.",
+    ),
+    row(
+        Critical,
+        "Read failure",
+        "The tape is damaged or the drive is faulty: data cannot be read",
+        "Try the tape in another drive; then call the supplier of the drive if other tapes fail as well.",
+    ),
+    row(
+        Critical,
+        "Write failure",
+        "The tape is faulty from its making, or the drive is faulty: data cannot be written",
+        "Try a tape that is known to be good; if that fails as well, the drive needs service.",
+    ),
+    row(
+        Warning,
+        "Media life",
+        "The tape has reached the calculated end of its life",
+        "Copy its data to another tape and discard it.",
+    ),
+    row(
+        Warning,
+        "Not data grade",
+        "The cartridge is not of data grade; data written to it is at risk",
+        "Use a data-grade tape.",
+    ),
+    row(
+        Critical,
+        "Write protect",
+        "A write was attempted to a write-protected cartridge",
+        "Take the write protection off, or use another tape.",
+    ),
+    row(
+        Information,
+        "No removal",
+        "The cartridge cannot be ejected because the drive is in use",
+        "Wait until the operation is complete.",
+    ),
+    row(
+        Information,
+        "Cleaning media",
+        "The tape in the drive is a cleaning cartridge",
+        "Use a data cartridge to back up or restore.",
+    ),
+    row(
+        Information,
+        "Unsupported format",
+        "The format of the cartridge is not supported by this drive",
+        "Use a drive of a generation that can read it.",
+    ),
+    row(
+        Critical,
+        "Recoverable mechanical cartridge failure",
+        "The tape has snapped or the cartridge has a mechanical fault, and was ejected",
+        "Discard the cartridge; do not use it again.",
+    ),
+    row(
+        Critical,
+        "Unrecoverable mechanical cartridge failure",
+        "The tape has snapped inside the drive and cannot be ejected",
+        "Do not try to take it out: the drive needs service.",
+    ),
+    row(
+        Warning,
+        "Memory chip in cartridge failure",
+        "The memory chip in the cartridge has failed; performance is reduced",
+        "Write no more to this tape; copy its data when there is an occasion.",
+    ),
+    row(
+        Critical,
+        "Forced eject",
+        "The cartridge was ejected by hand while the drive was writing or reading",
+        "Do not eject cartridges during an operation; check what was written last.",
+    ),
+    row(
+        Warning,
+        "Read-only format",
+        "The cartridge is of a format that this drive can read but not write",
+        "Use it for restoring only, or use a tape of the drive's own generation.",
+    ),
+    row(
+        Warning,
+        "Tape directory corrupted on load",
+        "The directory of the tape, which its chip keeps, is damaged; finding files takes longer",
+        "Read the whole tape once, so that the drive can rebuild it.",
+    ),
+    row(
+        Information,
+        "Nearing media life",
+        "The tape is near the end of its calculated life",
+        "Plan its replacement; copy its data in time.",
+    ),
+    row(Critical, "Clean now", "The drive needs cleaning now", "Load a cleaning cartridge before the next tape."),
+    row(
+        Warning,
+        "Clean periodic",
+        "The drive is due for its regular cleaning",
+        "Load a cleaning cartridge when the current work is done.",
+    ),
+    row(Critical, "Expired cleaning media", "The cleaning cartridge is used up", "Discard it and use a new one."),
+    row(
+        Critical,
+        "Invalid cleaning tape",
+        "The cartridge used for cleaning is not one that this drive accepts",
+        "Use a cleaning cartridge for this type of drive.",
+    ),
+    row(
+        Warning,
+        "Retension requested",
+        "The drive asks for the tape to be retensioned",
+        "Wind the tape from one end to the other once.",
+    ),
+    row(
+        Warning,
+        "Multi-port interface error on a primary port",
+        "One of the drive's interface ports has failed, another one has taken over",
+        "Check cables and host adapter of the failed port.",
+    ),
+    row(
+        Warning,
+        "Cooling fan failure",
+        "A fan of the drive has failed",
+        "Have the fan replaced before the drive overheats.",
+    ),
+    row(
+        Warning,
+        "Power supply failure",
+        "A redundant power supply of the drive's enclosure has failed",
+        "Have it replaced.",
+    ),
+    row(
+        Warning,
+        "Power consumption",
+        "The drive draws more or less power than it should",
+        "Call the supplier of the drive.",
+    ),
+    row(
+        Warning,
+        "Drive preventive maintenance required",
+        "The drive is due for preventive maintenance",
+        "Follow the manual of the drive, or call its supplier.",
+    ),
+    row(
+        Critical,
+        "Hardware A",
+        "The drive has a hardware fault that needs a reset",
+        "Eject the tape if possible, turn the drive off and on, and try again.",
+    ),
+    row(
+        Critical,
+        "Hardware B",
+        "The drive has a hardware fault: its self-test failed",
+        "Turn the drive off and on; if the flag comes back, the drive needs service.",
+    ),
+    row(
+        Warning,
+        "Primary interface",
+        "The drive has a problem with its interface to the host",
+        "Check the cable and its termination, then the host adapter.",
+    ),
+    row(
+        Critical,
+        "Eject media",
+        "The operation failed in a way that needs the cartridge to be ejected and loaded again",
+        "Eject the cartridge, insert it again, and repeat the operation.",
+    ),
+    row(
+        Warning,
+        "Firmware download failed",
+        "A firmware update failed because the image was not right for the drive",
+        "Get the right firmware and try again.",
+    ),
+    row(
+        Warning,
+        "Drive humidity",
+        "The humidity is out of the range the drive is made for",
+        "Correct the climate of the room.",
+    ),
+    row(
+        Warning,
+        "Drive temperature",
+        "The drive is too hot or too cold",
+        "Check airflow and climate; let it reach its range before going on.",
+    ),
+    row(Warning, "Drive voltage", "The supply voltage of the drive is out of range", "Check the power supply."),
+    row(Critical, "Predictive failure", "The drive predicts that it will fail", "Have the drive replaced soon."),
+    row(
+        Warning,
+        "Diagnostics required",
+        "The drive may have a hardware fault; extended diagnostics are needed",
+        "Run the diagnostics of its manufacturer.",
+    ),
+    row(
+        Critical,
+        "Loader hardware A (obsolete)",
+        "The changer has trouble communicating with the drive",
+        "Turn the library off and on; if the flag comes back, it needs service.",
+    ),
+    row(
+        Critical,
+        "Loader stray tape (obsolete)",
+        "A tape was left behind in the changer by an earlier fault",
+        "Insert an empty magazine, follow the library's manual to clear it.",
+    ),
+    row(
+        Warning,
+        "Loader hardware B (obsolete)",
+        "The changer's mechanics have a problem",
+        "The library needs service if the flag comes back.",
+    ),
+    row(
+        Critical,
+        "Loader door (obsolete)",
+        "The operation failed because the door of the library is open",
+        "Clear what blocks it and close the door.",
+    ),
+    row(
+        Critical,
+        "Loader hardware C (obsolete)",
+        "The changer has a hardware fault that is not of its mechanics",
+        "The library needs service.",
+    ),
+    row(Critical, "Loader magazine (obsolete)", "The changer cannot work without its magazine", "Insert the magazine."),
+    row(
+        Warning,
+        "Loader predictive failure (obsolete)",
+        "The changer predicts that it will fail",
+        "Have the library serviced soon.",
+    ),
+    row(Information, "Reserved 47", "Reserved", "Nothing to do: the flag is reserved."),
+    row(Information, "Reserved 48", "Reserved", "Nothing to do: the flag is reserved."),
+    row(
+        Warning,
+        "Diminished native capacity",
+        "The tape holds less than its native capacity",
+        "Use it as it is, or replace it if the capacity is needed.",
+    ),
+    row(
+        Warning,
+        "Lost statistics",
+        "Statistics of the tape have been lost",
+        "Nothing is wrong with the data; the counters of this tape are too low.",
+    ),
+    row(
+        Warning,
+        "Tape directory invalid at unload",
+        "The directory of the tape could not be written when it was unloaded; finding files takes longer",
+        "Read the whole tape once, so that the drive can rebuild it.",
+    ),
+    row(
+        Critical,
+        "Tape system area write failure",
+        "The drive could not write the tape's system area when it unloaded",
+        "Copy the data to another tape and write no more to this one.",
+    ),
+    row(
+        Critical,
+        "Tape system area read failure",
+        "The drive could not read the tape's system area when it loaded",
+        "Copy the data to another tape; try another drive if it cannot be read.",
+    ),
+    row(
+        Critical,
+        "No start of data",
+        "The beginning of the data could not be found",
+        "The tape may have been degaussed, or is of another format: check it in another drive.",
+    ),
+    row(
+        Critical,
+        "Loading or threading failure",
+        "The cartridge cannot be loaded and threaded",
+        "Eject it, look at its leader pin, try another cartridge; then the drive needs service.",
+    ),
+    row(
+        Critical,
+        "Unrecoverable unload failure",
+        "The cartridge cannot be unloaded",
+        "Do not force it: the drive needs service.",
+    ),
+    row(
+        Critical,
+        "Automation interface failure",
+        "The drive has trouble communicating with the library",
+        "Check the library; if the flag comes back, it needs service.",
+    ),
+    row(
+        Warning,
+        "Firmware failure",
+        "The firmware of the drive failed and restarted",
+        "Update the firmware; report it to the supplier.",
+    ),
+    row(
+        Warning,
+        "WORM medium - integrity check failed",
+        "The drive found signs of tampering on a write-once cartridge",
+        "Do not trust what is on this tape without checking it; do not append to it.",
+    ),
+    row(
+        Warning,
+        "WORM medium - overwrite attempted",
+        "A write to recorded data of a write-once cartridge was refused",
+        "Append behind the end of data, or use an ordinary cartridge.",
+    ),
+    row(Information, "Reserved 61", "Reserved", "Nothing to do: the flag is reserved."),
+    row(Information, "Reserved 62", "Reserved", "Nothing to do: the flag is reserved."),
+    row(Information, "Reserved 63", "Reserved", "Nothing to do: the flag is reserved."),
+    row(Information, "Reserved 64", "Reserved", "Nothing to do: the flag is reserved."),
+];
