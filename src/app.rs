@@ -1,15 +1,15 @@
 //! Puts the house together: opens the database, starts the actors and the web server, and takes all of it down again.
 
-use crate::actors::catalog::CatalogActor;
+use crate::actors::catalog::{CatalogActor, Discard};
 use crate::actors::drive::Drives;
 use crate::actors::jobs::{self, Jobs};
 use crate::actors::library::{Libraries, Scan};
 use crate::actors::scheduler::Scheduler;
 use crate::config::Config;
-use crate::db::{self, DbPool};
-use crate::events::Bus;
+use crate::db::{self, DbPool, SetStatus};
+use crate::events::{Bus, Category, Event};
 use crate::executions::Services;
-use crate::keys::Keys;
+use crate::keys::KeyStore;
 use crate::{Error, Result, executions};
 use actix::Addr;
 use std::sync::Arc;
@@ -37,15 +37,9 @@ impl App {
     }
 
     /// Opens everything on the current actix system. Nothing runs before the state left by the last run is put in order.
-    pub async fn start(config: Arc<Config>, db: DbPool, bus: Bus, keys: Arc<Keys>) -> Result<App> {
-        let left = db::executions::reconcile(&mut *db.get()?)?;
-        for line in &left {
-            tracing::warn!("{line}");
-        }
-        let catalog = CatalogActor::start(config.database_path())?;
-        for set in db::sets::without_catalog_commit(&mut *db.get()?)? {
-            catalog.send(crate::actors::catalog::Discard { set_id: set }).await??;
-        }
+    pub async fn start(config: Arc<Config>, db: DbPool, bus: Bus, keys: Arc<KeyStore>) -> Result<App> {
+        let catalog = CatalogActor::start(&config.database_path())?;
+        put_in_order(&db, &bus, &catalog).await?;
         let drives = Drives::new(db.clone(), bus.clone());
         let libraries = Libraries::new(db.clone(), bus.clone());
         let services = Services { config, db, bus, drives, libraries, catalog, keys };
@@ -71,4 +65,21 @@ impl App {
     pub async fn stop(&self) -> Result<()> {
         self.jobs.send(jobs::Shutdown).await.map_err(Error::from)
     }
+}
+
+/// What a crash left: executions that were at work have failed; sets that were being written are not sets.
+async fn put_in_order(db: &DbPool, bus: &Bus, catalog: &Addr<CatalogActor>) -> Result<()> {
+    const INTERRUPTED: &str = "the server stopped while this was running; run it again";
+    for row in db::executions::reconcile(&mut *db.get()?, INTERRUPTED)? {
+        bus.publish(
+            Event::error(Category::System, "Interrupted", format!("{} was interrupted: {INTERRUPTED}", row.title))
+                .details(serde_json::json!({"execution_id": row.id, "kind": row.kind})),
+        );
+    }
+    let unfinished = db::sets::unfinished(&mut *db.get()?)?;
+    for set in unfinished {
+        catalog.send(Discard { set_id: set.id }).await??;
+        db::sets::fail(&mut *db.get()?, set.id, SetStatus::Failed)?;
+    }
+    Ok(())
 }

@@ -7,9 +7,9 @@
 //! a job never overlaps itself.
 //! *On failure*: a worker that panics fails its execution with the reason; its leases are given back as its stack unwinds.
 
-use crate::db::executions::{Execution, ExecutionStatus};
-use crate::db::{self};
-use crate::events::Event;
+use crate::db::executions::{Execution, ExecutionChanges, NewExecution};
+use crate::db::{self, ExecutionStatus};
+use crate::events::{Category, Event};
 use crate::executions::{Context as Work, Control as Handle, Progress, ProgressView, Request, Services, Stop, run};
 use crate::{Error, ErrorKind, Result};
 use actix::prelude::*;
@@ -90,16 +90,23 @@ impl Jobs {
     fn finish(&mut self, id: i32, result: Result<serde_json::Value>) {
         let running = self.running.remove(&id);
         let stored = self.services.db.get().map_err(Error::from).and_then(|mut conn| {
-            if let Some(running) = &running {
-                let view = running.progress.view(id);
-                db::executions::store_progress(&mut conn, id, &counters(&view))?;
-            }
-            let end = match &result {
-                Ok(result) => db::executions::End::Completed { result: result.to_string() },
-                Err(error) if error.code == "cancelled" => db::executions::End::Cancelled,
-                Err(error) => db::executions::End::Failed { message: error.message.clone(), code: error.code.into() },
+            let mut changes = running.as_ref().map(|running| counters(&running.progress.view(id))).unwrap_or_default();
+            let status = match &result {
+                Ok(result) => {
+                    changes.result = Some(Some(result.to_string()));
+                    changes.phase = Some("completed".into());
+                    ExecutionStatus::Completed
+                }
+                Err(error) => {
+                    changes.error_message = Some(Some(error.message.clone()));
+                    changes.error_code = Some(Some(error.code.into()));
+                    changes.result = Some(error.details.as_ref().map(ToString::to_string));
+                    let cancelled = error.code == "cancelled";
+                    changes.phase = Some(if cancelled { "cancelled" } else { "failed" }.into());
+                    if cancelled { ExecutionStatus::Cancelled } else { ExecutionStatus::Failed }
+                }
             };
-            db::executions::finish(&mut conn, id, &end)
+            db::executions::finish(&mut conn, id, status, &changes)
         });
         match stored {
             Ok(row) => announce(&self.services, &row),
@@ -119,13 +126,14 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
         .unwrap_or("no message")
 }
 
-fn counters(view: &ProgressView) -> db::executions::Counters {
-    db::executions::Counters {
-        files_total: view.total_files as i64,
-        bytes_total: view.total_bytes as i64,
-        files_processed: view.file_count as i64,
-        bytes_processed: view.bytes_processed as i64,
-        warning_count: view.warning_count as i64,
+fn counters(view: &ProgressView) -> ExecutionChanges {
+    ExecutionChanges {
+        files_total: Some(view.total_files as i64),
+        bytes_total: Some(view.total_bytes as i64),
+        files_processed: Some(view.file_count as i64),
+        bytes_processed: Some(view.bytes_processed as i64),
+        warning_count: Some(view.warning_count as i64),
+        ..ExecutionChanges::default()
     }
 }
 
@@ -135,10 +143,12 @@ fn announce(services: &Services, row: &Execution) {
         "status": row.status, "error_code": row.error_code, "warnings": row.warning_count,
     });
     let category = match row.kind.as_str() {
-        "backup" | "restore" | "verify" => "backup",
-        "drive" => "drive",
-        "database_backup" => "system",
-        _ => "tape",
+        "backup" | "verify" => Category::Backup,
+        "restore" | "raw_read" => Category::Restore,
+        "drive" => Category::Drive,
+        "library" => Category::Library,
+        "database_backup" => Category::System,
+        _ => Category::Tape,
     };
     let what = match row.kind.as_str() {
         "backup" => "Backup",
@@ -171,7 +181,7 @@ fn announce(services: &Services, row: &Execution) {
             format!("{} failed: {}", row.title, row.error_message.as_deref().unwrap_or("unknown reason")),
         ),
     };
-    services.bus.publish(event.with(details));
+    services.bus.publish(event.details(details));
     services.bus.transient("execution", serde_json::json!({"execution_id": row.id, "status": row.status}));
 }
 
@@ -188,7 +198,7 @@ impl Actor for Jobs {
         context.run_interval(STORE, |jobs, _| {
             let Ok(mut conn) = jobs.services.db.get() else { return };
             for (id, running) in &jobs.running {
-                let stored = db::executions::store_progress(&mut conn, *id, &counters(&running.progress.view(*id)));
+                let stored = db::executions::update(&mut conn, *id, &counters(&running.progress.view(*id)));
                 if let Err(error) = stored {
                     tracing::warn!(execution = id, %error, "progress could not be stored");
                 }
@@ -239,16 +249,20 @@ impl Handler<Submit> for Jobs {
             _ => None,
         };
         let mut conn = self.services.db.get()?;
-        let row = db::executions::submit(
-            &mut conn,
-            &db::executions::NewExecution {
-                kind: message.request.kind().into(),
-                title: message.title,
-                job_id,
-                request: serde_json::to_string(&message.request)?,
-                user_id: message.user_id,
-            },
-        )?;
+        if let Some(job) = job_id
+            && db::executions::has_open(&mut conn, job)?
+        {
+            return Err(Error::conflict("job_running", format!("job {job} has a run that has not ended; it never overlaps itself")));
+        }
+        let new = NewExecution {
+            kind: message.request.kind().into(),
+            title: message.title,
+            job_id,
+            request: serde_json::to_string(&message.request)?,
+            user_id: message.user_id,
+            ..Default::default()
+        };
+        let row = db::executions::insert(&mut conn, &new)?;
         drop(conn);
         self.start_pending(context);
         Ok(row.id)

@@ -9,9 +9,9 @@
 
 use crate::actors::drive::Drives;
 use crate::actors::jobs::{Jobs, Submit};
-use crate::db::jobs::{Job, MissedRuns};
-use crate::db::{self, DbPool};
-use crate::events::{Bus, Event};
+use crate::db::jobs::Job;
+use crate::db::{self, DbPool, MissedRuns};
+use crate::events::{Bus, Category, Event};
 use crate::executions::{BackupRequest, Request};
 use crate::schedule::Schedule;
 use crate::{Error, Result};
@@ -47,8 +47,8 @@ impl Scheduler {
                 Ok(schedule) => schedule.next_after(now),
                 Err(error) => {
                     self.bus.publish(
-                        Event::error("job", "Schedule Invalid", format!("Job {}: {error}", job.name))
-                            .with(serde_json::json!({"job_id": job.id})),
+                        Event::error(Category::Job, "Schedule Invalid", format!("Job {}: {error}", job.name))
+                            .details(serde_json::json!({"job_id": job.id})),
                     );
                     None
                 }
@@ -71,11 +71,11 @@ impl Scheduler {
             if db::executions::has_open(&mut conn, job.id)? {
                 self.bus.publish(
                     Event::warning(
-                        "job",
+                        Category::Job,
                         "Run Skipped",
                         format!("Job {} was due at {due}, but its previous run has not ended.", job.name),
                     )
-                    .with(details),
+                    .details(details),
                 );
                 continue;
             }
@@ -83,11 +83,11 @@ impl Scheduler {
             if missed && job.missed_runs == MissedRuns::Skip {
                 self.bus.publish(
                     Event::warning(
-                        "job",
+                        Category::Job,
                         "Run Missed",
                         format!("Job {} was due at {due} while the server was not running; it is skipped.", job.name),
                     )
-                    .with(details),
+                    .details(details),
                 );
                 continue;
             }

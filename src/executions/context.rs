@@ -5,10 +5,11 @@ use crate::actors::catalog::CatalogActor;
 use crate::actors::drive::{DriveTask, Drives};
 use crate::actors::library::Libraries;
 use crate::config::Config;
-use crate::db::executions::LogLevel;
-use crate::db::{self, DbPool};
+use crate::db::execution_logs::NewLogLine;
+use crate::db::executions::ExecutionChanges;
+use crate::db::{self, DbPool, LogLevel};
 use crate::events::Bus;
-use crate::keys::Keys;
+use crate::keys::KeyStore;
 use crate::{Error, ErrorKind, Result};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -33,7 +34,7 @@ pub struct Services {
     /// The catalog's writer.
     pub catalog: actix::Addr<CatalogActor>,
     /// Encryption keys.
-    pub keys: Arc<Keys>,
+    pub keys: Arc<KeyStore>,
 }
 
 /// One running execution, on its worker thread.
@@ -91,8 +92,8 @@ impl Context {
     }
 
     fn write_log(&self, level: LogLevel, path: Option<&str>, message: &str) {
-        let stored =
-            self.conn().and_then(|mut conn| db::executions::append_log(&mut conn, self.id, level, path, message));
+        let line = NewLogLine { path: path.map(Into::into), ..NewLogLine::new(self.id, level, message) };
+        let stored = self.conn().and_then(|mut conn| db::execution_logs::append(&mut conn, &[line]));
         if let Err(error) = stored {
             tracing::warn!(execution = self.id, %error, message, "a log line could not be stored");
         }
@@ -137,7 +138,7 @@ impl Context {
 
     /// Takes the given drive, waiting for it.
     pub fn take_drive(&self, drive: i32, tape: Option<i32>) -> Result<Lease> {
-        let name = db::drives::find(&mut *self.conn()?, drive)?.name();
+        let name = db::drives::find(&mut *self.conn()?, drive)?.name().to_string();
         let (lease, ()) = self.take(|taken| {
             Ok(match (taken.drives.get(&drive), tape.and_then(|tape| taken.tapes.get(&tape))) {
                 (Some(other), _) => Wanted::Wait(format!("drive {name} is used by execution {other}")),
@@ -145,8 +146,18 @@ impl Context {
                 (None, None) => Wanted::Take { drive, tape, choice: () },
             })
         })?;
-        db::executions::set_drive(&mut *self.conn()?, self.id, Some(drive), tape)?;
+        self.note_lease(&lease)?;
         Ok(lease)
+    }
+
+    /// Records which drive and tape the execution uses.
+    pub fn note_lease(&self, lease: &Lease) -> Result<()> {
+        let changes = ExecutionChanges {
+            drive_id: Some(Some(lease.drive())),
+            tape_id: lease.tape().map(Some),
+            ..ExecutionChanges::default()
+        };
+        db::executions::update(&mut *self.conn()?, self.id, &changes)
     }
 
     /// Runs a task on the leased drive.

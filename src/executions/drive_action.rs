@@ -94,5 +94,10 @@ fn clean(context: &Context, lease: &Lease) -> Result<()> {
     if inventory.element(bay).is_some_and(|element| element.full) {
         libraries.move_blocking(library, bay, cartridge)?;
     }
-    db::drives::cleaned(&mut *context.conn()?, drive.id)
+    let cleaned = db::drive_health::StatisticsChanges {
+        last_cleaned_at: Some(Some(db::now())),
+        cleaning_required: Some(false),
+        ..Default::default()
+    };
+    db::drive_health::update_statistics(&mut *context.conn()?, drive.id, &cleaned).map(drop)
 }

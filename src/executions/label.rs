@@ -71,19 +71,29 @@ fn store(context: &Context, lease: &Lease, tape_id: i32, label: &Label, end: Lab
         ),
         None => (None, None),
     };
-    db::tape_lifecycle::labelled(
-        &mut *context.conn()?,
-        tape_id,
-        &db::tape_lifecycle::Labelled {
-            label: label.label.clone(),
-            uuid: label.uuid.to_string(),
-            barcode: medium.and_then(|medium| medium.barcode),
+    lifecycle::forget_sets(context, tape_id)?;
+    db::write_transaction(&mut *context.conn()?, |conn| {
+        let uuid = label.uuid.to_string();
+        let tape = db::tape_lifecycle::formatted(conn, tape_id, &uuid, end.end_file as i64, end.end_block as i64)?;
+        let changes = db::tapes::TapeChanges {
+            label: Some(label.label.clone()),
+            barcode: match (tape.barcode, medium.and_then(|medium| medium.barcode)) {
+                (None, Some(read)) => Some(Some(read)),
+                _ => None,
+            },
             lto_type,
             capacity_bytes: capacity.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
-            end_file: end.end_file as i64,
-            end_block: end.end_block as i64,
-        },
-    )
+            ..Default::default()
+        };
+        db::tapes::update(conn, tape_id, &changes)?;
+        // it is in this drive: nobody has to look again
+        let seen = db::drives::DriveChanges {
+            current_tape_id: Some(Some(tape_id)),
+            unknown_tape: Some(None),
+            ..Default::default()
+        };
+        db::drives::update(conn, lease.drive(), &seen).map(drop)
+    })
 }
 
 /// Takes the drive that was named; else the one that holds the tape; else one of the library that has it; else any.
@@ -122,9 +132,10 @@ fn take(context: &Context, drive_id: Option<i32>, tape: &Tape) -> Result<Lease> 
 /// Lets the robot bring the cartridge with the tape's bar code, if there is a robot and it is not in the drive already.
 fn bring(context: &Context, lease: &Lease, drive: &db::drives::Drive, tape: &Tape) -> Result<()> {
     let Some(library) = drive.library_id else { return super::drive_action::load(context, lease).map(drop) };
-    let slot = db::libraries::slot_of_tape(&mut *context.conn()?, library, tape.id)?;
+    let slot = db::library_slots::of_tape(&mut *context.conn()?, tape.id)?;
     if let Some(slot) = slot
-        && slot.drive_id != Some(drive.id)
+        && slot.library_id == library
+        && slot.slot_type != db::SlotType::Drive
     {
         let from = ElementAddress(u16::try_from(slot.slot_number).unwrap_or_default());
         super::library_action::load_from(context, lease, library, from)?;

@@ -4,7 +4,8 @@ use super::{Context, Lease};
 use crate::actors::drive::tasks::{FirstBlock, LoadMedium, ReadLabel, UnloadMedium};
 use crate::actors::drive::observe::is_ready;
 use crate::actors::library::Scan;
-use crate::db::{self, libraries::SlotType};
+use crate::db::{self, SlotType};
+use crate::events::{Category, Event};
 use crate::{Error, Result};
 use std::time::{Duration, Instant};
 use tape_drive::{ElementAddress, ElementKind, Inventory};
@@ -107,8 +108,8 @@ pub fn put_away(context: &Context, lease: &Lease, library: i32, to: Option<Eleme
 /// Lets the robot bring a tape. `false` if the library does not have it.
 fn fetch(context: &Context, lease: &Lease, library: i32, tape_id: i32, barcode: &str) -> Result<bool> {
     let inventory = context.services.libraries.inventory_blocking(library, Scan::Remembered)?;
-    let slot = db::libraries::slot_of_tape(&mut *context.conn()?, library, tape_id)?
-        .filter(|slot| slot.slot_type != SlotType::Drive)
+    let slot = db::library_slots::of_tape(&mut *context.conn()?, tape_id)?
+        .filter(|slot| slot.library_id == library && slot.slot_type != SlotType::Drive)
         .and_then(|slot| u16::try_from(slot.slot_number).ok())
         .map(ElementAddress)
         .or_else(|| {
@@ -139,12 +140,12 @@ fn ask(context: &Context, lease: &Lease, label: &str, uuid: &str) -> Result<Labe
     let request = format!("Insert tape {label} into drive {}.", drive.name());
     context.phase("waiting", &request)?;
     context.services.bus.publish(
-        crate::events::Event::warning("tape", "Tape Required", &request).with(
+        Event::warning(Category::Tape, "Tape Required", &request).details(
             serde_json::json!({"execution_id": context.id, "drive_id": lease.drive(), "label": label, "uuid": uuid}),
         ),
     );
     let since = Instant::now();
-    let limit = Duration::from_secs(context.services.config.tape.wait_for_tape_minutes * 60);
+    let limit = context.services.config.tape.wait_for_tape();
     let mut seen: Option<String> = None;
     loop {
         context.check()?;

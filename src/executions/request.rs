@@ -2,7 +2,7 @@
 //!
 //! A request is stored as JSON with its execution, so that work that had not begun survives a restart.
 
-use crate::db::jobs::BackupType;
+use crate::db::BackupType;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

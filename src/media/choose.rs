@@ -3,8 +3,7 @@
 //! Order: a loaded tape that can be appended to; then one that the library can fetch; blank before expired; and the
 //! tape written last before others of its kind, so that tapes fill one after the other. Every choice says why.
 
-use crate::db::pools::AllocationPolicy;
-use crate::db::tapes::TapeStatus;
+use crate::db::{AllocationPolicy, TapeStatus};
 
 /// Where a tape is now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,10 @@
 //! What may happen to a tape, and where it is.
 
 use super::choose::{DriveFacts, Place};
+use crate::actors::catalog::Discard;
 use crate::actors::drive::tasks::{FirstBlock, ReadLabel};
 use crate::actors::drive::{DriveTask, Unit};
-use crate::db::{self, Conn, libraries::SlotType, tapes::Tape};
+use crate::db::{self, Conn, SlotType, tapes::Tape};
 use crate::executions::{Context, Lease, Taken};
 use crate::{Error, Result};
 use tape_drive::{FilemarkSync, TapeDrive};
@@ -13,7 +14,7 @@ pub fn place(conn: &mut Conn, tape: &Tape) -> Result<Place> {
     if let Some(drive) = db::drives::holding(conn, tape.id)? {
         return Ok(Place::Drive(drive.id));
     }
-    let slot = db::libraries::slots_of_tape(conn, tape.id)?.into_iter().find(|slot| !slot.is_empty);
+    let slot = db::library_slots::of_tape(conn, tape.id)?.filter(|slot| !slot.is_empty);
     Ok(match slot {
         Some(slot) if slot.slot_type == SlotType::Drive => slot.drive_id.map_or(Place::Shelf, Place::Drive),
         Some(slot) => {
@@ -30,7 +31,7 @@ pub fn drives(conn: &mut Conn, taken: &Taken) -> Result<Vec<DriveFacts>> {
         .filter(|drive| drive.enabled)
         .map(|drive| DriveFacts {
             id: drive.id,
-            name: drive.name(),
+            name: drive.name().to_string(),
             library: drive.library_id,
             taken_by: taken.drives.get(&drive.id).copied(),
             loaded: drive.current_tape_id.is_some() || drive.unknown_tape.is_some(),
@@ -56,7 +57,9 @@ pub fn may_destroy_loaded(context: &Context, lease: &Lease, named: Option<i32>) 
         ));
     }
     let Some(tape) = loaded else { return Ok(()) };
-    let sets = db::sets::unexpired_on_tape(&mut conn, tape.id, db::now())?;
+    let now = db::now();
+    let mut sets = db::sets::on_tape(&mut conn, tape.id)?;
+    sets.retain(|set| set.is_kept(now));
     if sets.is_empty() {
         return Ok(());
     }
@@ -72,6 +75,20 @@ pub fn may_destroy_loaded(context: &Context, lease: &Lease, named: Option<i32>) 
         ),
     )
     .with_details(serde_json::json!({"tape_id": tape.id, "sets": sets.iter().map(|set| set.id).collect::<Vec<_>>()})))
+}
+
+/// Forgets the sets of a tape that has been labelled afresh: they are gone. The caller has made sure that none of them
+/// had to be kept.
+pub fn forget_sets(context: &Context, tape_id: i32) -> Result<()> {
+    let mut sets = db::sets::on_tape(&mut *context.conn()?, tape_id)?;
+    // increments before what they are based on
+    sets.sort_by_key(|set| std::cmp::Reverse(set.id));
+    for set in sets {
+        context.log(&format!("Backup set {} was on this tape; it is forgotten.", set.id));
+        futures_executor::block_on(context.services.catalog.send(Discard { set_id: set.id }))??;
+        db::sets::delete(&mut *context.conn()?, set.id)?;
+    }
+    Ok(())
 }
 
 /// Makes a tape blank.

@@ -14,7 +14,7 @@ pub use registry::Libraries;
 use super::device_thread::{DeviceThread, Slot};
 use crate::Result;
 use crate::db::DbPool;
-use crate::events::{Bus, Event};
+use crate::events::{Bus, Category, Event};
 use actix::prelude::*;
 use tape_drive::{Changer, ElementAddress, Inventory};
 
@@ -91,7 +91,7 @@ impl Handler<MoveMedium> for LibraryActor {
             let details = serde_json::json!({"library_id": id, "from": message.from, "to": message.to});
             if let Err(error) = moved {
                 bus.publish(
-                    Event::error("tape", "Library Move Failed", format!("Library {name}: {error}")).with(details),
+                    Event::error(Category::Tape, "Library Move Failed", format!("Library {name}: {error}")).details(details),
                 );
                 return Err(error.into());
             }

@@ -28,7 +28,7 @@ impl Libraries {
     pub async fn reload(&self) -> Result<()> {
         let rows = {
             let mut conn = self.db.get()?;
-            db::libraries::all(&mut conn)?
+            db::libraries::list(&mut conn)?
         };
         let wanted: Vec<_> = rows.into_iter().filter(|library| library.enabled).collect();
         let known: Vec<i32> = self.read().keys().copied().collect();

@@ -12,24 +12,17 @@ pub fn store(db: &DbPool, library_id: i32, inventory: &Inventory) -> Result<()> 
     for element in &inventory.elements {
         let slot_type = match element.kind {
             ElementKind::Transport => continue,
-            ElementKind::Storage => db::libraries::SlotType::Storage,
-            ElementKind::ImportExport => db::libraries::SlotType::ImportExport,
-            ElementKind::Drive => db::libraries::SlotType::Drive,
-        };
-        let barcode = element.barcode.clone().unwrap_or_default();
-        let tape_id = match barcode.as_str() {
-            "" => None,
-            code => db::tapes::find_by_barcode(&mut conn, code)?.map(|tape| tape.id),
+            ElementKind::Storage => db::SlotType::Storage,
+            ElementKind::ImportExport => db::SlotType::ImportExport,
+            ElementKind::Drive => db::SlotType::Drive,
         };
         let drive_id = element.drive_serial.as_ref().and_then(|serial| {
             drives.iter().find(|drive| drive.serial_number.as_deref() == Some(serial)).map(|drive| drive.id)
         });
-        rows.push(db::libraries::NewSlot {
-            library_id,
+        rows.push(db::library_slots::SeenSlot {
             slot_number: i32::from(element.address.0),
             slot_type,
-            tape_id,
-            barcode,
+            barcode: element.barcode.clone().unwrap_or_default(),
             is_empty: !element.full,
             drive_id,
             accessible: element.accessible,
@@ -37,5 +30,5 @@ pub fn store(db: &DbPool, library_id: i32, inventory: &Inventory) -> Result<()> 
             source_slot: element.source.map(|address| i32::from(address.0)),
         });
     }
-    db::libraries::replace_slots(&mut conn, library_id, &rows)
+    db::library_slots::replace(&mut conn, library_id, &rows).map(drop)
 }

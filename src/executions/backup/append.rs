@@ -10,7 +10,7 @@ use crate::actors::drive::tasks::GoToEnd;
 use crate::actors::drive::{DriveTask, Unit};
 use crate::catalog::commit::{CommitPart, CommitSet, TapeEnd};
 use crate::db::{self, tapes::TapeStatus};
-use crate::events::Event;
+use crate::events::{Category, Event};
 use crate::executions::{Context, Lease};
 use crate::{Error, ErrorKind, Result};
 use serde_json::json;
@@ -83,8 +83,8 @@ fn mismatch(label: &str, found: &TapePosition, expected: AppendAt) -> Error {
 fn refuse(context: &Context, tape_id: i32, error: Error) -> Result<Error> {
     db::tape_lifecycle::hold(&mut *context.conn()?, tape_id, &error.message)?;
     context.services.bus.publish(
-        Event::error("tape", "Tape Positioning Failed", &error.message)
-            .with(json!({"tape_id": tape_id, "execution_id": context.id})),
+        Event::error(Category::Tape, "Tape Positioning Failed", &error.message)
+            .details(json!({"tape_id": tape_id, "execution_id": context.id})),
     );
     Ok(error)
 }

@@ -5,8 +5,8 @@ use super::write::{SetHeader, Stream, Totals, WritePart, part_of};
 use super::{AppendAt, feed, note_tape_end};
 use crate::backup::engine::Engine;
 use crate::catalog::commit::{CommitPart, TapeEnd};
-use crate::db::{self, tapes::TapeStatus};
-use crate::events::Event;
+use crate::db::{self, TapeStatus};
+use crate::events::{Category, Event};
 use crate::executions::Context;
 use crate::executions::context::stopped;
 use crate::{Error, Result};
@@ -108,8 +108,8 @@ pub fn drain(
                 stream.put_back(outcome.pending);
                 filled.push(tape.tape_id);
                 context.services.bus.publish(
-                    Event::info("tape", "Tape Full", format!("Tape {} is full.", tape.label.label))
-                        .with(json!({"tape_id": tape.tape_id, "execution_id": context.id})),
+                    Event::info(Category::Tape, "Tape Full", format!("Tape {} is full.", tape.label.label))
+                        .details(json!({"tape_id": tape.tape_id, "execution_id": context.id})),
                 );
                 context.why(&[format!("Tape {} is full; the set goes on with the next tape.", tape.label.label)])?;
                 drop(tape);
@@ -131,8 +131,8 @@ fn hold(context: &Context, tape: &OpenTape, error: &Error) -> Result<()> {
         let reason = format!("writing failed: {}", error.message);
         db::tape_lifecycle::hold(&mut *context.conn()?, tape.tape_id, &reason)?;
         context.services.bus.publish(
-            Event::error("tape", "Tape On Hold", format!("Tape {}: {reason}", tape.label.label))
-                .with(json!({"tape_id": tape.tape_id, "execution_id": context.id})),
+            Event::error(Category::Tape, "Tape On Hold", format!("Tape {}: {reason}", tape.label.label))
+                .details(json!({"tape_id": tape.tape_id, "execution_id": context.id})),
         );
     }
     Ok(())
