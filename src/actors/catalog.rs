@@ -8,26 +8,41 @@
 
 use crate::Result;
 use crate::catalog::{CatalogWriter, commit};
+use crate::db::{self, Conn};
 use actix::prelude::*;
+use std::path::{Path, PathBuf};
 use tape_format::MemberRecord;
 
 /// The catalog's writer.
 pub struct CatalogActor {
+    path: PathBuf,
+    open: Option<Open>,
+}
+
+/// Its connections: one for bulk rows, and one whose commits reach the disk before they return.
+struct Open {
     writer: CatalogWriter,
+    conn: Conn,
 }
 
 impl CatalogActor {
-    /// Starts the one writer.
-    pub fn start(mut open: impl FnMut() -> CatalogWriter + Send + Sync + 'static) -> Addr<CatalogActor>
-    where
-        CatalogActor: Actor<Context = SyncContext<CatalogActor>>,
-    {
-        let open = std::sync::Mutex::new(move || open());
-        SyncArbiter::start(1, move || {
-            let mut open = open.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            CatalogActor { writer: open() }
-        })
+    /// Starts the one writer for the database file at `path`, and makes sure that it can be opened.
+    pub fn start(path: &Path) -> Result<Addr<CatalogActor>> {
+        drop(open(path)?);
+        let path = path.to_path_buf();
+        Ok(SyncArbiter::start(1, move || CatalogActor { path: path.clone(), open: None }))
     }
+
+    fn connections(&mut self) -> Result<&mut Open> {
+        match &mut self.open {
+            Some(open) => Ok(open),
+            closed => Ok(closed.insert(open(&self.path)?)),
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<Open> {
+    Ok(Open { writer: CatalogWriter::open(path)?, conn: db::open_one(path)? })
 }
 
 impl Actor for CatalogActor {
@@ -81,7 +96,7 @@ impl Handler<Insert> for CatalogActor {
     type Result = Result<()>;
 
     fn handle(&mut self, message: Insert, _: &mut Self::Context) -> Self::Result {
-        self.writer.insert(message.set_id, message.part, &message.rows)
+        self.connections()?.writer.insert(message.set_id, message.part, &message.rows)
     }
 }
 
@@ -89,7 +104,7 @@ impl Handler<InsertDeleted> for CatalogActor {
     type Result = Result<()>;
 
     fn handle(&mut self, message: InsertDeleted, _: &mut Self::Context) -> Self::Result {
-        self.writer.insert_deleted(message.set_id, &message.paths)
+        self.connections()?.writer.insert_deleted(message.set_id, &message.paths)
     }
 }
 
@@ -97,7 +112,7 @@ impl Handler<Commit> for CatalogActor {
     type Result = Result<()>;
 
     fn handle(&mut self, message: Commit, _: &mut Self::Context) -> Self::Result {
-        self.writer.commit(&message.0)
+        commit::commit(&mut self.connections()?.conn, &message.0).map(drop)
     }
 }
 
@@ -105,7 +120,7 @@ impl Handler<Discard> for CatalogActor {
     type Result = Result<()>;
 
     fn handle(&mut self, message: Discard, _: &mut Self::Context) -> Self::Result {
-        self.writer.discard(message.set_id)
+        self.connections()?.writer.discard(message.set_id)
     }
 }
 
@@ -113,6 +128,6 @@ impl Handler<Index> for CatalogActor {
     type Result = Result<()>;
 
     fn handle(&mut self, message: Index, _: &mut Self::Context) -> Self::Result {
-        self.writer.index(message.set_id)
+        self.connections()?.writer.index(message.set_id)
     }
 }

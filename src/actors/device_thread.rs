@@ -5,6 +5,7 @@
 
 use crate::{Error, Result};
 use crossbeam_channel::{Sender, unbounded};
+use std::pin::Pin;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tokio::sync::oneshot;
 
@@ -66,13 +67,13 @@ impl<D: ?Sized + Send + 'static> DeviceThread<D> {
     pub fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Slot<D>) -> Result<T> + Send + 'static,
-    ) -> impl Future<Output = Result<T>> + use<T, D> {
+    ) -> Pin<Box<dyn Future<Output = Result<T>> + Send>> {
         let (answer, answered) = oneshot::channel();
         let sent = self.commands.send(Box::new(move |slot| {
             let _ = answer.send(work(slot));
         }));
         let name = self.name.clone();
-        async move {
+        Box::pin(async move {
             if sent.is_err() {
                 return Err(Error::internal(format!("the thread of {name} has ended")));
             }
@@ -81,7 +82,7 @@ impl<D: ?Sized + Send + 'static> DeviceThread<D> {
                     "the command to {name} ended in a program error; the device is opened again for the next one"
                 )))
             })
-        }
+        })
     }
 }
 

@@ -124,6 +124,8 @@ pub struct NewSet {
     pub parent_set_id: Option<i32>,
     /// Until when it is kept at least.
     pub expires_at: Option<NaiveDateTime>,
+    /// Where its first part begins on the tape.
+    pub start_block: Option<i64>,
 }
 
 impl Default for NewSet {
@@ -143,6 +145,7 @@ impl Default for NewSet {
             compression_type: "none".into(),
             parent_set_id: None,
             expires_at: None,
+            start_block: None,
         }
     }
 }

@@ -37,7 +37,7 @@ pub fn run(context: &Context, request: &InspectRequest) -> Result<Value> {
         Err(error) => return Err(error),
     };
     let medium = futures_executor::block_on(context.services.drives.snapshot(drive.id))?.medium;
-    let lto = medium.as_ref().and_then(|medium| tape_drive::lto::by_density(medium.density)).map(|lto| lto.name);
+    let lto = medium.as_ref().and_then(|medium| tape_drive::lto::format_of_density(medium.density)).map(|format| format.name);
     let facts = json!({
         "status": "complete", "drive_online": true, "lto_type": lto,
         "capacity_bytes": medium.as_ref().map(|medium| medium.capacity_bytes),

@@ -66,7 +66,7 @@ fn store(context: &Context, lease: &Lease, tape_id: i32, label: &Label, end: Lab
     let medium = futures_executor::block_on(context.services.drives.snapshot(lease.drive()))?.medium;
     let (lto_type, capacity) = match &medium {
         Some(medium) => (
-            tape_drive::lto::by_density(medium.density).map(|generation| generation.name.to_string()),
+            tape_drive::lto::format_of_density(medium.density).map(|format| format.name.to_string()),
             Some(medium.capacity_bytes),
         ),
         None => (None, None),

@@ -6,7 +6,7 @@ use crate::Result;
 use crate::db::{self, Severity, drive_health};
 use crate::events::{Category, Event};
 use tape_drive::{DriveHealth, DriveState, TapeDrive};
-use tape_scsi::TapeAlert;
+use tape_scsi::{AlertSeverity, TapeAlert};
 
 /// Writes what changed between two known states.
 pub fn changed(unit: &Unit, before: &DriveSnapshot, after: &DriveSnapshot) {
@@ -133,9 +133,9 @@ fn statistics(health: &DriveHealth, alerts: &[TapeAlert]) -> drive_health::Stati
 
 fn severity(alert: &TapeAlert) -> Severity {
     match alert.severity() {
-        tape_scsi::Severity::Information => Severity::Info,
-        tape_scsi::Severity::Warning => Severity::Warning,
-        tape_scsi::Severity::Critical => Severity::Critical,
+        AlertSeverity::Information => Severity::Info,
+        AlertSeverity::Warning => Severity::Warning,
+        AlertSeverity::Critical => Severity::Critical,
     }
 }
 

@@ -1,128 +1,213 @@
 //! Streams an engine's frames to tape, part after part, until the set is complete.
 
 use super::tape::{OpenTape, next_tape};
-use super::write::{SetHeader, Stream, Totals, WritePart, part_of};
-use super::{AppendAt, feed, note_tape_end};
+use super::write::{Deleted, SetHeader, Stream, WritePart, part_error};
+use super::{AppendAt, feed};
 use crate::backup::engine::Engine;
-use crate::catalog::commit::{CommitPart, TapeEnd};
+use crate::catalog::commit::CommitPart;
 use crate::db::{self, TapeStatus};
 use crate::events::{Category, Event};
 use crate::executions::Context;
 use crate::executions::context::stopped;
 use crate::{Error, Result};
 use serde_json::{Value, json};
-use tape_format::part::PartEnd;
+use tape_format::Frame;
+use tape_format::part::{PartEnd, PartErrorKind, PartOutcome, TapeState};
 
 /// A set that is completely on tape.
 pub struct Drained {
     /// Its parts.
     pub parts: Vec<CommitPart>,
-    /// Files and bytes.
-    pub totals: Totals,
+    /// Regular files and hard links.
+    pub files: u64,
+    /// Content bytes.
+    pub bytes: u64,
     /// Paths recorded as gone.
     pub deleted: u64,
     /// Bytes on tape.
     pub stored_bytes: u64,
+    /// Hex SHA-256 over its list of files.
+    pub checksum: String,
     /// Time and work of each stage.
     pub stats: Value,
     /// The tape it ended on, still held.
     pub last_tape: OpenTape,
 }
 
-/// Writes all frames. On the way it changes tapes where one is full; it ends with an error when it is told to stop, when
-/// a drive fails, or when no tape can be had, and then the tape ends behind its last committed part.
+/// Writes all frames. On the way it changes tapes where one is full. It ends with an error when it is told to stop, when
+/// a drive fails, or when no tape can be had; then the tape ends behind its last committed part.
 pub fn drain(
     context: &Context,
     header: &SetHeader,
     pool_id: i32,
-    mut engine: Engine,
+    engine: Engine,
     first: OpenTape,
+    deleted: Deleted,
 ) -> Result<Drained> {
-    let (feed, feeder) = feed::start(context.services.catalog.clone(), header.set_id)?;
-    let mut stream = Stream::new(context, feed, engine.frames(), engine.progress());
+    let (feed, feeder) = match header.set_id {
+        Some(set_id) => {
+            let (feed, feeder) = feed::start(context.services.catalog.clone(), set_id)?;
+            (Some(feed), Some(feeder))
+        }
+        None => (None, None),
+    };
+    let mut lent = Some(Stream::new(context, feed, engine.frames(), engine.progress()));
+    let result = parts(context, header, pool_id, first, &deleted, &mut lent);
+    if result.is_err() {
+        engine.cancel();
+    }
+    // the catalog must have stored (or refused) everything before the set is committed or discarded
+    let gone = deleted.lock().map(|paths| paths.clone()).unwrap_or_default();
+    let feed = lent.as_mut().and_then(|stream| stream.feed.take());
+    if let Some(mut feed) = feed
+        && result.is_ok()
+    {
+        for batch in gone.chunks(10_000) {
+            feed.deleted(batch.to_vec());
+        }
+    }
+    let stored = feeder.map_or(Ok(()), feed::Feeder::finish);
+    let report = engine.finish();
+    let (parts, last_tape) = match (result, &stored) {
+        (Err(error), Err(catalog)) if error.code == "internal" => return Err(catalog.clone()),
+        (result, _) => result?,
+    };
+    stored?;
+    let report = report?;
+    let stream = lent.ok_or_else(|| Error::internal("the stream did not come back from the drive"))?;
+    context.log(&format!(
+        "{} files, {} bytes; {} paths are gone since the parent; the drive waited for data {} times.",
+        stream.files,
+        stream.totals.bytes,
+        gone.len(),
+        report.stats.starvations
+    ));
+    Ok(Drained {
+        parts,
+        files: stream.files,
+        bytes: stream.totals.bytes,
+        deleted: gone.len() as u64,
+        stored_bytes: stream.stored_bytes,
+        stats: json!(report.stats),
+        checksum: stream.checksum(),
+        last_tape,
+    })
+}
+
+fn parts(
+    context: &Context,
+    header: &SetHeader,
+    pool_id: i32,
+    first: OpenTape,
+    deleted: &Deleted,
+    stream: &mut Option<Stream>,
+) -> Result<(Vec<CommitPart>, OpenTape)> {
     let mut tape = first;
     let mut filled = Vec::new();
     let mut parts: Vec<CommitPart> = Vec::new();
-    let mut deleted = 0;
     loop {
         let number = parts.len() as u32 + 1;
-        let place = format!("tape {} (part {number})", tape.label.label);
-        context.phase("streaming", format!("Streaming to {place}."))?;
-        let deletions = engine.deletions();
-        let (result, returned) =
-            context.perform(&tape.lease, WritePart::new(header, &tape, number, deletions, stream))?;
-        stream = returned;
-        let outcome = match result {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                engine.cancel();
-                hold(context, &tape, &error)?;
-                return Err(error);
-            }
-        };
-        let status = match outcome.end {
-            PartEnd::TapeFull => TapeStatus::Full,
-            PartEnd::SetComplete | PartEnd::Stopped => TapeStatus::Active,
-        };
-        let end = TapeEnd {
-            tape_id: tape.tape_id,
-            end_file: outcome.layout.tape_file as i64 + 2,
-            end_block: outcome.layout.end_block as i64,
-            added_bytes: outcome.tape_bytes as i64,
-            status,
-        };
-        // also of a set that will not be completed: what is on the tape is on the tape
-        note_tape_end(context, &end)?;
-        tape.at = AppendAt { file: end.end_file as u64, block: end.end_block as u64 };
-        parts.push(part_of(&tape, &outcome.layout)?);
-        match outcome.end {
-            PartEnd::SetComplete => {
-                let report = engine.finish()?;
-                for batch in report.deleted.batches() {
-                    let batch = batch?;
-                    deleted += batch.len() as u64;
-                    stream.feed.deleted(batch);
-                }
-                context.log(&format!(
-                    "{} files, {} bytes; {} paths are gone since the parent; the drive waited for data {} times.",
-                    stream.totals.files, stream.totals.bytes, deleted, report.stats.starvations
-                ));
-                let stats = json!(report.stats);
-                let totals = stream.close();
-                feeder.finish()?;
-                let stored_bytes = parts.iter().map(|part| part.layout.stream_bytes).sum();
-                return Ok(Drained { parts, totals, deleted, stored_bytes, stats, last_tape: tape });
-            }
-            PartEnd::Stopped => {
-                engine.cancel();
-                drop(stream);
-                let catalog = feeder.finish();
-                context.log(&format!("Stopped at a frame boundary; {place} was closed and can be appended to."));
-                catalog?;
-                return Err(match context.control.stopped() {
-                    Some(why) => stopped(why),
-                    None => Error::internal("the stream was stopped without a reason"),
-                });
-            }
-            PartEnd::TapeFull => {
-                stream.put_back(outcome.pending);
-                filled.push(tape.tape_id);
-                context.services.bus.publish(
-                    Event::info(Category::Tape, "Tape Full", format!("Tape {} is full.", tape.label.label))
-                        .details(json!({"tape_id": tape.tape_id, "execution_id": context.id})),
-                );
-                context.why(&[format!("Tape {} is full; the set goes on with the next tape.", tape.label.label)])?;
-                drop(tape);
-                tape = match next_tape(context, pool_id, None, &filled) {
-                    Ok(tape) => tape,
-                    Err(error) => {
-                        engine.cancel();
-                        return Err(error.context("the set does not fit on the tapes at hand"));
+        let label = tape.label.label.clone();
+        context.phase("streaming", format!("Streaming to tape {label} (part {number})."))?;
+        let outcome = write(context, header, &tape, number, deleted, stream)?;
+        match outcome {
+            Written::Part(outcome) => {
+                end_of_part(context, &mut tape, &outcome)?;
+                let PartOutcome { layout, end, pending, .. } = outcome;
+                parts.push(CommitPart { tape_id: tape.tape_id, layout });
+                match end {
+                    PartEnd::SetComplete => return Ok((parts, tape)),
+                    PartEnd::Stopped => {
+                        context.log(&format!("Stopped at a frame boundary; tape {label} was closed there."));
+                        return Err(match context.control.stopped() {
+                            Some(why) => stopped(why),
+                            None => Error::internal("the stream was stopped because the catalog failed"),
+                        });
                     }
-                };
+                    PartEnd::TapeFull => put_back(stream, pending),
+                }
+            }
+            Written::NoRoom => {
+                db::tape_lifecycle::set_status(&mut *context.conn()?, tape.tape_id, TapeStatus::Full)?;
             }
         }
+        filled.push(tape.tape_id);
+        context.services.bus.publish(
+            Event::info(Category::Tape, "Tape Full", format!("Tape {label} is full."))
+                .details(json!({"tape_id": tape.tape_id, "execution_id": context.id})),
+        );
+        context.why(&[format!("Tape {label} is full; the set goes on with the next tape.")])?;
+        drop(tape);
+        tape = next_tape(context, pool_id, None, &filled)
+            .map_err(|error| error.context("the set does not fit on the tapes at hand"))?;
     }
+}
+
+fn put_back(stream: &mut Option<Stream>, frames: Vec<Frame>) {
+    if let Some(stream) = stream {
+        stream.pending = frames;
+    }
+}
+
+enum Written {
+    Part(PartOutcome),
+    NoRoom,
+}
+
+/// Writes one part, and makes what the database says of the tape true when that failed.
+fn write(
+    context: &Context,
+    header: &SetHeader,
+    tape: &OpenTape,
+    number: u32,
+    deleted: &Deleted,
+    stream: &mut Option<Stream>,
+) -> Result<Written> {
+    let lent = stream.take().ok_or_else(|| Error::internal("the stream is with another drive"))?;
+    let (result, returned) =
+        context.perform(&tape.lease, WritePart::new(header, tape, number, deleted.clone(), lent))?;
+    *stream = Some(returned);
+    match result? {
+        Ok(outcome) => Ok(Written::Part(outcome)),
+        Err(mut error) => {
+            if error.all_pending && matches!(error.kind, PartErrorKind::NoRoom) {
+                put_back(stream, std::mem::take(&mut error.pending));
+                return Ok(Written::NoRoom);
+            }
+            if let TapeState::Closed(layout) = &error.tape {
+                // it ends behind a part that belongs to no set; the tape itself is fine
+                db::tape_lifecycle::part_written(
+                    &mut *context.conn()?,
+                    tape.tape_id,
+                    layout.tape_file as i64 + 2,
+                    layout.end_block as i64,
+                    layout.stream_bytes as i64,
+                )?;
+            }
+            let described = part_error(&error);
+            hold(context, tape, &described)?;
+            Err(described)
+        }
+    }
+}
+
+/// Stores where the tape ends now: also for a set that will not be completed, for what is on the tape is on the tape.
+fn end_of_part(context: &Context, tape: &mut OpenTape, outcome: &PartOutcome) -> Result<()> {
+    let layout = &outcome.layout;
+    tape.at = AppendAt { file: layout.tape_file + 2, block: layout.end_block };
+    tape.earlier.push(outcome.summary.clone());
+    let mut conn = context.conn()?;
+    db::tape_lifecycle::part_written(
+        &mut conn,
+        tape.tape_id,
+        tape.at.file as i64,
+        tape.at.block as i64,
+        (layout.stream_bytes + outcome.toc_bytes) as i64,
+    )?;
+    if outcome.end == PartEnd::TapeFull {
+        db::tape_lifecycle::set_status(&mut conn, tape.tape_id, TapeStatus::Full)?;
+    }
+    Ok(())
 }
 
 /// A tape that failed while it was written is not written again before a person has looked at it.

@@ -1,22 +1,25 @@
 //! What a run will do, decided and checked before a tape moves.
 
 use super::tape::OpenTape;
-use super::write::SetHeader;
+use super::write::{Deleted, SetHeader};
 use crate::backup::engine::EngineOptions;
 use crate::backup::filter::Filter;
 use crate::backup::source;
 use crate::catalog::{baseline::Baseline, chain};
 use crate::db::{
-    self,
-    jobs::{BackupType, Compression, Job},
-    sets::{BackupSet, NewSet, SetStatus},
+    self, BackupType, Compression, SetStatus,
+    encryption_keys::EncryptionKey,
+    jobs::Job,
+    sets::{BackupSet, NewSet},
     sources::Source,
 };
 use crate::executions::{BackupRequest, Context};
-use crate::keys::LoadedKey;
 use crate::{Error, Result};
 use std::path::PathBuf;
+use std::sync::Arc;
 use tape_format::codec::Codec;
+use tape_format::crypt::Key;
+use tape_format::toc::{SetInfo, SetKind};
 use uuid::Uuid;
 
 /// The plan of a run.
@@ -34,7 +37,7 @@ pub struct Plan {
     /// The parent's uuid, for the tape.
     pub parent_uuid: Option<Uuid>,
     /// The key, unwrapped and tested.
-    pub key: Option<LoadedKey>,
+    pub key: Option<(EncryptionKey, Arc<Key>)>,
     /// Compression of the frames.
     pub codec: Codec,
     retention_days: i64,
@@ -69,13 +72,16 @@ pub fn make(context: &Context, request: &BackupRequest) -> Result<Plan> {
         )])?;
     }
     let key = match (job.encryption_enabled, job.encryption_key_id) {
-        (true, Some(id)) => Some(context.services.keys.load(&mut conn, id)?),
+        (true, Some(id)) => {
+            let key = context.services.keys.for_writing(&mut conn, id)?;
+            Some((db::encryption_keys::find(&mut conn, id)?, Arc::new(key)))
+        }
         (true, None) => return Err(Error::conflict("no_key", format!("job {} encrypts but names no key", job.name))),
         (false, _) => None,
     };
     let retention_days = i64::from(if job.retention_days > 0 { job.retention_days } else { pool.retention_days });
     Ok(Plan {
-        codec: codec_of(&job),
+        codec: codec_of(&job, &context.services.config.backup),
         parent_uuid: parent.as_ref().and_then(|set| Uuid::parse_str(&set.uuid).ok()),
         parent: parent.map(|set| set.id),
         pool_id: pool.id,
@@ -87,18 +93,20 @@ pub fn make(context: &Context, request: &BackupRequest) -> Result<Plan> {
     })
 }
 
-fn codec_of(job: &Job) -> Codec {
+fn codec_of(job: &Job, defaults: &crate::config::Backup) -> Codec {
     let level = job.compression_level;
     match job.compression {
         Compression::None | Compression::Lto => Codec::None,
-        Compression::Gzip => Codec::Gzip { level: level.and_then(|level| u32::try_from(level).ok()).unwrap_or(6) },
-        Compression::Zstd => Codec::Zstd { level: level.unwrap_or(1) },
+        Compression::Gzip => {
+            Codec::Gzip { level: level.and_then(|level| u32::try_from(level).ok()).unwrap_or(defaults.gzip_level) }
+        }
+        Compression::Zstd => Codec::Zstd { level: level.unwrap_or(defaults.zstd_level) },
     }
 }
 
 impl Plan {
     /// What the engine has to send.
-    pub fn engine_options(&self, context: &Context) -> Result<EngineOptions> {
+    pub fn engine_options(&self, context: &Context, deleted: &Deleted) -> Result<EngineOptions> {
         let filter = Filter::from_json(&self.source.include_patterns, &self.source.exclude_patterns, self.source.case())?;
         let baseline = match self.parent {
             None => None,
@@ -133,24 +141,34 @@ impl Plan {
             status: SetStatus::Running,
             start_block: Some(tape.at.block as i64),
             encrypted: self.key.is_some(),
-            encryption_key_id: self.key.as_ref().map(|key| key.id),
-            compressed: self.codec != Codec::None || self.job.compression == Compression::Lto,
-            compression_type: self.job.compression,
+            encryption_key_id: self.key.as_ref().map(|(row, _)| row.id),
+            compressed: self.job.compression != Compression::None,
+            compression_type: self.job.compression.to_string(),
             parent_set_id: self.parent,
+            ..NewSet::default()
         }
     }
 
     /// What every part of the set says about it on tape.
-    pub fn header(&self, set: &BackupSet) -> SetHeader {
+    pub fn header(&self, context: &Context, set: &BackupSet) -> SetHeader {
+        let config = &context.services.config;
         SetHeader {
-            set_id: set.id,
-            set_uuid: Uuid::parse_str(&set.uuid).unwrap_or_default(),
-            job: self.job.name.clone(),
-            backup_type: self.backup_type.as_str().into(),
-            parent: self.parent_uuid,
-            started: set.start_time,
+            set_id: Some(set.id),
+            info: SetInfo {
+                uuid: Uuid::parse_str(&set.uuid).unwrap_or_default(),
+                job: self.job.name.clone(),
+                kind: match self.backup_type {
+                    BackupType::Full => SetKind::Full,
+                    BackupType::Incremental => SetKind::Incremental,
+                },
+                parent: self.parent_uuid,
+                start: set.start_time.and_utc().timestamp(),
+                compression: self.job.compression.to_string(),
+            },
             codec: self.codec,
-            key: self.key.clone(),
+            key: self.key.as_ref().map(|(_, key)| key.clone()),
+            block_size: config.tape.block_size,
+            spool_dir: config.spool_dir(),
             drive_compression: match self.job.compression {
                 Compression::Lto => tape_drive::Compression::On,
                 _ => tape_drive::Compression::Off,

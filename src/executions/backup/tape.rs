@@ -1,13 +1,14 @@
 //! The next tape for a backup: chosen, fetched, checked, and standing at its end of data.
 
 use super::append::{self, AppendAt};
-use crate::db::{self, tapes::TapeStatus};
+use crate::db::{self, TapeStatus};
 use crate::executions::{Context, Destroy, Lease, Wanted, label, mount};
 use crate::media::choose::{self, Candidate, Choice, Reuse};
 use crate::media::lifecycle;
 use crate::{Error, Result};
 use tape_drive::MediumKind;
 use tape_format::Label;
+use tape_format::toc::Summary;
 
 /// A tape that is ready to be appended to.
 pub struct OpenTape {
@@ -19,6 +20,8 @@ pub struct OpenTape {
     pub label: Label,
     /// Where the append begins.
     pub at: AppendAt,
+    /// The sets on it, for the tables of contents of later ones.
+    pub earlier: Vec<Summary>,
 }
 
 /// Chooses a tape of the pool (or takes the one named), gets it into a drive, and checks it. `not` are tapes that this
@@ -60,7 +63,7 @@ pub fn next_tape(context: &Context, pool_id: i32, named: Option<i32>, not: &[i32
     })?;
     context.why(&why)?;
     let tape_id = lease.tape().ok_or_else(|| Error::internal("a tape was chosen without being taken"))?;
-    db::executions::set_drive(&mut *context.conn()?, context.id, Some(lease.drive()), Some(tape_id))?;
+    context.note_lease(&lease)?;
     open(context, lease, tape_id)
 }
 
@@ -97,7 +100,6 @@ fn open(context: &Context, lease: Lease, tape_id: i32) -> Result<OpenTape> {
     if tape.status == TapeStatus::Expired {
         context.phase("writing", format!("Everything on tape {} has expired: it starts anew.", tape.label))?;
         lifecycle::may_destroy_loaded(context, &lease, Some(tape_id))?;
-        db::sets::forget_on_tape(&mut *context.conn()?, tape_id)?;
         label = label::write(context, &lease, &tape, &tape.label, Destroy::Confirmed)?;
     }
     let at = append::prepare(context, &lease, tape_id, &label)?;
@@ -109,5 +111,7 @@ fn open(context: &Context, lease: Lease, tape_id: i32) -> Result<OpenTape> {
         },
         snapshot.device_path,
     );
-    Ok(OpenTape { lease, tape_id, label, at })
+    let earlier = append::earlier(&mut *context.conn()?, tape_id)?;
+    db::tape_lifecycle::begin_writing(&mut *context.conn()?, tape_id)?;
+    Ok(OpenTape { lease, tape_id, label, at, earlier })
 }

@@ -6,240 +6,247 @@ use super::tape::OpenTape;
 use crate::actors::drive::tasks::check_tape;
 use crate::actors::drive::{DriveTask, Unit};
 use crate::backup::engine::EngineProgress;
-use crate::catalog::commit::CommitPart;
 use crate::executions::{Context, Control, Progress};
-use crate::keys::LoadedKey;
 use crate::{Error, Result};
-use std::collections::VecDeque;
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use tape_drive::{Compression, Removal, TapeDrive};
 use tape_format::codec::Codec;
-use tape_format::part::{self, Deletions, PartLayout, PartObserver, PartOutcome, PartProgress, PartSpec, SetInfo};
+use tape_format::crypt::Key;
+use tape_format::part::{self, PartError, PartObserver, PartOutcome, PartProgress, PartSpec, PendingFirst};
+use tape_format::toc::{SetInfo, Summary, Totals};
 use tape_format::{Frame, FrameSource, Label, MemberKind, MemberRecord};
-use uuid::Uuid;
 
-/// What every part of a set says about it.
+/// What every part of a set has in common.
 #[derive(Clone)]
 pub struct SetHeader {
-    /// The set's row.
-    pub set_id: i32,
-    /// Names the set on tape.
-    pub set_uuid: Uuid,
-    /// The job's name.
-    pub job: String,
-    /// `full`, `incremental` or `database`.
-    pub backup_type: String,
-    /// The parent's uuid.
-    pub parent: Option<Uuid>,
-    /// When it began, UTC.
-    pub started: chrono::NaiveDateTime,
+    /// The set's row; none for one that is not in the catalog.
+    pub set_id: Option<i32>,
+    /// What the tape says about it.
+    pub info: SetInfo,
     /// Compression of the frames.
     pub codec: Codec,
-    /// Encrypts the part.
-    pub key: Option<LoadedKey>,
+    /// Encrypts the parts.
+    pub key: Option<Arc<Key>>,
     /// The drive's own compression.
     pub drive_compression: Compression,
+    /// Size of the blocks in bytes.
+    pub block_size: u32,
+    /// Folder for the growing table of contents.
+    pub spool_dir: PathBuf,
 }
 
-/// What has been accepted so far.
-#[derive(Debug, Clone, Default)]
-pub struct Totals {
-    /// Regular files and hard links.
-    pub files: u64,
-    /// Content bytes of regular files.
-    pub bytes: u64,
-    /// Hex SHA-256 over the lines `sha256  path` of the files in order.
-    pub checksum: String,
-}
+/// Paths that are gone since the parent, collected while the set is written.
+pub type Deleted = Arc<Mutex<Vec<Vec<u8>>>>;
 
-/// The frames of a set and what is learnt from those the drive accepted: it goes from part to part.
+/// The frames of a set, and what is learnt from those that the drive accepted. It goes from part to part.
 pub struct Stream {
     /// To the catalog.
-    pub feed: Feed,
-    /// Files and bytes so far.
+    pub feed: Option<Feed>,
+    /// What is on tape so far.
     pub totals: Totals,
+    /// Regular files and hard links so far.
+    pub files: u64,
+    /// Frames that did not get onto the last tape: they come first.
+    pub pending: Vec<Frame>,
+    /// Bytes on tape so far.
+    pub stored_bytes: u64,
     frames: Box<dyn FrameSource>,
-    waiting: VecDeque<Frame>,
     hasher: openssl::sha::Sha256,
     progress: Arc<Progress>,
     control: Arc<Control>,
     engine: EngineProgress,
-    part: i32,
-    before: u64,
 }
 
 impl Stream {
     /// A stream at its beginning.
-    pub fn new(context: &Context, feed: Feed, frames: Box<dyn FrameSource>, engine: EngineProgress) -> Stream {
+    pub fn new(context: &Context, feed: Option<Feed>, frames: Box<dyn FrameSource>, engine: EngineProgress) -> Stream {
         Stream {
             feed,
             totals: Totals::default(),
+            files: 0,
+            pending: Vec::new(),
+            stored_bytes: 0,
             frames,
-            waiting: VecDeque::new(),
             hasher: openssl::sha::Sha256::new(),
             progress: context.progress.clone(),
             control: context.control.clone(),
             engine,
-            part: 1,
-            before: 0,
         }
     }
 
-    /// Frames that did not get onto a tape: they come first on the next.
-    pub fn put_back(&mut self, frames: Vec<Frame>) {
-        for frame in frames.into_iter().rev() {
-            self.waiting.push_front(frame);
-        }
-    }
-
-    /// Ends the stream.
-    pub fn close(mut self) -> Totals {
-        self.totals.checksum = hex::encode(self.hasher.finish());
-        self.totals
+    /// Ends the stream; hex SHA-256 over the lines `sha256  path` of its files in order.
+    pub fn checksum(self) -> String {
+        hex::encode(self.hasher.finish())
     }
 }
 
-/// The observing half of a stream, while its frames are drawn by the part writer.
+/// What is done with each frame that the drive accepted.
 struct Observer<'s> {
-    feed: &'s mut Feed,
-    totals: &'s mut Totals,
+    feed: &'s mut Option<Feed>,
+    files: &'s mut u64,
+    bytes: u64,
     hasher: &'s mut openssl::sha::Sha256,
     progress: &'s Progress,
     control: &'s Control,
     engine: &'s EngineProgress,
-    part: i32,
-    before: u64,
+    part: u32,
+    stored_before: u64,
 }
 
 impl PartObserver for Observer<'_> {
     fn placed(&mut self, records: Vec<MemberRecord>, block: u64) {
         for record in &records {
             if matches!(record.kind, MemberKind::File | MemberKind::Hardlink) {
-                self.totals.files += 1;
+                *self.files += 1;
             }
             if let Some(sha256) = &record.sha256 {
-                self.totals.bytes += record.size;
+                self.bytes += record.size;
                 self.hasher.update(hex::encode(sha256).as_bytes());
                 self.hasher.update(b"  ");
                 self.hasher.update(&record.path);
                 self.hasher.update(b"\n");
             }
         }
-        self.progress.files.store(self.totals.files, Ordering::Relaxed);
-        self.progress.bytes.store(self.totals.bytes, Ordering::Relaxed);
-        self.feed.members(self.part, records, block);
+        self.progress.files.store(*self.files, Ordering::Relaxed);
+        self.progress.bytes.store(self.bytes, Ordering::Relaxed);
+        if let Some(feed) = self.feed {
+            feed.members(self.part as i32, records, block);
+        }
     }
 
     fn progress(&mut self, at: PartProgress) {
-        self.progress.tape_bytes.store(self.before + at.stream_bytes, Ordering::Relaxed);
-        self.engine.copy_to(self.progress);
+        self.progress.tape_bytes.store(self.stored_before + at.stream_bytes, Ordering::Relaxed);
+        copy_engine(self.engine, self.progress);
     }
 
     fn stop_requested(&self) -> bool {
         if self.control.is_paused() {
             self.control.wait_while_paused();
         }
-        self.control.stopped().is_some() || self.feed.failed()
+        self.control.stopped().is_some() || self.feed.as_ref().is_some_and(Feed::failed)
     }
+}
+
+/// What the walk and the ring tell, for people.
+fn copy_engine(engine: &EngineProgress, progress: &Progress) {
+    let now = engine.snapshot();
+    progress.scanned_files.store(now.files_found, Ordering::Relaxed);
+    progress.scanned_dirs.store(now.dirs_found, Ordering::Relaxed);
+    progress.scanned_bytes.store(now.bytes_found, Ordering::Relaxed);
+    progress.files_total.store(now.files_selected, Ordering::Relaxed);
+    progress.bytes_total.store(now.bytes_selected, Ordering::Relaxed);
+    progress.totals_known.store(now.walk_ended, Ordering::Relaxed);
+    progress.buffer_percent.store(now.buffer_percent, Ordering::Relaxed);
+    progress.starvations.store(now.starvations, Ordering::Relaxed);
+    progress.set_path(now.current_path);
 }
 
 /// Writes one part at the end of a tape.
 pub struct WritePart {
-    spec: PartSpec,
-    tape_uuid: Uuid,
-    at: AppendAt,
-    compression: Compression,
-    stream: Stream,
+    /// What the parts have in common.
+    pub header: SetHeader,
+    /// Number of this one, from 1.
+    pub number: u32,
+    /// The label of the tape.
+    pub label: Label,
+    /// Where it belongs.
+    pub at: AppendAt,
+    /// Earlier sets on the tape.
+    pub earlier: Vec<Summary>,
+    /// Paths that are gone.
+    pub deleted: Deleted,
+    /// The frames.
+    pub stream: Stream,
 }
 
 impl WritePart {
-    /// Part `number` of the set, at the end of `tape`. `deletions` go into the TOC of the last part.
-    pub fn new(header: &SetHeader, tape: &OpenTape, number: u32, deletions: Deletions, stream: Stream) -> WritePart {
+    /// Part `number` of a set, at the end of `tape`.
+    pub fn new(header: &SetHeader, tape: &OpenTape, number: u32, deleted: Deleted, stream: Stream) -> WritePart {
         WritePart {
-            spec: spec(header, &tape.label, tape.at, number, deletions),
-            tape_uuid: tape.label.uuid,
+            header: header.clone(),
+            number,
+            label: tape.label.clone(),
             at: tape.at,
-            compression: header.drive_compression,
-            stream: Stream { part: number as i32, before: stream.before, ..stream },
+            earlier: tape.earlier.clone(),
+            deleted,
+            stream,
         }
     }
 }
 
-fn spec(header: &SetHeader, label: &Label, at: AppendAt, number: u32, deletions: Deletions) -> PartSpec {
-    PartSpec {
-        set: SetInfo {
-            uuid: header.set_uuid,
-            job: header.job.clone(),
-            backup_type: header.backup_type.clone(),
-            parent: header.parent,
-            started: header.started.and_utc().timestamp(),
-        },
-        tape: label.clone(),
-        part_number: number,
-        tape_file: at.file,
-        first_block: at.block,
-        codec: header.codec,
-        key: header.key.as_ref().map(|key| key.key.clone()),
-        deletions,
-        ..PartSpec::default()
-    }
-}
+/// How a part ended; the outer error is one that came before its first byte.
+pub type PartResult = Result<Result<PartOutcome, PartError>>;
 
 impl DriveTask for WritePart {
     /// The stream comes back whatever happens.
-    type Output = (Result<PartOutcome>, Stream);
+    type Output = (PartResult, Stream);
     const NAME: &'static str = "write a part";
 
     fn run(self, drive: &mut dyn TapeDrive, unit: &Unit) -> Result<Self::Output> {
-        let WritePart { spec, tape_uuid, at, compression, mut stream } = self;
-        let written = (|stream: &mut Stream| -> Result<PartOutcome> {
-            check_tape(drive, unit, tape_uuid)?;
+        let WritePart { header, number, label, at, earlier, deleted, mut stream } = self;
+        let result = (|stream: &mut Stream| -> PartResult {
+            check_tape(drive, unit, label.uuid)?;
             append::go_to(drive, at)?;
-            drive.set_compression(compression)?;
+            drive.set_compression(header.drive_compression)?;
             drive.set_removal(Removal::Prevented)?;
-            let mut source = Source { frames: &mut *stream.frames, waiting: &mut stream.waiting };
+            let spec = PartSpec {
+                tape: &label,
+                set: &header.info,
+                part_number: number,
+                before: stream.totals,
+                tape_file: at.file,
+                first_block: at.block,
+                block_size: header.block_size,
+                codec: header.codec,
+                key: header.key.as_deref(),
+                earlier: &earlier,
+                deleted: &*deleted,
+                spool_dir: &header.spool_dir,
+            };
             let mut observer = Observer {
+                bytes: stream.totals.bytes,
+                stored_before: stream.stored_bytes,
                 feed: &mut stream.feed,
-                totals: &mut stream.totals,
+                files: &mut stream.files,
                 hasher: &mut stream.hasher,
                 progress: &stream.progress,
                 control: &stream.control,
                 engine: &stream.engine,
-                part: stream.part,
-                before: stream.before,
+                part: number,
             };
-            let outcome = part::write_part(drive, &spec, &mut source, &mut observer).map_err(Error::from);
+            let mut source = PendingFirst::new(std::mem::take(&mut stream.pending), &mut *stream.frames);
+            let written = part::write_part(drive, &spec, &mut source, &mut observer);
             let released = drive.set_removal(Removal::Allowed);
-            let outcome = outcome?;
-            released?;
-            stream.before += outcome.layout.stream_bytes;
-            Ok(outcome)
+            match written {
+                Ok(outcome) => {
+                    released?;
+                    stream.totals = stream.totals
+                        + Totals {
+                            members: outcome.member_count,
+                            files: outcome.file_count,
+                            bytes: outcome.content_bytes,
+                        };
+                    stream.stored_bytes += outcome.layout.stream_bytes;
+                    Ok(Ok(outcome))
+                }
+                Err(error) => Ok(Err(error)),
+            }
         })(&mut stream);
-        Ok((written, stream))
+        Ok((result, stream))
     }
 }
 
-/// The drawing half of a stream.
-struct Source<'s> {
-    frames: &'s mut dyn FrameSource,
-    waiting: &'s mut VecDeque<Frame>,
-}
-
-impl FrameSource for Source<'_> {
-    fn next_frame(&mut self) -> tape_format::Result<Option<Frame>> {
-        match self.waiting.pop_front() {
-            Some(frame) => Ok(Some(frame)),
-            None => self.frames.next_frame(),
-        }
-    }
-
-    fn recycle(&mut self, frame: Frame) {
-        self.frames.recycle(frame);
-    }
-}
-
-/// A written part, for the database.
-pub fn part_of(tape: &OpenTape, layout: &PartLayout) -> Result<CommitPart> {
-    Ok(CommitPart { tape_id: tape.tape_id, frame_table: layout.frames.encode()?, layout: layout.clone() })
+/// A failed part as an error for people.
+pub fn part_error(error: &PartError) -> Error {
+    use tape_format::part::PartErrorKind as Kind;
+    let code = match &error.kind {
+        Kind::Drive(error) => return Error::from(error.clone()),
+        Kind::WrongPosition { .. } => "position_mismatch",
+        Kind::NoRoom | Kind::TocDoesNotFit { .. } => "tape_full",
+        Kind::Source(_) => "source_failed",
+        Kind::Format(_) => "format",
+    };
+    Error::new(crate::ErrorKind::Unprocessable, code, error.to_string())
 }
