@@ -10,7 +10,7 @@
 use crate::db::executions::{Execution, ExecutionChanges, NewExecution};
 use crate::db::{self, ExecutionStatus};
 use crate::events::{Category, Event};
-use crate::executions::{Context as Work, Control as Handle, Progress, ProgressView, Request, Services, Stop, run};
+use crate::executions::{Context as Work, Control as Handle, Log, Progress, ProgressView, Request, Services, Stop, run};
 use crate::{Error, ErrorKind, Result};
 use actix::prelude::*;
 use std::collections::{BTreeMap, HashMap};
@@ -74,7 +74,8 @@ impl Jobs {
         };
         let (progress, control) = (Arc::new(Progress::default()), Arc::new(Handle::default()));
         self.running.insert(id, Running { progress: progress.clone(), control: control.clone(), job_id: row.job_id });
-        let work = Work { id, request, services: self.services.clone(), progress, control };
+        let lines = Log::new(id, self.services.db.clone(), progress.clone());
+        let work = Work { id, request, services: self.services.clone(), progress, control, lines };
         let me = context.address();
         let spawned = std::thread::Builder::new().name(format!("execution-{id}")).spawn(move || {
             let result = catch_unwind(AssertUnwindSafe(|| run::run(&work)))

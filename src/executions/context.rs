@@ -1,22 +1,17 @@
 //! What a running execution has in its hands.
 
-use super::{Control, Lease, Progress, Request, Stop, Taken, Wanted};
+use super::{Control, Lease, Log, Progress, Request, Stop, Taken, Wanted};
 use crate::actors::catalog::CatalogActor;
 use crate::actors::drive::{DriveTask, Drives};
 use crate::actors::library::Libraries;
 use crate::config::Config;
-use crate::db::execution_logs::NewLogLine;
 use crate::db::executions::ExecutionChanges;
-use crate::db::{self, DbPool, LogLevel};
+use crate::db::{self, DbPool};
 use crate::events::Bus;
 use crate::keys::KeyStore;
 use crate::{Error, ErrorKind, Result};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
-
-/// Warnings stored by name for one execution; more are only counted.
-const MAX_WARNINGS: u64 = 10_000;
 
 /// What all executions share. Cheap to clone.
 #[derive(Clone)]
@@ -49,6 +44,8 @@ pub struct Context {
     pub progress: Arc<Progress>,
     /// Stop and pause.
     pub control: Arc<Control>,
+    /// Its log.
+    pub lines: Log,
 }
 
 impl Context {
@@ -74,29 +71,12 @@ impl Context {
 
     /// Adds a line to the log.
     pub fn log(&self, message: &str) {
-        self.write_log(LogLevel::Info, None, message);
+        self.lines.info(message);
     }
 
     /// Records a warning about a file: the run goes on, and its report names the file.
     pub fn warn(&self, path: Option<&str>, message: &str) {
-        let count = self.progress.warnings.fetch_add(1, Ordering::Relaxed);
-        match count.cmp(&MAX_WARNINGS) {
-            std::cmp::Ordering::Less => self.write_log(LogLevel::Warning, path, message),
-            std::cmp::Ordering::Equal => self.write_log(
-                LogLevel::Warning,
-                None,
-                "there are more warnings; from here on they are only counted",
-            ),
-            std::cmp::Ordering::Greater => {}
-        }
-    }
-
-    fn write_log(&self, level: LogLevel, path: Option<&str>, message: &str) {
-        let line = NewLogLine { path: path.map(Into::into), ..NewLogLine::new(self.id, level, message) };
-        let stored = self.conn().and_then(|mut conn| db::execution_logs::append(&mut conn, &[line]));
-        if let Err(error) = stored {
-            tracing::warn!(execution = self.id, %error, message, "a log line could not be stored");
-        }
+        self.lines.warn(path, message);
     }
 
     /// Records a decision in words: "why this tape".

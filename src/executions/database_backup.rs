@@ -1,6 +1,6 @@
 //! Writes a consistent copy of the database to a tape, always encrypted: it holds password hashes and wrapped keys.
 
-use super::backup::{Deleted, SetHeader, drain, next_tape};
+use super::backup::{SetHeader, drain, next_tape};
 use super::{Context, DatabaseBackupRequest};
 use crate::backup::engine::{self, EngineOptions};
 use crate::catalog::commit::CommitPart;
@@ -107,14 +107,12 @@ fn write(
     folder: &Path,
 ) -> Result<(CommitPart, String)> {
     let first = next_tape(context, pool_id, Some(tape_id), &[])?;
-    let deleted = Deleted::default();
-    let engine = engine::start(EngineOptions::of_folder(
-        folder,
-        header.codec,
-        context.services.config.tape.buffer_bytes(),
-        context.control.flag(),
-    ))?;
-    let drained = drain::drain(context, header, pool_id, engine, first, deleted)?;
+    let engine = engine::start(EngineOptions {
+        codec: header.codec,
+        cancel: context.control.flag(),
+        ..EngineOptions::new(folder)
+    })?;
+    let drained = drain::drain(context, header, pool_id, engine, first)?;
     let checksum = drained.checksum.clone();
     match <[CommitPart; 1]>::try_from(drained.parts) {
         Ok([part]) => Ok((part, checksum)),

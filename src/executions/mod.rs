@@ -14,6 +14,7 @@ mod format;
 mod inspect;
 mod label;
 mod library_action;
+mod log;
 pub mod mount;
 mod progress;
 mod raw_read;
@@ -25,6 +26,7 @@ mod verify;
 
 pub use context::{Context, Services};
 pub use control::{Control, Stop};
+pub use log::{Log, WarningWriter, Warnings};
 pub use progress::{Progress, ProgressView, TapeFill};
 pub use request::*;
 pub use reservations::{Lease, Reservations, Taken, Wanted};

@@ -1,9 +1,9 @@
 //! Streams an engine's frames to tape, part after part, until the set is complete.
 
 use super::tape::{OpenTape, next_tape};
-use super::write::{Deleted, SetHeader, Stream, WritePart, part_error};
+use super::write::{SetHeader, Stream, WritePart, part_error};
 use super::{AppendAt, feed};
-use crate::backup::engine::Engine;
+use crate::backup::engine::{Engine, EngineReport, Gone};
 use crate::catalog::commit::CommitPart;
 use crate::db::{self, TapeStatus};
 use crate::events::{Category, Event};
@@ -42,7 +42,6 @@ pub fn drain(
     pool_id: i32,
     engine: Engine,
     first: OpenTape,
-    deleted: Deleted,
 ) -> Result<Drained> {
     let (feed, feeder) = match header.set_id {
         Some(set_id) => {
@@ -51,23 +50,17 @@ pub fn drain(
         }
         None => (None, None),
     };
-    let mut lent = Some(Stream::new(context, feed, engine.frames(), engine.progress()));
-    let result = parts(context, header, pool_id, first, &deleted, &mut lent);
-    if result.is_err() {
-        engine.cancel();
-    }
+    let mut lent = Some(Stream::new(context, feed, Box::new(engine.frames()), engine.watch()));
+    let result = parts(context, header, pool_id, first, &engine.gone(), &mut lent);
+    let report = engine.finish();
+    let mut gone = 0;
     // the catalog must have stored (or refused) everything before the set is committed or discarded
-    let gone = deleted.lock().map(|paths| paths.clone()).unwrap_or_default();
-    let feed = lent.as_mut().and_then(|stream| stream.feed.take());
-    if let Some(mut feed) = feed
-        && result.is_ok()
+    if let Some(mut feed) = lent.as_mut().and_then(|stream| stream.feed.take())
+        && let (Ok(_), Ok(report)) = (&result, &report)
     {
-        for batch in gone.chunks(10_000) {
-            feed.deleted(batch.to_vec());
-        }
+        gone = feed_deleted(&mut feed, report)?;
     }
     let stored = feeder.map_or(Ok(()), feed::Feeder::finish);
-    let report = engine.finish();
     let (parts, last_tape) = match (result, &stored) {
         (Err(error), Err(catalog)) if error.code == "internal" => return Err(catalog.clone()),
         (result, _) => result?,
@@ -79,14 +72,14 @@ pub fn drain(
         "{} files, {} bytes; {} paths are gone since the parent; the drive waited for data {} times.",
         stream.files,
         stream.totals.bytes,
-        gone.len(),
-        report.stats.starvations
+        gone,
+        report.stats.pauses
     ));
     Ok(Drained {
         parts,
         files: stream.files,
         bytes: stream.totals.bytes,
-        deleted: gone.len() as u64,
+        deleted: gone,
         stored_bytes: stream.stored_bytes,
         stats: json!(report.stats),
         checksum: stream.checksum(),
@@ -94,12 +87,29 @@ pub fn drain(
     })
 }
 
+/// Sends the paths that are gone to the catalog; how many they are.
+fn feed_deleted(feed: &mut feed::Feed, report: &EngineReport) -> Result<u64> {
+    let mut count = 0;
+    let mut batch = Vec::new();
+    for path in report.deleted.iter()? {
+        batch.push(path?);
+        count += 1;
+        if batch.len() == 10_000 {
+            feed.deleted(std::mem::take(&mut batch));
+        }
+    }
+    if !batch.is_empty() {
+        feed.deleted(batch);
+    }
+    Ok(count)
+}
+
 fn parts(
     context: &Context,
     header: &SetHeader,
     pool_id: i32,
     first: OpenTape,
-    deleted: &Deleted,
+    deleted: &Gone,
     stream: &mut Option<Stream>,
 ) -> Result<(Vec<CommitPart>, OpenTape)> {
     let mut tape = first;
@@ -160,7 +170,7 @@ fn write(
     header: &SetHeader,
     tape: &OpenTape,
     number: u32,
-    deleted: &Deleted,
+    deleted: &Gone,
     stream: &mut Option<Stream>,
 ) -> Result<Written> {
     let lent = stream.take().ok_or_else(|| Error::internal("the stream is with another drive"))?;

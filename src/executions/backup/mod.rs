@@ -12,7 +12,7 @@ mod plan;
 mod tape;
 mod write;
 
-use super::{BackupRequest, Context};
+use super::{BackupRequest, Context, WarningWriter};
 use crate::actors::catalog::{Commit, Discard, Index};
 use crate::backup::engine;
 use crate::catalog::commit::CommitSet;
@@ -23,13 +23,13 @@ use std::sync::atomic::Ordering;
 
 pub use append::AppendAt;
 pub use tape::next_tape;
-pub use write::{Deleted, SetHeader};
+pub use write::SetHeader;
 
 /// Runs a job.
 pub fn run(context: &Context, request: &BackupRequest) -> Result<Value> {
     let plan = plan::make(context, request)?;
-    let deleted = Deleted::default();
-    let options = plan.engine_options(context, &deleted)?;
+    let (warnings, writer) = WarningWriter::start(&context.lines)?;
+    let options = plan.engine_options(context, warnings)?;
     let first = next_tape(context, plan.pool_id, request.tape_id, &[])?;
     let set = db::sets::insert(&mut *context.conn()?, &plan.new_set(&first))?;
     let changes = ExecutionChanges { backup_set_id: Some(Some(set.id)), ..ExecutionChanges::default() };
@@ -37,8 +37,9 @@ pub fn run(context: &Context, request: &BackupRequest) -> Result<Value> {
     context.log(&format!("This is backup set {} ({}).", set.id, set.uuid));
     let header = plan.header(context, &set);
     let drained = engine::start(options)
-        .and_then(|engine| drain::drain(context, &header, plan.pool_id, engine, first, deleted))
-        .and_then(|drained| commit(context, &plan, set.id, &drained).map(|()| drained));
+        .and_then(|engine| drain::drain(context, &header, plan.pool_id, engine, first));
+    writer.finish();
+    let drained = drained.and_then(|drained| commit(context, &plan, set.id, &drained).map(|()| drained));
     let drained = match drained {
         Ok(drained) => drained,
         Err(error) => {

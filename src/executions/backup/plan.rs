@@ -1,21 +1,23 @@
 //! What a run will do, decided and checked before a tape moves.
 
 use super::tape::OpenTape;
-use super::write::{Deleted, SetHeader};
+use super::write::SetHeader;
 use crate::backup::engine::EngineOptions;
-use crate::backup::filter::Filter;
+use crate::backup::diff::Inodes;
+use crate::backup::filter::{Case, Filter, FilterSpec};
 use crate::backup::source;
+use crate::backup::walk::Mounts;
+use crate::backup::warning::{Severity, Warning, WarningSink};
 use crate::catalog::{baseline::Baseline, chain};
 use crate::db::{
-    self, BackupType, Compression, SetStatus,
+    self, BackupType, Compression, SetStatus, SourceType,
     encryption_keys::EncryptionKey,
     jobs::Job,
     sets::{BackupSet, NewSet},
     sources::Source,
 };
-use crate::executions::{BackupRequest, Context};
+use crate::executions::{BackupRequest, Context, Warnings};
 use crate::{Error, Result};
-use std::path::PathBuf;
 use std::sync::Arc;
 use tape_format::codec::Codec;
 use tape_format::crypt::Key;
@@ -106,8 +108,12 @@ fn codec_of(job: &Job, defaults: &crate::config::Backup) -> Codec {
 
 impl Plan {
     /// What the engine has to send.
-    pub fn engine_options(&self, context: &Context, deleted: &Deleted) -> Result<EngineOptions> {
-        let filter = Filter::from_json(&self.source.include_patterns, &self.source.exclude_patterns, self.source.case())?;
+    pub fn engine_options(&self, context: &Context, warnings: Warnings) -> Result<EngineOptions> {
+        let filter = Filter::new(&FilterSpec {
+            include: self.source.includes()?,
+            exclude: self.source.excludes()?,
+            case: if self.source.case_insensitive { Case::Insensitive } else { Case::Sensitive },
+        })?;
         let baseline = match self.parent {
             None => None,
             Some(parent) => {
@@ -118,15 +124,19 @@ impl Plan {
         };
         let config = &context.services.config;
         Ok(EngineOptions {
-            root: PathBuf::from(&self.source.path),
             filter,
-            mounts: self.source.mounts(),
+            mounts: if self.source.one_file_system { Mounts::Stay } else { Mounts::Cross },
+            inodes: if self.source.source_type == SourceType::Smb { Inodes::Ignore } else { Inodes::Compare },
             baseline,
             codec: self.codec,
-            buffer_bytes: config.tape.buffer_size_mb as usize * (1 << 20),
-            workers: config.backup.workers,
-            cancel: context.control.flag(),
+            buffer_bytes: usize::try_from(config.tape.buffer_bytes()).unwrap_or(usize::MAX),
+            start_percent: config.tape.start_percent,
+            pause_percent: config.tape.refill_percent,
+            workers: config.backup.worker_threads(),
             exclude_paths: vec![config.data_dir.clone()],
+            cancel: context.control.flag(),
+            warnings: Some(sink(warnings)),
+            ..EngineOptions::new(&self.source.path)
         })
     }
 
@@ -180,4 +190,13 @@ impl Plan {
     pub fn expires_at(&self, end: chrono::NaiveDateTime) -> Option<chrono::NaiveDateTime> {
         (self.retention_days > 0).then(|| end + chrono::Duration::days(self.retention_days))
     }
+}
+
+/// Stores what the engine notices; what is only for information is not a warning.
+fn sink(warnings: Warnings) -> WarningSink {
+    Arc::new(move |warning: &Warning| {
+        if warning.kind.severity() == Severity::Warning {
+            warnings.add(&tape_format::path_text::to_text(&warning.path), &warning.message);
+        }
+    })
 }

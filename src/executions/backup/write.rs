@@ -5,12 +5,12 @@ use super::feed::Feed;
 use super::tape::OpenTape;
 use crate::actors::drive::tasks::check_tape;
 use crate::actors::drive::{DriveTask, Unit};
-use crate::backup::engine::EngineProgress;
+use crate::backup::engine::{Gone, Watch};
 use crate::executions::{Context, Control, Progress};
 use crate::{Error, Result};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use tape_drive::{Compression, Removal, TapeDrive};
 use tape_format::codec::Codec;
 use tape_format::crypt::Key;
@@ -37,9 +37,6 @@ pub struct SetHeader {
     pub spool_dir: PathBuf,
 }
 
-/// Paths that are gone since the parent, collected while the set is written.
-pub type Deleted = Arc<Mutex<Vec<Vec<u8>>>>;
-
 /// The frames of a set, and what is learnt from those that the drive accepted. It goes from part to part.
 pub struct Stream {
     /// To the catalog.
@@ -56,12 +53,12 @@ pub struct Stream {
     hasher: openssl::sha::Sha256,
     progress: Arc<Progress>,
     control: Arc<Control>,
-    engine: EngineProgress,
+    engine: Watch,
 }
 
 impl Stream {
     /// A stream at its beginning.
-    pub fn new(context: &Context, feed: Option<Feed>, frames: Box<dyn FrameSource>, engine: EngineProgress) -> Stream {
+    pub fn new(context: &Context, feed: Option<Feed>, frames: Box<dyn FrameSource>, engine: Watch) -> Stream {
         Stream {
             feed,
             totals: Totals::default(),
@@ -90,7 +87,7 @@ struct Observer<'s> {
     hasher: &'s mut openssl::sha::Sha256,
     progress: &'s Progress,
     control: &'s Control,
-    engine: &'s EngineProgress,
+    engine: &'s Watch,
     part: u32,
     stored_before: u64,
 }
@@ -130,16 +127,14 @@ impl PartObserver for Observer<'_> {
 }
 
 /// What the walk and the ring tell, for people.
-fn copy_engine(engine: &EngineProgress, progress: &Progress) {
-    let now = engine.snapshot();
-    progress.scanned_files.store(now.files_found, Ordering::Relaxed);
-    progress.scanned_dirs.store(now.dirs_found, Ordering::Relaxed);
-    progress.scanned_bytes.store(now.bytes_found, Ordering::Relaxed);
-    progress.files_total.store(now.files_selected, Ordering::Relaxed);
-    progress.bytes_total.store(now.bytes_selected, Ordering::Relaxed);
-    progress.totals_known.store(now.walk_ended, Ordering::Relaxed);
-    progress.buffer_percent.store(now.buffer_percent, Ordering::Relaxed);
-    progress.starvations.store(now.starvations, Ordering::Relaxed);
+fn copy_engine(engine: &Watch, progress: &Progress) {
+    let now = engine.progress();
+    progress.scanned_files.store(now.scanned_files, Ordering::Relaxed);
+    progress.scanned_bytes.store(now.scanned_bytes, Ordering::Relaxed);
+    progress.files_total.store(now.selected_files, Ordering::Relaxed);
+    progress.bytes_total.store(now.selected_bytes, Ordering::Relaxed);
+    progress.totals_known.store(now.walk_done, Ordering::Relaxed);
+    progress.buffer_percent.store(u64::from(now.ring_percent), Ordering::Relaxed);
     progress.set_path(now.current_path);
 }
 
@@ -156,14 +151,14 @@ pub struct WritePart {
     /// Earlier sets on the tape.
     pub earlier: Vec<Summary>,
     /// Paths that are gone.
-    pub deleted: Deleted,
+    pub deleted: Gone,
     /// The frames.
     pub stream: Stream,
 }
 
 impl WritePart {
     /// Part `number` of a set, at the end of `tape`.
-    pub fn new(header: &SetHeader, tape: &OpenTape, number: u32, deleted: Deleted, stream: Stream) -> WritePart {
+    pub fn new(header: &SetHeader, tape: &OpenTape, number: u32, deleted: Gone, stream: Stream) -> WritePart {
         WritePart {
             header: header.clone(),
             number,
@@ -202,7 +197,7 @@ impl DriveTask for WritePart {
                 codec: header.codec,
                 key: header.key.as_deref(),
                 earlier: &earlier,
-                deleted: &*deleted,
+                deleted: &deleted,
                 spool_dir: &header.spool_dir,
             };
             let mut observer = Observer {
