@@ -372,6 +372,12 @@ impl BackupSet {
     }
 }
 
+/// A set that was cut off is being looked at again: it was found whole on its tape, and will be completed.
+pub fn reopen(conn: &mut Conn, id: i32) -> Result<()> {
+    let row = diesel::update(backup_sets::table.find(id)).set(backup_sets::status.eq(SetStatus::Running));
+    changed(row.execute(conn), format_args!("backup set {id}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,21 +2,22 @@
 //!
 //! Shorter than expected: something is wrong with the tape or the database; nothing is written. Longer: either a run of
 //! ours was cut off (a crash between the tape and the database, a drive that failed), or somebody else wrote to it. Ours
-//! is recognised by the set's uuid at the expected place: if its table of contents is whole, the set is adopted; if not,
-//! what it left is written over, for nothing of it was ever promised. Anything else: refuse, say what was found.
+//! is recognised by the database's memory of a run that began at that very place. If its table of contents is on the
+//! tape and whole, the set is [adopted](super::adopt); if there is none, what it left is written over, for nothing of it
+//! was ever promised. Anything else: refuse, say what was found.
 
-use crate::actors::catalog::{Commit, Discard, Insert, InsertDeleted};
+use super::adopt;
 use crate::actors::drive::tasks::GoToEnd;
 use crate::actors::drive::{DriveTask, Unit};
-use crate::catalog::commit::{CommitPart, CommitSet, TapeEnd};
-use crate::db::{self, tapes::TapeStatus};
+use crate::db::{self, Conn, SetStatus, sets::BackupSet};
 use crate::events::{Category, Event};
 use crate::executions::{Context, Lease};
 use crate::{Error, ErrorKind, Result};
 use serde_json::json;
 use tape_drive::{Position, TapeDrive, TapePosition};
 use tape_format::Label;
-use tape_format::part::{self, TailFound};
+use tape_format::part::{self, FileKind};
+use tape_format::toc::{SetKind, Summary, Totals};
 
 /// Where the next data file begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,30 +33,31 @@ pub fn prepare(context: &Context, lease: &Lease, tape_id: i32, label: &Label) ->
     context.phase("positioning", format!("Going to the end of data of tape {}.", label.label))?;
     let tape = db::tapes::find(&mut *context.conn()?, tape_id)?;
     let expected = AppendAt {
-        file: u64::try_from(tape.end_file.unwrap_or(1)).unwrap_or(1),
-        block: u64::try_from(tape.end_block.unwrap_or(2)).unwrap_or(2),
+        file: tape.end_file.and_then(|file| u64::try_from(file).ok()).unwrap_or(1),
+        block: tape.end_block.and_then(|block| u64::try_from(block).ok()).unwrap_or(2),
     };
     let found = context.perform(lease, GoToEnd { uuid: label.uuid })?;
     if agrees(&found, expected) {
         return Ok(expected);
     }
     let mismatch = mismatch(&label.label, &found, expected);
-    if found.at.block < expected.block {
+    let interrupted = match found.at.block > expected.block {
+        true => db::sets::interrupted_at(&mut *context.conn()?, tape_id, expected.block as i64)?,
+        false => Vec::new(),
+    };
+    let Some(set) = interrupted.first() else {
         return Err(refuse(context, tape_id, mismatch)?);
-    }
-    let interrupted = db::sets::interrupted_at(&mut *context.conn()?, tape_id, expected.block as i64)?;
-    let tail = context.perform(lease, ReadTail { at: expected })?;
-    let ours = |uuid: &uuid::Uuid| interrupted.iter().find(|set| set.uuid == uuid.to_string());
-    match &tail {
-        TailFound::Part { toc, .. } if toc.is_complete_set() && ours(&toc.set.uuid).is_some() => {
-            let set = ours(&toc.set.uuid).map(|set| set.id).unwrap_or_default();
-            adopt(context, lease, tape_id, set, expected, &tail)
+    };
+    match context.perform(lease, FindToc { at: expected })? {
+        Tail::Unfinished => {
+            context.why(&[format!(
+                "Tape {} holds the beginning of set {}, which was cut off and never completed; this run writes over it.",
+                label.label, set.id
+            )])?;
+            Ok(expected)
         }
-        TailFound::Part { toc, .. } if ours(&toc.set.uuid).is_some() => overwrite(context, label, expected),
-        TailFound::Unfinished { set_uuid: Some(uuid) } if ours(uuid).is_some() => overwrite(context, label, expected),
-        // a run that was cut off before its first block reached the medium leaves nothing to recognise
-        TailFound::Unfinished { set_uuid: None } if !interrupted.is_empty() => overwrite(context, label, expected),
-        _ => Err(refuse(context, tape_id, mismatch)?),
+        Tail::Toc { block } => adopt::adopt(context, lease, tape_id, &interrupted, expected, block)?
+            .map_or_else(|| Err(refuse(context, tape_id, mismatch)?), Ok),
     }
 }
 
@@ -69,8 +71,8 @@ fn mismatch(label: &str, found: &TapePosition, expected: AppendAt) -> Error {
         "tape_end_mismatch",
         format!(
             "tape {label} ends at file {file}, block {}, but the database expects file {}, block {}: it was written \
-             elsewhere, or the database is older than the tape. Nothing was written. Inspect the tape; then rebuild the \
-             catalog from it, or retire it",
+             elsewhere, or the database is older than the tape. Nothing was written. Inspect the tape and retire it, or \
+             restore a newer copy of the database",
             found.at.block, expected.file, expected.block
         ),
     )
@@ -89,84 +91,6 @@ fn refuse(context: &Context, tape_id: i32, error: Error) -> Result<Error> {
     Ok(error)
 }
 
-fn overwrite(context: &Context, label: &Label, at: AppendAt) -> Result<AppendAt> {
-    context.why(&[format!(
-        "Tape {} holds the beginning of a set that was cut off; it was never completed, so this run writes over it.",
-        label.label
-    )])?;
-    Ok(at)
-}
-
-/// Takes a set into the catalog that the tape has and the database missed.
-fn adopt(
-    context: &Context,
-    lease: &Lease,
-    tape_id: i32,
-    set_id: i32,
-    at: AppendAt,
-    tail: &TailFound,
-) -> Result<AppendAt> {
-    let TailFound::Part { toc, layout, .. } = tail else {
-        return Err(Error::internal("a set is adopted from a part"));
-    };
-    context.phase("cataloging", format!("Set {set_id} is whole on the tape, though its run was cut off: adopting it."))?;
-    let catalog = &context.services.catalog;
-    futures_executor::block_on(catalog.send(Discard { set_id }))??;
-    let key = match toc.key_fingerprint.as_str() {
-        "" => None,
-        fingerprint => Some(context.services.keys.by_fingerprint(&mut *context.conn()?, fingerprint)?),
-    };
-    let (sender, batches) = crossbeam_channel::bounded(4);
-    let mut totals = (0i64, 0i64, 0i64);
-    std::thread::scope(|scope| -> Result<()> {
-        let storing = scope.spawn(move || -> Result<()> {
-            for batch in batches {
-                match batch {
-                    Listed::Members(rows) => futures_executor::block_on(catalog.send(Insert { set_id, part: 1, rows }))??,
-                    Listed::Deleted(paths) => futures_executor::block_on(catalog.send(InsertDeleted { set_id, paths }))??,
-                }
-            }
-            Ok(())
-        });
-        let read = context.perform(lease, ReadToc { at, key: key.as_ref().map(|key| key.key.clone()), batches: sender })?;
-        totals = read;
-        storing.join().unwrap_or_else(|_| Err(Error::internal("the catalog could not take the set")))
-    })?;
-    let set = db::sets::find(&mut *context.conn()?, set_id)?;
-    let job = db::jobs::find(&mut *context.conn()?, set.job_id)?;
-    let end = TapeEnd {
-        tape_id,
-        end_file: layout.tape_file as i64 + 2,
-        end_block: layout.end_block as i64,
-        added_bytes: layout.stream_bytes as i64,
-        status: TapeStatus::Active,
-    };
-    let commit = CommitSet {
-        set_id,
-        source_id: job.source_id,
-        parts: vec![CommitPart { tape_id, frame_table: layout.frames.encode()?, layout: layout.clone() }],
-        end_time: db::now(),
-        file_count: totals.0,
-        total_bytes: totals.1,
-        stored_bytes: layout.stream_bytes as i64,
-        warning_count: 0,
-        deleted_count: totals.2,
-        checksum: String::new(),
-        expires_at: (job.retention_days > 0)
-            .then(|| db::now() + chrono::Duration::days(i64::from(job.retention_days))),
-        key: key.map(|key| (key.fingerprint.clone(), key.name.clone())),
-    };
-    futures_executor::block_on(catalog.send(Commit(commit)))??;
-    super::note_tape_end(context, &end)?;
-    context.why(&[format!("Set {set_id} was cut off after the tape had it and before the database did; it is complete now.")])?;
-    Ok(AppendAt { file: end.end_file as u64, block: end.end_block as u64 })
-}
-
-enum Listed {
-    Members(Vec<(tape_format::MemberRecord, u64)>),
-    Deleted(Vec<Vec<u8>>),
-}
-
 /// Goes to an append position, and makes sure to be there (I4).
 pub fn go_to(drive: &mut dyn TapeDrive, at: AppendAt) -> Result<()> {
     drive.locate(Position::block(at.block))?;
@@ -175,23 +99,88 @@ pub fn go_to(drive: &mut dyn TapeDrive, at: AppendAt) -> Result<()> {
         return Err(Error::new(
             ErrorKind::Internal,
             "position_mismatch",
-            format!("the drive says it is at {}, file {:?}, but block {}, file {} was asked for", found.at, found.file, at.block, at.file),
+            format!(
+                "the drive was sent to block {}, file {}, but says it is at {}, file {:?}",
+                at.block, at.file, found.at, found.file
+            ),
         ));
     }
     Ok(())
 }
 
-/// Reads what begins at an append position.
-struct ReadTail {
+/// What begins at an append position where nothing should be.
+pub enum Tail {
+    /// No data file with a table of contents behind it.
+    Unfinished,
+    /// A data file, and a table of contents.
+    Toc {
+        /// Logical object number of its first block.
+        block: u64,
+    },
+}
+
+/// Looks for the table of contents behind the data file at an append position.
+struct FindToc {
     at: AppendAt,
 }
 
-impl DriveTask for ReadTail {
-    type Output = TailFound;
-    const NAME: &'static str = "read what is behind the expected end";
+impl DriveTask for FindToc {
+    type Output = Tail;
+    const NAME: &'static str = "look behind the expected end of the tape";
 
-    fn run(self, drive: &mut dyn TapeDrive, _: &Unit) -> Result<TailFound> {
+    fn run(self, drive: &mut dyn TapeDrive, _: &Unit) -> Result<Tail> {
         go_to(drive, self.at)?;
-        part::read_tail(drive).map_err(Error::from)
+        match drive.space_filemarks(1) {
+            Ok(()) => {}
+            Err(error) if error.kind == tape_drive::DriveErrorKind::BlankCheck => return Ok(Tail::Unfinished),
+            Err(error) => return Err(error.into()),
+        }
+        let block = drive.position()?.at.block;
+        Ok(match part::first_block_kind(drive)? {
+            Some(FileKind::Toc(_)) => Tail::Toc { block },
+            _ => Tail::Unfinished,
+        })
     }
+}
+
+/// The sets on a tape, one line a part, for the tables of contents of later ones.
+pub fn earlier(conn: &mut Conn, tape_id: i32) -> Result<Vec<Summary>> {
+    let mut lines = Vec::new();
+    for part in db::set_parts::of_tape(conn, tape_id)? {
+        let set = db::sets::find(conn, part.backup_set_id)?;
+        if set.status != SetStatus::Completed {
+            continue;
+        }
+        let last = db::set_parts::of_set(conn, set.id)?.iter().map(|part| part.part_number).max();
+        lines.push(summary(conn, &set, &part, last == Some(part.part_number))?);
+    }
+    Ok(lines)
+}
+
+fn summary(conn: &mut Conn, set: &BackupSet, part: &db::set_parts::SetPart, last: bool) -> Result<Summary> {
+    let number = |value: i64| u64::try_from(value).unwrap_or_default();
+    let key = match set.encryption_key_id {
+        Some(id) => db::encryption_keys::find(conn, id)?.key_fingerprint,
+        None => String::new(),
+    };
+    Ok(Summary {
+        set: set.uuid.parse().unwrap_or_default(),
+        job: match set.encrypted {
+            true => String::new(),
+            false => db::jobs::find(conn, set.job_id)?.name,
+        },
+        kind: match set.backup_type {
+            db::BackupType::Full => SetKind::Full,
+            db::BackupType::Incremental => SetKind::Incremental,
+        },
+        start: set.start_time.and_utc().timestamp(),
+        end: part.created_at.and_utc().timestamp(),
+        part: u32::try_from(part.part_number).unwrap_or_default(),
+        last,
+        tape_file: number(part.tape_file),
+        first_block: number(part.first_block),
+        toc_block: number(part.toc_block),
+        key_fingerprint: key,
+        totals: Totals { members: number(set.file_count), files: number(set.file_count), bytes: number(set.total_bytes) },
+    })
 }

@@ -52,11 +52,12 @@ pub fn drain(
     };
     let mut lent = Some(Stream::new(context, feed, Box::new(engine.frames()), engine.watch()));
     let result = parts(context, header, pool_id, first, &engine.gone(), &mut lent);
-    let report = engine.finish();
+    let mut report = engine.finish();
     let mut gone = 0;
     // the catalog must have stored (or refused) everything before the set is committed or discarded
     if let Some(mut feed) = lent.as_mut().and_then(|stream| stream.feed.take())
-        && let (Ok(_), Ok(report)) = (&result, &report)
+        && result.is_ok()
+        && let Ok(report) = &mut report
     {
         gone = feed_deleted(&mut feed, report)?;
     }
@@ -88,10 +89,10 @@ pub fn drain(
 }
 
 /// Sends the paths that are gone to the catalog; how many they are.
-fn feed_deleted(feed: &mut feed::Feed, report: &EngineReport) -> Result<u64> {
+fn feed_deleted(feed: &mut feed::Feed, report: &mut EngineReport) -> Result<u64> {
     let mut count = 0;
     let mut batch = Vec::new();
-    for path in report.deleted.iter()? {
+    for path in report.deleted.by_ref() {
         batch.push(path?);
         count += 1;
         if batch.len() == 10_000 {

@@ -5,6 +5,7 @@
 //! set as `completed`. A crash between tape and database leaves a set that is not completed and a tape that is longer
 //! than the database says; [`append`] finds that at the next use of the tape and heals it.
 
+mod adopt;
 mod append;
 pub mod drain;
 mod feed;
