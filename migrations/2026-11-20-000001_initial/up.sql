@@ -322,24 +322,29 @@ CREATE TABLE snapshots (
 );
 CREATE INDEX idx_snapshot_source ON snapshots(source_id, created_at DESC);
 
--- The catalog, normalised. Paths are text as in tape_format::path_text.
+-- The catalog, normalised; all of it is ours. Paths and names are text as in tape_format::path_text.
 CREATE TABLE catalog_dirs (
     id INTEGER PRIMARY KEY NOT NULL,
     path TEXT NOT NULL UNIQUE  -- '' is the root of a source; no leading or trailing slash
 );
-CREATE TABLE catalog_nodes (
+CREATE TABLE catalog_owners (
     id INTEGER PRIMARY KEY NOT NULL,
-    dir_id INTEGER NOT NULL REFERENCES catalog_dirs(id),
-    name TEXT NOT NULL,  -- '.' for the root itself
-    UNIQUE (dir_id, name)
+    uid INTEGER NOT NULL,
+    gid INTEGER NOT NULL,
+    user_name TEXT NOT NULL,
+    group_name TEXT NOT NULL,
+    UNIQUE (uid, gid, user_name, group_name)
 );
+-- One row per path that a set has or records as gone. Clustered by set and directory: a backup appends, a directory
+-- of a set is one range, and a set is dropped as one range.
 CREATE TABLE catalog_versions (
     set_id INTEGER NOT NULL REFERENCES backup_sets(id),
-    node_id INTEGER NOT NULL REFERENCES catalog_nodes(id),
+    dir_id INTEGER NOT NULL,
+    name TEXT NOT NULL,      -- '.' in directory '' is the root itself
     kind INTEGER NOT NULL,   -- 0 deleted, 1 file, 2 directory, 3 symlink, 4 hardlink, 5 fifo, 6 char, 7 block device
     size INTEGER NOT NULL,
     mode INTEGER NOT NULL,
-    owner_id INTEGER NOT NULL REFERENCES catalog_owners(id),
+    owner_id INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL,
     ctime_ns INTEGER NOT NULL,
     inode INTEGER NOT NULL,
@@ -349,22 +354,42 @@ CREATE TABLE catalog_versions (
     part INTEGER NOT NULL,
     block INTEGER NOT NULL,  -- logical object number of the block in which its frame begins
     link TEXT,
-    PRIMARY KEY (set_id, node_id)
+    PRIMARY KEY (set_id, dir_id, name)
 ) WITHOUT ROWID;
-CREATE TABLE catalog_owners (
-    id INTEGER PRIMARY KEY NOT NULL,
-    uid INTEGER NOT NULL,
-    gid INTEGER NOT NULL,
-    user_name TEXT NOT NULL,
-    group_name TEXT NOT NULL,
-    UNIQUE (uid, gid, user_name, group_name)
+-- Which sets have rows in a directory, so that looking up a path costs the sets that know it and not all there are.
+CREATE TABLE catalog_dir_sets (
+    dir_id INTEGER NOT NULL,
+    set_id INTEGER NOT NULL,
+    PRIMARY KEY (dir_id, set_id)
+) WITHOUT ROWID;
+-- Distinct paths, and the search group each was put into after its set was committed.
+CREATE TABLE catalog_names (
+    dir_id INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    group_id INTEGER NOT NULL,
+    PRIMARY KEY (dir_id, name)
+) WITHOUT ROWID;
+-- A search group is a run of names of one directory; the trigrams of all its paths are one document of the index.
+-- The index says which groups may match, the names in them say which do.
+CREATE TABLE catalog_search_groups (
+    id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+    dir_id INTEGER NOT NULL,
+    first_name TEXT NOT NULL,
+    last_name TEXT NOT NULL
 );
-CREATE VIRTUAL TABLE catalog_search USING fts5(path, content='', tokenize='trigram', detail='none', columnsize=0);
+CREATE VIRTUAL TABLE catalog_search USING fts5(paths, content='', tokenize='trigram', detail='none', columnsize=0);
+-- How far a set's paths are in the search index; no row = nothing of it yet.
+CREATE TABLE catalog_index_progress (
+    set_id INTEGER PRIMARY KEY NOT NULL REFERENCES backup_sets(id) ON DELETE CASCADE,
+    last_dir INTEGER NOT NULL,
+    last_name TEXT NOT NULL,
+    done BOOLEAN NOT NULL DEFAULT 0
+);
 
 CREATE VIEW catalog_entries AS
-SELECT (v.set_id << 32) | v.node_id AS id,
+SELECT (v.set_id << 40) | (v.tar_offset >> 9) AS id,
        v.set_id AS backup_set_id,
-       CASE WHEN d.path = '' THEN n.name ELSE d.path || '/' || n.name END AS file_path,
+       CASE WHEN d.path = '' THEN v.name ELSE d.path || '/' || v.name END AS file_path,
        v.size AS file_size,
        v.mode AS file_mode,
        strftime('%Y-%m-%d %H:%M:%f', v.mtime_ns / 1000000000.0, 'unixepoch') AS mod_time,
@@ -372,8 +397,7 @@ SELECT (v.set_id << 32) | v.node_id AS id,
        v.block AS block_offset,
        s.start_time AS created_at
 FROM catalog_versions v
-JOIN catalog_nodes n ON n.id = v.node_id
-JOIN catalog_dirs d ON d.id = n.dir_id
+JOIN catalog_dirs d ON d.id = v.dir_id
 JOIN backup_sets s ON s.id = v.set_id
 WHERE v.kind <> 0;
 

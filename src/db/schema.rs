@@ -126,6 +126,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    catalog_dir_sets (dir_id, set_id) {
+        dir_id -> BigInt,
+        set_id -> Integer,
+    }
+}
+
+diesel::table! {
     catalog_dirs (id) {
         id -> BigInt,
         path -> Text,
@@ -133,10 +140,19 @@ diesel::table! {
 }
 
 diesel::table! {
-    catalog_nodes (id) {
-        id -> BigInt,
+    catalog_index_progress (set_id) {
+        set_id -> Integer,
+        last_dir -> BigInt,
+        last_name -> Text,
+        done -> Bool,
+    }
+}
+
+diesel::table! {
+    catalog_names (dir_id, name) {
         dir_id -> BigInt,
         name -> Text,
+        group_id -> BigInt,
     }
 }
 
@@ -151,9 +167,19 @@ diesel::table! {
 }
 
 diesel::table! {
-    catalog_versions (set_id, node_id) {
+    catalog_search_groups (id) {
+        id -> BigInt,
+        dir_id -> BigInt,
+        first_name -> Text,
+        last_name -> Text,
+    }
+}
+
+diesel::table! {
+    catalog_versions (set_id, dir_id, name) {
         set_id -> Integer,
-        node_id -> BigInt,
+        dir_id -> BigInt,
+        name -> Text,
         kind -> Integer,
         size -> BigInt,
         mode -> Integer,
@@ -612,9 +638,9 @@ diesel::joinable!(backup_set_parts -> tapes (tape_id));
 diesel::joinable!(backup_set_parts -> backup_sets (backup_set_id));
 diesel::joinable!(backup_sets -> tapes (tape_id));
 diesel::joinable!(backup_sets -> backup_jobs (job_id));
-diesel::joinable!(catalog_nodes -> catalog_dirs (dir_id));
+diesel::joinable!(catalog_index_progress -> backup_sets (set_id));
 diesel::joinable!(catalog_versions -> catalog_owners (owner_id));
-diesel::joinable!(catalog_versions -> catalog_nodes (node_id));
+diesel::joinable!(catalog_versions -> catalog_dirs (dir_id));
 diesel::joinable!(catalog_versions -> backup_sets (set_id));
 diesel::joinable!(database_backups -> tapes (tape_id));
 diesel::joinable!(drive_alerts -> tape_drives (drive_id));
@@ -655,9 +681,12 @@ diesel::allow_tables_to_appear_in_same_query!(
     backup_set_parts,
     backup_sets,
     backup_sources,
+    catalog_dir_sets,
     catalog_dirs,
-    catalog_nodes,
+    catalog_index_progress,
+    catalog_names,
     catalog_owners,
+    catalog_search_groups,
     catalog_versions,
     database_backups,
     drive_alerts,

@@ -23,7 +23,8 @@ pub mod ring;
 pub mod tar;
 pub mod toc;
 
+pub use codec::Codec;
 pub use error::{FormatError, Result};
 pub use frame::{Continuation, Frame, FrameSource};
 pub use label::Label;
-pub use member::{Member, MemberKind, MemberRecord};
+pub use member::{DataExtent, Member, MemberKind, MemberRecord};

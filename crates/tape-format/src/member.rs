@@ -113,3 +113,27 @@ pub struct MemberRecord {
     /// Length in the tar stream: all its headers, data and padding.
     pub tar_length: u64,
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// An empty regular file.
+    pub(crate) fn file(path: &str) -> Member {
+        Member {
+            path: path.as_bytes().to_vec(),
+            kind: MemberKind::File,
+            size: 0,
+            mode: 0o644,
+            uid: 0,
+            gid: 0,
+            user: "root".into(),
+            group: "root".into(),
+            mtime_ns: 0,
+            link: None,
+            device: None,
+            xattrs: Vec::new(),
+            sparse: None,
+        }
+    }
+}

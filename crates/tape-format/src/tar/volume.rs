@@ -1,0 +1,60 @@
+//! How a part begins: the records that name it, and those that let GNU tar go on with a member cut by the last part.
+
+use super::{pax, write_header};
+use crate::{Continuation, Member, MemberKind, Result};
+use uuid::Uuid;
+
+/// Version of the format that the prelude names.
+pub(crate) const FORMAT_VERSION: u32 = 2;
+
+/// A member that goes on at the beginning of an archive (`GNU.volume.*`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VolumeStart {
+    /// Path of the member.
+    pub path: Vec<u8>,
+    /// Bytes of its tar data that follow here.
+    pub size: u64,
+    /// Bytes of its tar data that came before.
+    pub offset: u64,
+}
+
+/// Appends what opens a part: a pax global header whose comment names set, part and format, and if the part begins
+/// inside a member GNU tar's multi-volume records and a header for the rest.
+///
+/// # Errors
+/// Those of [`write_header`].
+pub fn write_prelude(set: &Uuid, part: u32, continues: Option<&Continuation>, out: &mut Vec<u8>) -> Result<()> {
+    let mut records = Vec::new();
+    pax::record(
+        &mut records,
+        b"comment",
+        format!("TAPEBACKARR set={set} part={part} format={FORMAT_VERSION}").as_bytes(),
+    );
+    let Some(cut) = continues else {
+        pax::block(out, b'g', &records);
+        return Ok(());
+    };
+    let rest = cut.data_size.saturating_sub(cut.data_offset);
+    pax::record(&mut records, b"GNU.volume.filename", &cut.member.path);
+    pax::record(&mut records, b"GNU.volume.size", rest.to_string().as_bytes());
+    pax::record(&mut records, b"GNU.volume.offset", cut.data_offset.to_string().as_bytes());
+    pax::block(out, b'g', &records);
+    write_header(&rest_of(&cut.member, rest, part), out)
+}
+
+/// The rest as a file of its own, under the name GNU tar gives it: what a reader of this part alone extracts.
+fn rest_of(member: &Member, size: u64, part: u32) -> Member {
+    let split = member.path.iter().rposition(|&b| b == b'/').map_or(0, |at| at + 1);
+    let base = member.path.get(split..).unwrap_or(&[]);
+    let path = [b"GNUFileParts/", base, format!(".{part}").as_bytes()].concat();
+    Member {
+        path,
+        kind: MemberKind::File,
+        size,
+        link: None,
+        device: None,
+        xattrs: Vec::new(),
+        sparse: None,
+        ..member.clone()
+    }
+}

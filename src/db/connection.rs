@@ -1,0 +1,195 @@
+//! Opening the database: the file, its settings, its migrations.
+//!
+//! **Durability.** An answer 2xx means that the change is on disk, so connections of the pool commit with
+//! `synchronous = FULL`: in WAL mode one fsync per commit, a few milliseconds, at the handful of commits per second that
+//! people and jobs cause. Only the catalog's writer, which commits hundreds of thousands of rows that can be read again
+//! from the tape's TOC, fills with `NORMAL` and ends with a full one (see [`crate::catalog::writer`]).
+//!
+//! **Locks.** SQLite has one writer at a time. A transaction that begins with a read and then writes can fail at once,
+//! without waiting, when another has written in between; so all that may write begin with [`write_transaction`].
+
+use crate::{Error, ErrorKind, Result};
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::migration::{Migration, MigrationSource, MigrationVersion};
+use diesel::prelude::*;
+use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool};
+use diesel::sqlite::Sqlite;
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use std::collections::HashSet;
+use std::path::Path;
+use std::time::Duration;
+
+/// A connection to the database.
+pub type Conn = SqliteConnection;
+
+/// The pool of connections that everything but the catalog's writer uses.
+pub type DbPool = Pool<ConnectionManager<SqliteConnection>>;
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
+
+/// Most connections open at once; handlers that need one wait up to [`POOL_WAIT`].
+const POOL_SIZE: u32 = 16;
+const POOL_WAIT: Duration = Duration::from_secs(10);
+
+/// What every connection of the pool is set to. `temp_store` stays a file: a sort of millions of catalog rows must
+/// not need their size in memory. Page cache 16 MiB each.
+const POOL_PRAGMAS: &str = "PRAGMA busy_timeout = 15000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+     PRAGMA foreign_keys = ON; PRAGMA cache_size = -16384;";
+
+#[derive(Debug)]
+struct Prepare;
+
+impl CustomizeConnection<SqliteConnection, diesel::r2d2::Error> for Prepare {
+    fn on_acquire(&self, conn: &mut SqliteConnection) -> Result<(), diesel::r2d2::Error> {
+        conn.batch_execute(POOL_PRAGMAS).map_err(diesel::r2d2::Error::QueryError)
+    }
+}
+
+/// Opens the database at `path`, creating it if there is none, and brings its tables up to date.
+///
+/// Refuses a file written by a newer program (`database_newer`), because an older one would not know what its rows
+/// mean.
+pub fn open(path: impl AsRef<Path>) -> Result<DbPool> {
+    let path = path.as_ref();
+    let url = url_of(path)?;
+    migrate(&mut open_one(path)?, path)?;
+    Pool::builder()
+        .max_size(POOL_SIZE)
+        .min_idle(Some(1))
+        .connection_timeout(POOL_WAIT)
+        .connection_customizer(Box::new(Prepare))
+        .build(ConnectionManager::new(url))
+        .map_err(|error| cannot_open(path, error))
+}
+
+/// One connection of its own to the database at `path`, set up like those of the pool. Does not migrate.
+pub fn open_one(path: impl AsRef<Path>) -> Result<Conn> {
+    let path = path.as_ref();
+    let mut conn = SqliteConnection::establish(&url_of(path)?).map_err(|error| cannot_open(path, error))?;
+    conn.batch_execute(POOL_PRAGMAS).map_err(|error| cannot_open(path, error))?;
+    Ok(conn)
+}
+
+/// Runs `work` in a transaction that holds the write lock from its beginning; inside another transaction, as a
+/// savepoint of it. Rolled back when `work` fails.
+pub fn write_transaction<T>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+    let status = AnsiTransactionManager::transaction_manager_status_mut(conn);
+    let nested = matches!(status.transaction_depth(), Ok(Some(_)));
+    if nested { conn.transaction(work) } else { conn.immediate_transaction(work) }
+}
+
+fn url_of(path: &Path) -> Result<String> {
+    // SQLite would read a name like `file:x?mode=ro` as a URI; a leading directory prevents that.
+    let text = path.to_str().ok_or_else(|| Error::bad_request(format!("{} is not valid UTF-8", path.display())))?;
+    Ok(if path.is_absolute() { text.to_owned() } else { format!("./{text}") })
+}
+
+fn cannot_open(path: &Path, error: impl std::fmt::Display) -> Error {
+    let message = format!(
+        "cannot open the database {}: {error}; check that the folder exists, that this user may write in it, and that \
+         the disk is not full",
+        path.display()
+    );
+    Error::new(ErrorKind::Internal, "database_open", message)
+}
+
+fn migrate(conn: &mut Conn, path: &Path) -> Result<()> {
+    let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
+        Error::internal(format!("cannot bring the tables of {} up to date: {error}", path.display()))
+    };
+    let known: HashSet<String> = MigrationSource::<Sqlite>::migrations(&MIGRATIONS)
+        .map_err(failed)?
+        .iter()
+        .map(|migration| migration.name().version().to_string())
+        .collect();
+    let applied: Vec<MigrationVersion<'static>> = conn.applied_migrations().map_err(failed)?;
+    if let Some(newer) = applied.iter().map(ToString::to_string).find(|version| !known.contains(version)) {
+        return Err(Error::conflict(
+            "database_newer",
+            format!(
+                "the database {} was written by a newer TapeBackarr (it has schema {newer}, which this program does \
+                 not know); start that version, or restore the database backup made before the upgrade",
+                path.display()
+            ),
+        ));
+    }
+    conn.run_pending_migrations(MIGRATIONS).map_err(failed)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::testing;
+
+    #[derive(QueryableByName)]
+    struct Pragma {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        journal_mode: String,
+    }
+
+    #[derive(QueryableByName)]
+    struct Number {
+        #[diesel(sql_type = diesel::sql_types::Integer)]
+        value: i32,
+    }
+
+    fn number(conn: &mut Conn, pragma: &str) -> i32 {
+        let sql = format!("SELECT {pragma} AS value FROM pragma_{pragma}");
+        diesel::sql_query(sql).get_result::<Number>(conn).expect("pragma").value
+    }
+
+    #[test]
+    fn a_pooled_connection_is_durable_and_checks_references() {
+        let db = testing::database();
+        let mut conn = db.conn();
+        let mode: Pragma = diesel::sql_query("PRAGMA journal_mode").get_result(&mut *conn).expect("mode");
+        assert_eq!(mode.journal_mode, "wal");
+        assert_eq!(number(&mut conn, "synchronous"), 2);
+        assert_eq!(number(&mut conn, "foreign_keys"), 1);
+    }
+
+    #[test]
+    fn opening_again_keeps_what_is_there() {
+        let db = testing::database();
+        crate::db::settings::set(&mut db.conn(), "ui.theme", &serde_json::json!("dark")).expect("set");
+        let again = open(&db.path).expect("open again");
+        let value = crate::db::settings::get(&mut again.get().expect("conn"), "ui.theme").expect("get");
+        assert_eq!(value, Some(serde_json::json!("dark")));
+    }
+
+    #[test]
+    fn a_newer_database_is_refused_in_words() {
+        let db = testing::database();
+        diesel::sql_query("INSERT INTO __diesel_schema_migrations (version) VALUES ('29990101000000')")
+            .execute(&mut *db.conn())
+            .expect("insert");
+        let error = open(&db.path).expect_err("must refuse");
+        assert_eq!(error.code, "database_newer");
+        assert!(error.message.contains("newer TapeBackarr"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_that_is_missing_is_named() {
+        let error = open("/nonexistent-folder/tapebackarr.db").expect_err("must fail");
+        assert!(error.message.contains("/nonexistent-folder/tapebackarr.db"), "{error}");
+    }
+
+    #[test]
+    fn write_transactions_nest_and_roll_back() {
+        let db = testing::database();
+        let conn = &mut *db.conn();
+        let outer: Result<()> = write_transaction(conn, |conn| {
+            crate::db::settings::set(conn, "a", &serde_json::json!(1))?;
+            let inner: Result<()> = write_transaction(conn, |conn| {
+                crate::db::settings::set(conn, "b", &serde_json::json!(2))?;
+                Err(Error::bad_request("no"))
+            });
+            assert!(inner.is_err());
+            Ok(())
+        });
+        outer.expect("outer");
+        assert!(crate::db::settings::get(conn, "a").expect("a").is_some());
+        assert!(crate::db::settings::get(conn, "b").expect("b").is_none());
+    }
+}

@@ -1,0 +1,136 @@
+//! Copies of this database on tape.
+
+use super::errors::{found, stored};
+use super::kinds::DatabaseBackupStatus;
+use super::schema::{database_backups, tapes};
+use super::time::{now, rfc3339};
+use super::{Conn, Page};
+use crate::Result;
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use serde::Serialize;
+
+/// A copy of the database.
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Identifiable, Serialize, utoipa::ToSchema)]
+#[diesel(table_name = database_backups)]
+pub struct DatabaseBackup {
+    /// Its id.
+    pub id: i32,
+    /// The tape it is on.
+    pub tape_id: i32,
+    /// When the copy was taken.
+    #[serde(serialize_with = "rfc3339")]
+    pub backup_time: NaiveDateTime,
+    /// Its size in bytes.
+    pub file_size: i64,
+    /// Hex SHA-256 of it.
+    pub checksum: Option<String>,
+    /// Logical object number where it begins.
+    pub block_offset: Option<i64>,
+    /// Number of its tape file.
+    pub tape_file: Option<i64>,
+    /// Name of the set it is in.
+    pub set_uuid: Option<String>,
+    /// Where it is in its life.
+    pub status: DatabaseBackupStatus,
+    /// Why it failed.
+    pub error_message: Option<String>,
+    /// When it was asked for.
+    #[serde(serialize_with = "rfc3339")]
+    pub created_at: NaiveDateTime,
+}
+
+/// A copy as lists show it.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct DatabaseBackupListed {
+    /// The copy.
+    #[serde(flatten)]
+    pub backup: DatabaseBackup,
+    /// Label of its tape.
+    pub tape_label: String,
+}
+
+/// What to change of a copy; `None` leaves a field as it is, `Some(None)` clears it.
+#[derive(Debug, Clone, Default, AsChangeset)]
+#[diesel(table_name = database_backups)]
+pub struct DatabaseBackupChanges {
+    /// The tape it is on.
+    pub tape_id: Option<i32>,
+    /// Its size in bytes.
+    pub file_size: Option<i64>,
+    /// Hex SHA-256 of it.
+    pub checksum: Option<Option<String>>,
+    /// Logical object number where it begins.
+    pub block_offset: Option<Option<i64>>,
+    /// Number of its tape file.
+    pub tape_file: Option<Option<i64>>,
+    /// Name of the set it is in.
+    pub set_uuid: Option<Option<String>>,
+    /// Where it is in its life.
+    pub status: Option<DatabaseBackupStatus>,
+    /// Why it failed.
+    pub error_message: Option<Option<String>>,
+}
+
+/// The copy with this id.
+pub fn find(conn: &mut Conn, id: i32) -> Result<DatabaseBackup> {
+    let row = database_backups::table.find(id).select(DatabaseBackup::as_select()).first(conn);
+    found(row, format_args!("database backup {id}"))
+}
+
+/// Copies, newest first.
+pub fn list(conn: &mut Conn, page: Page) -> Result<Vec<DatabaseBackupListed>> {
+    let rows: Vec<(DatabaseBackup, String)> = database_backups::table
+        .inner_join(tapes::table)
+        .select((DatabaseBackup::as_select(), tapes::label))
+        .order(database_backups::id.desc())
+        .limit(page.limit)
+        .offset(page.offset)
+        .load(conn)?;
+    Ok(rows.into_iter().map(|(backup, tape_label)| DatabaseBackupListed { backup, tape_label }).collect())
+}
+
+/// Records that a copy on this tape is asked for.
+pub fn insert(conn: &mut Conn, tape_id: i32) -> Result<DatabaseBackup> {
+    let time = now();
+    let values = (
+        database_backups::tape_id.eq(tape_id),
+        database_backups::status.eq(DatabaseBackupStatus::Pending),
+        database_backups::backup_time.eq(time),
+        database_backups::created_at.eq(time),
+    );
+    let row = diesel::insert_into(database_backups::table).values(values).returning(DatabaseBackup::as_returning());
+    stored(row.get_result(conn), format_args!("database backup on tape {tape_id}"))
+}
+
+/// Changes what is known of a copy.
+pub fn update(conn: &mut Conn, id: i32, changes: &DatabaseBackupChanges) -> Result<DatabaseBackup> {
+    let row = diesel::update(database_backups::table.find(id))
+        .set(changes)
+        .returning(DatabaseBackup::as_returning())
+        .get_result(conn);
+    stored(row, format_args!("database backup {id}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::testing;
+
+    #[test]
+    fn copies_are_recorded_and_listed_with_their_tape() {
+        let db = testing::database();
+        let conn = &mut *db.conn();
+        let tape = testing::tape(conn, "A00001");
+        let id = insert(conn, tape.id).expect("insert").id;
+        let done = DatabaseBackupChanges {
+            status: Some(DatabaseBackupStatus::Completed),
+            file_size: Some(4096),
+            ..Default::default()
+        };
+        assert_eq!(update(conn, id, &done).expect("update").file_size, 4096);
+        assert_eq!(list(conn, Page::first(50)).expect("list")[0].tape_label, "A00001");
+        assert_eq!(find(conn, 99).expect_err("none").message, "database backup 99 not found");
+        assert_eq!(insert(conn, 99).expect_err("no tape").code, "bad_request");
+    }
+}

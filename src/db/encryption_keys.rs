@@ -1,0 +1,149 @@
+//! Encryption keys, sealed with the master key (see [`crate::keys`]); the database never sees one in the clear.
+
+use super::errors::{changed, found, refuse_if_used, stored};
+use super::schema::{backup_jobs, backup_sets, encryption_keys};
+use super::time::{now, rfc3339};
+use super::{Conn, write_transaction};
+use crate::Result;
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use serde::Serialize;
+
+/// A key.
+#[derive(Clone, PartialEq, Queryable, Selectable, Identifiable, Serialize, utoipa::ToSchema)]
+#[diesel(table_name = encryption_keys)]
+pub struct EncryptionKey {
+    /// Its id.
+    pub id: i32,
+    /// Its name, unique.
+    pub name: String,
+    /// `aes-256-gcm`.
+    pub algorithm: String,
+    /// Base64 of the sealed key.
+    #[serde(skip)]
+    pub key_data: String,
+    /// Hex SHA-256 of the key.
+    pub key_fingerprint: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// When it was made.
+    #[serde(serialize_with = "rfc3339")]
+    pub created_at: NaiveDateTime,
+    /// When its row last changed.
+    #[serde(serialize_with = "rfc3339")]
+    pub updated_at: NaiveDateTime,
+}
+
+impl std::fmt::Debug for EncryptionKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "EncryptionKey {{ id: {}, name: {:?}, fingerprint: {} }}", self.id, self.name, self.key_fingerprint)
+    }
+}
+
+/// A key to be kept.
+#[derive(Clone, Insertable)]
+#[diesel(table_name = encryption_keys)]
+pub struct NewEncryptionKey {
+    /// Its name.
+    pub name: String,
+    /// `aes-256-gcm`.
+    pub algorithm: String,
+    /// Base64 of the sealed key.
+    pub key_data: String,
+    /// Hex SHA-256 of the key.
+    pub key_fingerprint: String,
+    /// What it is for.
+    pub description: Option<String>,
+}
+
+/// The key with this id.
+pub fn find(conn: &mut Conn, id: i32) -> Result<EncryptionKey> {
+    let row = encryption_keys::table.find(id).select(EncryptionKey::as_select()).first(conn);
+    found(row, format_args!("encryption key {id}"))
+}
+
+/// The key with this fingerprint, as tapes name it.
+pub fn find_by_fingerprint(conn: &mut Conn, fingerprint: &str) -> Result<Option<EncryptionKey>> {
+    let query = encryption_keys::table.filter(encryption_keys::key_fingerprint.eq(fingerprint));
+    Ok(query.select(EncryptionKey::as_select()).first(conn).optional()?)
+}
+
+/// All keys by name.
+pub fn list(conn: &mut Conn) -> Result<Vec<EncryptionKey>> {
+    Ok(encryption_keys::table.order(encryption_keys::name).select(EncryptionKey::as_select()).load(conn)?)
+}
+
+/// Keeps a key.
+pub fn insert(conn: &mut Conn, new: &NewEncryptionKey) -> Result<EncryptionKey> {
+    let time = now();
+    let values = (new, encryption_keys::created_at.eq(time), encryption_keys::updated_at.eq(time));
+    let row = diesel::insert_into(encryption_keys::table).values(values).returning(EncryptionKey::as_returning());
+    stored(row.get_result(conn), format_args!("encryption key '{}'", new.name))
+}
+
+/// The same key, sealed anew (the master key was changed).
+pub fn reseal(conn: &mut Conn, id: i32, key_data: &str) -> Result<()> {
+    let row = diesel::update(encryption_keys::table.find(id))
+        .set((encryption_keys::key_data.eq(key_data), encryption_keys::updated_at.eq(now())))
+        .execute(conn);
+    changed(row, format_args!("encryption key {id}"))
+}
+
+/// Deletes a key that no job uses and that no set needs: without it those sets could never be read again.
+pub fn delete(conn: &mut Conn, id: i32) -> Result<()> {
+    write_transaction(conn, |conn| {
+        let key = find(conn, id)?;
+        let jobs = backup_jobs::table
+            .filter(backup_jobs::encryption_key_id.eq(id).or(backup_jobs::hw_encryption_key_id.eq(id)))
+            .count()
+            .get_result(conn)?;
+        let sets = backup_sets::table
+            .filter(backup_sets::encryption_key_id.eq(id).or(backup_sets::hw_encryption_key_id.eq(id)))
+            .count()
+            .get_result(conn)?;
+        let what = format!("encryption key '{}'", key.name);
+        let advice = "delete those first, or keep the key";
+        refuse_if_used(&what, &[("backup jobs", jobs), ("backup sets", sets)], advice)?;
+        changed(diesel::delete(encryption_keys::table.find(id)).execute(conn), what)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::{jobs, testing};
+
+    #[test]
+    fn a_key_in_use_stays_and_shows_nothing() {
+        let db = testing::database();
+        let conn = &mut *db.conn();
+        let new = NewEncryptionKey {
+            name: "K1".into(),
+            algorithm: "aes-256-gcm".into(),
+            key_data: "sealed-secret".into(),
+            key_fingerprint: "9ff6".into(),
+            description: None,
+        };
+        let key = insert(conn, &new).expect("insert");
+        let json = serde_json::to_string(&key).expect("json");
+        assert!(!json.contains("secret") && !format!("{key:?}").contains("secret"), "{json}");
+        assert!(find_by_fingerprint(conn, "9ff6").expect("find").is_some());
+        reseal(conn, key.id, "sealed-anew").expect("reseal");
+        assert_eq!(find(conn, key.id).expect("find").key_data, "sealed-anew");
+        let job = testing::job(conn, "etc");
+        let using = jobs::NewJob {
+            name: "secure".into(),
+            source_id: job.source_id,
+            pool_id: job.pool_id,
+            encryption_enabled: true,
+            encryption_key_id: Some(key.id),
+            ..Default::default()
+        };
+        let using = jobs::insert(conn, &using).expect("job");
+        let error = delete(conn, key.id).expect_err("in use");
+        assert!(error.message.contains("still used by 1 backup jobs"), "{error}");
+        jobs::delete(conn, using.id).expect("job");
+        delete(conn, key.id).expect("delete");
+        assert!(list(conn).expect("list").is_empty());
+    }
+}

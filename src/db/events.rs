@@ -1,0 +1,115 @@
+//! Events: what happened, for the bell in the corner and the stream of server-sent events.
+
+use super::Conn;
+use super::kinds::EventType;
+use super::schema::events;
+use super::time::{json_text_option, now, rfc3339};
+use crate::Result;
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use serde::Serialize;
+
+/// An event.
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Identifiable, Serialize, utoipa::ToSchema)]
+#[diesel(table_name = events)]
+pub struct Event {
+    /// Its id; rises with time.
+    pub id: i32,
+    /// How it is shown.
+    #[serde(rename = "type")]
+    pub event_type: EventType,
+    /// `tape`, `drive`, `backup` …
+    pub category: String,
+    /// In a few words.
+    pub title: String,
+    /// In a sentence.
+    pub message: String,
+    /// JSON object: ids, labels, numbers.
+    #[serde(serialize_with = "json_text_option")]
+    #[schema(value_type = Option<Object>)]
+    pub details: Option<String>,
+    /// When.
+    #[serde(rename = "timestamp", serialize_with = "rfc3339")]
+    pub created_at: NaiveDateTime,
+}
+
+/// An event to be recorded.
+#[derive(Debug, Clone, Insertable)]
+#[diesel(table_name = events)]
+pub struct NewEvent {
+    /// How it is shown.
+    pub event_type: EventType,
+    /// `tape`, `drive`, `backup` …
+    pub category: String,
+    /// In a few words.
+    pub title: String,
+    /// In a sentence.
+    pub message: String,
+    /// JSON object.
+    pub details: Option<String>,
+}
+
+/// Records an event.
+pub fn insert(conn: &mut Conn, new: &NewEvent) -> Result<Event> {
+    let values = (new, events::created_at.eq(now()));
+    Ok(diesel::insert_into(events::table).values(values).returning(Event::as_returning()).get_result(conn)?)
+}
+
+/// At most `limit` events behind the one with id `after`, oldest first: what a client that was away has missed.
+pub fn after(conn: &mut Conn, after: i32, limit: i64) -> Result<Vec<Event>> {
+    let query = events::table.filter(events::id.gt(after)).order(events::id).limit(limit);
+    Ok(query.select(Event::as_select()).load(conn)?)
+}
+
+/// The last `limit` events, oldest of them first.
+pub fn recent(conn: &mut Conn, limit: i64) -> Result<Vec<Event>> {
+    let mut rows: Vec<Event> =
+        events::table.order(events::id.desc()).limit(limit).select(Event::as_select()).load(conn)?;
+    rows.reverse();
+    Ok(rows)
+}
+
+/// Keeps only the last `keep` events; how many went.
+pub fn prune(conn: &mut Conn, keep: i64) -> Result<usize> {
+    let oldest_kept: Option<i32> =
+        events::table.order(events::id.desc()).offset(keep.max(1) - 1).select(events::id).first(conn).optional()?;
+    match oldest_kept {
+        Some(id) => Ok(diesel::delete(events::table.filter(events::id.lt(id))).execute(conn)?),
+        None => Ok(0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::testing;
+
+    fn happen(conn: &mut Conn, title: &str) -> Event {
+        let new = NewEvent {
+            event_type: EventType::Success,
+            category: "tape".into(),
+            title: title.into(),
+            message: String::new(),
+            details: Some(r#"{"tape_id":3}"#.into()),
+        };
+        insert(conn, &new).expect("insert")
+    }
+
+    #[test]
+    fn events_come_in_order_and_the_old_ones_go() {
+        let db = testing::database();
+        let conn = &mut *db.conn();
+        let titles = |events: &[Event]| events.iter().map(|event| event.title.clone()).collect::<Vec<_>>();
+        let first = happen(conn, "a");
+        happen(conn, "b");
+        happen(conn, "c");
+        assert_eq!(titles(&after(conn, first.id, 10).expect("after")), ["b", "c"]);
+        assert_eq!(titles(&recent(conn, 2).expect("recent")), ["b", "c"]);
+        assert_eq!(prune(conn, 5).expect("few"), 0);
+        assert_eq!(prune(conn, 1).expect("prune"), 2);
+        assert!(happen(conn, "d").id > first.id + 2, "ids are never used again");
+        let json = serde_json::to_value(&first).expect("json");
+        assert_eq!((&json["type"], &json["details"]["tape_id"]), (&"success".into(), &3.into()));
+        assert!(json["timestamp"].is_string());
+    }
+}

@@ -1,0 +1,390 @@
+//! Executions: all long work, as rows that survive a restart.
+
+use super::errors::{changed, found, stored};
+use super::kinds::ExecutionStatus;
+use super::schema::{backup_jobs, job_executions, tape_drives, tapes};
+use super::time::{json_text, json_text_option, now, rfc3339, rfc3339_option};
+use super::{Conn, Page, write_transaction};
+use crate::{Error, Result};
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use serde::Serialize;
+
+/// An execution.
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Identifiable, Serialize, utoipa::ToSchema)]
+#[diesel(table_name = job_executions)]
+pub struct Execution {
+    /// Its id.
+    pub id: i32,
+    /// `backup`, `restore`, `label` …
+    pub kind: String,
+    /// What it does, for people.
+    pub title: String,
+    /// The job, of a backup.
+    pub job_id: Option<i32>,
+    /// The set it writes or reads.
+    pub backup_set_id: Option<i32>,
+    /// Where it is in its life.
+    pub status: ExecutionStatus,
+    /// What it is doing.
+    pub phase: String,
+    /// What it is doing, for people.
+    pub message: String,
+    /// JSON of the typed request.
+    #[serde(serialize_with = "json_text")]
+    #[schema(value_type = Object)]
+    pub request: String,
+    /// JSON of the outcome.
+    #[serde(serialize_with = "json_text_option")]
+    #[schema(value_type = Option<Object>)]
+    pub result: Option<String>,
+    /// JSON list of decisions in words.
+    #[serde(serialize_with = "json_text")]
+    #[schema(value_type = Vec<String>)]
+    pub why: String,
+    /// The drive it uses.
+    pub drive_id: Option<i32>,
+    /// The tape it uses.
+    pub tape_id: Option<i32>,
+    /// Who asked for it.
+    pub user_id: Option<i32>,
+    /// When it began to work.
+    #[serde(serialize_with = "rfc3339_option")]
+    pub start_time: Option<NaiveDateTime>,
+    /// When it ended.
+    #[serde(serialize_with = "rfc3339_option")]
+    pub end_time: Option<NaiveDateTime>,
+    /// Files to do; 0 = not known yet.
+    pub files_total: i64,
+    /// Bytes to do; 0 = not known yet.
+    pub bytes_total: i64,
+    /// Files done.
+    pub files_processed: i64,
+    /// Bytes done.
+    pub bytes_processed: i64,
+    /// Warnings so far.
+    pub warning_count: i64,
+    /// Why it failed.
+    pub error_message: Option<String>,
+    /// Stable code of that error.
+    pub error_code: Option<String>,
+    /// Whether it can go on where it stopped.
+    pub can_resume: bool,
+    /// JSON: the last checkpoint.
+    #[serde(skip)]
+    pub resume_state: Option<String>,
+    /// When it was asked for.
+    #[serde(serialize_with = "rfc3339")]
+    pub created_at: NaiveDateTime,
+    /// When its row last changed.
+    #[serde(serialize_with = "rfc3339")]
+    pub updated_at: NaiveDateTime,
+}
+
+/// An execution as lists show it.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct ExecutionListed {
+    /// The execution.
+    #[serde(flatten)]
+    pub execution: Execution,
+    /// Name of its job.
+    pub job_name: Option<String>,
+    /// Label of its tape.
+    pub tape_label: Option<String>,
+    /// Device of its drive.
+    pub device_path: Option<String>,
+}
+
+/// An execution that is asked for.
+#[derive(Debug, Clone, Insertable)]
+#[diesel(table_name = job_executions)]
+pub struct NewExecution {
+    /// `backup`, `restore`, `label` …
+    pub kind: String,
+    /// What it does, for people.
+    pub title: String,
+    /// The job, of a backup.
+    pub job_id: Option<i32>,
+    /// The set it reads.
+    pub backup_set_id: Option<i32>,
+    /// `pending`, unless it is recorded as begun.
+    pub status: ExecutionStatus,
+    /// JSON of the typed request.
+    pub request: String,
+    /// The drive it is bound to.
+    pub drive_id: Option<i32>,
+    /// The tape it is bound to.
+    pub tape_id: Option<i32>,
+    /// Who asks for it.
+    pub user_id: Option<i32>,
+}
+
+impl Default for NewExecution {
+    fn default() -> Self {
+        NewExecution {
+            kind: "backup".into(),
+            title: String::new(),
+            job_id: None,
+            backup_set_id: None,
+            status: ExecutionStatus::Pending,
+            request: "{}".into(),
+            drive_id: None,
+            tape_id: None,
+            user_id: None,
+        }
+    }
+}
+
+/// What an execution tells while it works; `None` leaves a field as it is, `Some(None)` clears it.
+#[derive(Debug, Clone, Default, AsChangeset)]
+#[diesel(table_name = job_executions)]
+pub struct ExecutionChanges {
+    /// What it is doing.
+    pub phase: Option<String>,
+    /// What it is doing, for people.
+    pub message: Option<String>,
+    /// The set it writes or reads.
+    pub backup_set_id: Option<Option<i32>>,
+    /// The drive it uses.
+    pub drive_id: Option<Option<i32>>,
+    /// The tape it uses.
+    pub tape_id: Option<Option<i32>>,
+    /// JSON list of decisions in words.
+    pub why: Option<String>,
+    /// JSON of the outcome.
+    pub result: Option<Option<String>>,
+    /// Files to do.
+    pub files_total: Option<i64>,
+    /// Bytes to do.
+    pub bytes_total: Option<i64>,
+    /// Files done.
+    pub files_processed: Option<i64>,
+    /// Bytes done.
+    pub bytes_processed: Option<i64>,
+    /// Warnings so far.
+    pub warning_count: Option<i64>,
+    /// Why it failed.
+    pub error_message: Option<Option<String>>,
+    /// Stable code of that error.
+    pub error_code: Option<Option<String>>,
+    /// Whether it can go on where it stopped.
+    pub can_resume: Option<bool>,
+    /// JSON: the last checkpoint.
+    pub resume_state: Option<Option<String>>,
+}
+
+/// Which executions a list is to show; absent conditions do not matter.
+#[derive(Debug, Clone, Default)]
+pub struct ExecutionFilter {
+    /// Of this job.
+    pub job_id: Option<i32>,
+    /// Of this kind.
+    pub kind: Option<String>,
+    /// In one of these states.
+    pub statuses: Option<Vec<ExecutionStatus>>,
+}
+
+/// States in which an execution still wants something.
+pub const ACTIVE: [ExecutionStatus; 3] = [ExecutionStatus::Pending, ExecutionStatus::Running, ExecutionStatus::Paused];
+
+/// The execution with this id.
+pub fn find(conn: &mut Conn, id: i32) -> Result<Execution> {
+    found(job_executions::table.find(id).select(Execution::as_select()).first(conn), format_args!("execution {id}"))
+}
+
+/// Executions, newest first.
+pub fn list(conn: &mut Conn, filter: &ExecutionFilter, page: Page) -> Result<Vec<ExecutionListed>> {
+    let mut query = job_executions::table
+        .left_join(backup_jobs::table)
+        .left_join(tapes::table)
+        .left_join(tape_drives::table)
+        .select((
+            Execution::as_select(),
+            backup_jobs::name.nullable(),
+            tapes::label.nullable(),
+            tape_drives::device_path.nullable(),
+        ))
+        .order(job_executions::id.desc())
+        .limit(page.limit)
+        .offset(page.offset)
+        .into_boxed();
+    if let Some(job) = filter.job_id {
+        query = query.filter(job_executions::job_id.eq(job));
+    }
+    if let Some(kind) = &filter.kind {
+        query = query.filter(job_executions::kind.eq(kind));
+    }
+    if let Some(statuses) = &filter.statuses {
+        query = query.filter(job_executions::status.eq_any(statuses));
+    }
+    let rows: Vec<(Execution, Option<String>, Option<String>, Option<String>)> = query.load(conn)?;
+    let listed = |(execution, job_name, tape_label, device_path)| ExecutionListed {
+        execution,
+        job_name,
+        tape_label,
+        device_path,
+    };
+    Ok(rows.into_iter().map(listed).collect())
+}
+
+/// Executions that wait, work or pause, newest first.
+pub fn active(conn: &mut Conn) -> Result<Vec<ExecutionListed>> {
+    let filter = ExecutionFilter { statuses: Some(ACTIVE.to_vec()), ..Default::default() };
+    list(conn, &filter, Page::first(super::paging::MAX_LIMIT))
+}
+
+/// Executions that stopped and can go on, newest first: paused ones, and failed ones with a checkpoint.
+pub fn resumable(conn: &mut Conn) -> Result<Vec<ExecutionListed>> {
+    let statuses = vec![ExecutionStatus::Paused, ExecutionStatus::Failed];
+    let filter = ExecutionFilter { statuses: Some(statuses), ..Default::default() };
+    let mut rows = list(conn, &filter, Page::first(super::paging::MAX_LIMIT))?;
+    rows.retain(|row| row.execution.can_resume || row.execution.status == ExecutionStatus::Paused);
+    Ok(rows)
+}
+
+/// The oldest waiting executions first: the queue.
+pub fn pending(conn: &mut Conn) -> Result<Vec<Execution>> {
+    Ok(job_executions::table
+        .filter(job_executions::status.eq(ExecutionStatus::Pending))
+        .order(job_executions::id)
+        .select(Execution::as_select())
+        .load(conn)?)
+}
+
+/// Asks for an execution.
+pub fn insert(conn: &mut Conn, new: &NewExecution) -> Result<Execution> {
+    let time = now();
+    let values = (new, job_executions::created_at.eq(time), job_executions::updated_at.eq(time));
+    let row = diesel::insert_into(job_executions::table).values(values).returning(Execution::as_returning());
+    stored(row.get_result(conn), format_args!("execution '{}'", new.title))
+}
+
+/// A waiting execution begins to work. `None` when it does not wait any more, so that none runs twice.
+pub fn claim(conn: &mut Conn, id: i32) -> Result<Option<Execution>> {
+    let time = now();
+    let waiting = job_executions::table
+        .filter(job_executions::id.eq(id).and(job_executions::status.eq(ExecutionStatus::Pending)));
+    Ok(diesel::update(waiting)
+        .set((
+            job_executions::status.eq(ExecutionStatus::Running),
+            job_executions::start_time.eq(time),
+            job_executions::end_time.eq(None::<NaiveDateTime>),
+            job_executions::updated_at.eq(time),
+        ))
+        .returning(Execution::as_returning())
+        .get_result(conn)
+        .optional()?)
+}
+
+/// What an execution tells while it works.
+pub fn update(conn: &mut Conn, id: i32, changes: &ExecutionChanges) -> Result<()> {
+    let row = diesel::update(job_executions::table.find(id)).set((changes, job_executions::updated_at.eq(now())));
+    changed(row.execute(conn), format_args!("execution {id}"))
+}
+
+/// An execution pauses, or a paused or failed one waits again. Refused when it has ended for good.
+pub fn set_status(conn: &mut Conn, id: i32, status: ExecutionStatus) -> Result<Execution> {
+    write_transaction(conn, |conn| {
+        let row = find(conn, id)?;
+        if matches!(row.status, ExecutionStatus::Completed | ExecutionStatus::Cancelled) {
+            return Err(ended(&row, status));
+        }
+        Ok(diesel::update(job_executions::table.find(id))
+            .set((job_executions::status.eq(status), job_executions::updated_at.eq(now())))
+            .returning(Execution::as_returning())
+            .get_result(conn)?)
+    })
+}
+
+fn ended(row: &Execution, to: ExecutionStatus) -> Error {
+    Error::conflict("execution_state", format!("execution {} is {} and cannot become {to}", row.id, row.status))
+}
+
+/// An execution ends as `completed`, `failed` or `cancelled`. One that has ended stays as it is: error.
+pub fn finish(conn: &mut Conn, id: i32, status: ExecutionStatus, changes: &ExecutionChanges) -> Result<Execution> {
+    write_transaction(conn, |conn| {
+        let row = find(conn, id)?;
+        if !ACTIVE.contains(&row.status) {
+            return Err(ended(&row, status));
+        }
+        let time = now();
+        Ok(diesel::update(job_executions::table.find(id))
+            .set((
+                changes,
+                job_executions::status.eq(status),
+                job_executions::end_time.eq(time),
+                job_executions::updated_at.eq(time),
+            ))
+            .returning(Execution::as_returning())
+            .get_result(conn)?)
+    })
+}
+
+/// After a start nothing is at work: executions left `running` by a crash fail with `message`, and can be resumed if
+/// they had a checkpoint. Those that waited or paused stay so. Returns the ones that were changed.
+pub fn reconcile(conn: &mut Conn, message: &str) -> Result<Vec<Execution>> {
+    let time = now();
+    let left = job_executions::table.filter(job_executions::status.eq(ExecutionStatus::Running));
+    Ok(diesel::update(left)
+        .set((
+            job_executions::status.eq(ExecutionStatus::Failed),
+            job_executions::error_message.eq(message),
+            job_executions::error_code.eq("interrupted"),
+            job_executions::can_resume.eq(job_executions::resume_state.is_not_null()),
+            job_executions::end_time.eq(time),
+            job_executions::updated_at.eq(time),
+        ))
+        .returning(Execution::as_returning())
+        .get_results(conn)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::testing;
+
+    #[test]
+    fn an_execution_is_claimed_once_and_ends_once() {
+        let db = testing::database();
+        let conn = &mut *db.conn();
+        let job = testing::job(conn, "etc");
+        let new = NewExecution { job_id: Some(job.id), request: r#"{"use_pool":true}"#.into(), ..Default::default() };
+        let id = insert(conn, &new).expect("insert").id;
+        assert_eq!(pending(conn).expect("queue").len(), 1);
+        assert!(claim(conn, id).expect("claim").is_some());
+        assert_eq!(claim(conn, id).expect("second claim"), None);
+        let progress =
+            ExecutionChanges { phase: Some("streaming".into()), files_processed: Some(5), ..Default::default() };
+        update(conn, id, &progress).expect("update");
+        let rows = active(conn).expect("active");
+        assert_eq!((rows.len(), rows[0].job_name.as_deref()), (1, Some("etc")));
+        assert_eq!(serde_json::to_value(&rows[0]).expect("json")["request"]["use_pool"], true);
+        let done = finish(conn, id, ExecutionStatus::Completed, &ExecutionChanges::default()).expect("finish");
+        assert_eq!((done.files_processed, done.end_time.is_some()), (5, true));
+        let error = finish(conn, id, ExecutionStatus::Failed, &ExecutionChanges::default()).expect_err("twice");
+        assert_eq!(error.code, "execution_state");
+        assert!(active(conn).expect("active").is_empty());
+    }
+
+    #[test]
+    fn after_a_crash_running_ones_fail_and_waiting_ones_wait() {
+        let db = testing::database();
+        let conn = &mut *db.conn();
+        let mut ids = Vec::new();
+        for _ in 0..3 {
+            ids.push(insert(conn, &NewExecution::default()).expect("insert").id);
+        }
+        claim(conn, ids[0]).expect("claim");
+        claim(conn, ids[1]).expect("claim");
+        let checkpoint = ExecutionChanges { resume_state: Some(Some("{}".into())), ..Default::default() };
+        update(conn, ids[1], &checkpoint).expect("checkpoint");
+        let mut failed = reconcile(conn, "the server stopped").expect("reconcile");
+        failed.sort_by_key(|row| row.id);
+        let seen: Vec<_> = failed.iter().map(|row| (row.id, row.can_resume)).collect();
+        assert_eq!(seen, [(ids[0], false), (ids[1], true)]);
+        assert_eq!(resumable(conn).expect("resumable").len(), 1);
+        assert_eq!(pending(conn).expect("queue")[0].id, ids[2]);
+        set_status(conn, ids[1], ExecutionStatus::Pending).expect("again");
+        assert!(claim(conn, ids[1]).expect("claim").is_some_and(|row| row.end_time.is_none()));
+    }
+}

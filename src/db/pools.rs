@@ -1,0 +1,201 @@
+//! Pools: tapes that are written and kept by the same rules.
+
+use super::errors::{changed, found, refuse_if_used, stored};
+use super::kinds::AllocationPolicy;
+use super::schema::{backup_jobs, proxmox_backup_jobs, tape_pools, tapes};
+use super::time::{now, rfc3339};
+use super::{Conn, write_transaction};
+use crate::Result;
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use serde::Serialize;
+use std::collections::HashMap;
+
+/// A pool.
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Identifiable, Serialize, utoipa::ToSchema)]
+#[diesel(table_name = tape_pools)]
+pub struct Pool {
+    /// Its id.
+    pub id: i32,
+    /// Its name, unique.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Days a set in it is kept at least; 0 = for ever.
+    pub retention_days: i32,
+    /// Whether expired tapes are written again (0 or 1 in the table).
+    #[serde(serialize_with = "as_flag")]
+    #[schema(value_type = bool)]
+    pub allow_reuse: i32,
+    /// How the tape for a new set is chosen.
+    pub allocation_policy: AllocationPolicy,
+    /// When it was made.
+    #[serde(serialize_with = "rfc3339")]
+    pub created_at: NaiveDateTime,
+    /// When its row last changed.
+    #[serde(serialize_with = "rfc3339")]
+    pub updated_at: NaiveDateTime,
+}
+
+fn as_flag<S: serde::Serializer>(value: &i32, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bool(*value != 0)
+}
+
+/// A pool with what its tapes hold together.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct PoolListed {
+    /// The pool.
+    #[serde(flatten)]
+    pub pool: Pool,
+    /// Its storage.
+    #[serde(flatten)]
+    pub storage: PoolStorage,
+}
+
+/// What the tapes of a pool hold together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct PoolStorage {
+    /// How many tapes.
+    pub tape_count: i64,
+    /// Their capacity in bytes.
+    pub total_capacity_bytes: i64,
+    /// Bytes written to them.
+    pub total_used_bytes: i64,
+    /// Bytes left on them.
+    pub total_free_bytes: i64,
+}
+
+/// A pool to be made.
+#[derive(Debug, Clone, Insertable)]
+#[diesel(table_name = tape_pools)]
+pub struct NewPool {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Days a set in it is kept; 0 = for ever.
+    pub retention_days: i32,
+    /// Whether expired tapes are written again: 0 or 1.
+    pub allow_reuse: i32,
+    /// How the tape for a new set is chosen.
+    pub allocation_policy: AllocationPolicy,
+}
+
+/// What to change of a pool; `None` leaves a field as it is.
+#[derive(Debug, Clone, Default, AsChangeset)]
+#[diesel(table_name = tape_pools)]
+pub struct PoolChanges {
+    /// Its name.
+    pub name: Option<String>,
+    /// What it is for.
+    pub description: Option<Option<String>>,
+    /// Days a set in it is kept; 0 = for ever.
+    pub retention_days: Option<i32>,
+    /// Whether expired tapes are written again: 0 or 1.
+    pub allow_reuse: Option<i32>,
+    /// How the tape for a new set is chosen.
+    pub allocation_policy: Option<AllocationPolicy>,
+}
+
+/// The pool with this id.
+pub fn find(conn: &mut Conn, id: i32) -> Result<Pool> {
+    found(tape_pools::table.find(id).select(Pool::as_select()).first(conn), format_args!("pool {id}"))
+}
+
+/// The pool with this name.
+pub fn find_by_name(conn: &mut Conn, name: &str) -> Result<Option<Pool>> {
+    Ok(tape_pools::table.filter(tape_pools::name.eq(name)).select(Pool::as_select()).first(conn).optional()?)
+}
+
+/// All pools in the order they were made, with what their tapes hold.
+pub fn list(conn: &mut Conn) -> Result<Vec<PoolListed>> {
+    let pools: Vec<Pool> = tape_pools::table.order(tape_pools::id).select(Pool::as_select()).load(conn)?;
+    let storage = storage(conn)?;
+    let listed = |pool: Pool| PoolListed { storage: storage.get(&pool.id).copied().unwrap_or_default(), pool };
+    Ok(pools.into_iter().map(listed).collect())
+}
+
+/// What the tapes of each pool hold; pools without tapes are absent.
+pub fn storage(conn: &mut Conn) -> Result<HashMap<i32, PoolStorage>> {
+    let rows: Vec<(Option<i32>, i64, i64)> =
+        tapes::table.select((tapes::pool_id, tapes::capacity_bytes, tapes::used_bytes)).load(conn)?;
+    let mut sums: HashMap<i32, PoolStorage> = HashMap::new();
+    for (pool, capacity, used) in rows {
+        let Some(pool) = pool else { continue };
+        let sum = sums.entry(pool).or_default();
+        sum.tape_count += 1;
+        sum.total_capacity_bytes = sum.total_capacity_bytes.saturating_add(capacity);
+        sum.total_used_bytes = sum.total_used_bytes.saturating_add(used);
+        // A drive that compresses makes a tape hold more than its native capacity: that is not space taken from others.
+        sum.total_free_bytes = sum.total_free_bytes.saturating_add((capacity - used).max(0));
+    }
+    Ok(sums)
+}
+
+/// Makes a pool.
+pub fn insert(conn: &mut Conn, new: &NewPool) -> Result<Pool> {
+    let time = now();
+    let values = (new, tape_pools::created_at.eq(time), tape_pools::updated_at.eq(time));
+    let row = diesel::insert_into(tape_pools::table).values(values).returning(Pool::as_returning()).get_result(conn);
+    stored(row, format_args!("pool '{}'", new.name))
+}
+
+/// Changes a pool.
+pub fn update(conn: &mut Conn, id: i32, changes: &PoolChanges) -> Result<Pool> {
+    let row = diesel::update(tape_pools::table.find(id))
+        .set((changes, tape_pools::updated_at.eq(now())))
+        .returning(Pool::as_returning())
+        .get_result(conn);
+    stored(row, format_args!("pool {id}"))
+}
+
+/// Deletes a pool that no tape and no job uses.
+pub fn delete(conn: &mut Conn, id: i32) -> Result<()> {
+    write_transaction(conn, |conn| {
+        let pool = find(conn, id)?;
+        let tapes = tapes::table.filter(tapes::pool_id.eq(id)).count().get_result(conn)?;
+        let jobs = backup_jobs::table.filter(backup_jobs::pool_id.eq(id)).count().get_result(conn)?;
+        let guests = proxmox_backup_jobs::table.filter(proxmox_backup_jobs::pool_id.eq(id)).count().get_result(conn)?;
+        refuse_if_used(
+            format_args!("pool '{}'", pool.name),
+            &[("tapes", tapes), ("jobs", jobs), ("Proxmox jobs", guests)],
+            "give those another pool first",
+        )?;
+        changed(diesel::delete(tape_pools::table.find(id)).execute(conn), format_args!("pool {id}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::testing;
+
+    #[test]
+    fn pools_know_what_their_tapes_hold() {
+        let db = testing::database();
+        let conn = &mut *db.conn();
+        let tape = testing::tape(conn, "A00001");
+        testing::tape(conn, "A00002");
+        crate::db::tape_lifecycle::part_written(conn, tape.id, 3, 10, 1700).expect("part");
+        let pools = list(conn).expect("list");
+        let names: Vec<_> = pools.iter().map(|pool| pool.pool.name.as_str()).collect();
+        assert_eq!(names, ["DAILY", "WEEKLY", "MONTHLY", "ARCHIVE"]);
+        let expected =
+            PoolStorage { tape_count: 2, total_capacity_bytes: 2000, total_used_bytes: 1700, total_free_bytes: 1000 };
+        assert_eq!(pools[0].storage, expected, "more than the native capacity is not less than nothing free");
+        assert_eq!(pools[1].storage, PoolStorage::default());
+        assert_eq!(serde_json::to_value(&pools[0]).expect("json")["allow_reuse"], serde_json::json!(true));
+    }
+
+    #[test]
+    fn a_pool_in_use_stays() {
+        let db = testing::database();
+        let conn = &mut *db.conn();
+        let pool = testing::tape(conn, "A00001").pool_id.expect("pool");
+        testing::job(conn, "etc");
+        let error = delete(conn, pool).expect_err("in use");
+        assert_eq!(error.message, "pool 'DAILY' is still used by 1 tapes, 1 jobs; give those another pool first");
+        delete(conn, pool + 1).expect("unused");
+        assert_eq!(find(conn, pool + 1).expect_err("gone").message, format!("pool {} not found", pool + 1));
+    }
+}

@@ -1,0 +1,155 @@
+//! The parts of backup sets: which run of a set's tar stream is in which file of which tape.
+
+use super::Conn;
+use super::errors::stored;
+use super::schema::{backup_set_parts, tapes};
+use super::time::{now, rfc3339};
+use crate::Result;
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use serde::Serialize;
+
+/// A part.
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Identifiable, Serialize, utoipa::ToSchema)]
+#[diesel(table_name = backup_set_parts)]
+pub struct SetPart {
+    /// Its id.
+    pub id: i32,
+    /// The set.
+    pub backup_set_id: i32,
+    /// Its number in the set, from 1.
+    pub part_number: i32,
+    /// The tape.
+    pub tape_id: i32,
+    /// Number of the data file on tape; its table of contents is the next.
+    pub tape_file: i64,
+    /// Logical object number of the first data block.
+    pub first_block: i64,
+    /// Data blocks.
+    pub block_count: i64,
+    /// Bytes of a block.
+    pub block_size: i32,
+    /// Logical object number of the first block of the table of contents.
+    pub toc_block: i64,
+    /// Logical object number behind the filemark of the table of contents.
+    pub end_block: i64,
+    /// Offset of the part's first frame in the set's tar stream.
+    pub tar_start: i64,
+    /// Offset behind its last frame.
+    pub tar_end: i64,
+    /// Bytes of the part's opening records, before the first frame.
+    pub prelude_bytes: i64,
+    /// Bytes of the data file on tape.
+    pub stream_bytes: i64,
+    /// Where frames begin, as `tape_format::part::FrameTable` encodes it.
+    #[serde(skip)]
+    pub frame_table: Vec<u8>,
+    /// When it was recorded.
+    #[serde(serialize_with = "rfc3339")]
+    pub created_at: NaiveDateTime,
+}
+
+/// A part as lists show it.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct SetPartListed {
+    /// The part.
+    #[serde(flatten)]
+    pub part: SetPart,
+    /// Label of its tape.
+    pub tape_label: String,
+}
+
+/// A part that is safe on tape.
+#[derive(Debug, Clone, Insertable)]
+#[diesel(table_name = backup_set_parts)]
+pub struct NewPart {
+    /// The set.
+    pub backup_set_id: i32,
+    /// Its number in the set, from 1.
+    pub part_number: i32,
+    /// The tape.
+    pub tape_id: i32,
+    /// Number of the data file on tape.
+    pub tape_file: i64,
+    /// Logical object number of the first data block.
+    pub first_block: i64,
+    /// Data blocks.
+    pub block_count: i64,
+    /// Bytes of a block.
+    pub block_size: i32,
+    /// Logical object number of the first block of the table of contents.
+    pub toc_block: i64,
+    /// Logical object number behind the filemark of the table of contents.
+    pub end_block: i64,
+    /// Offset of the part's first frame in the set's tar stream.
+    pub tar_start: i64,
+    /// Offset behind its last frame.
+    pub tar_end: i64,
+    /// Bytes of the part's opening records.
+    pub prelude_bytes: i64,
+    /// Bytes of the data file on tape.
+    pub stream_bytes: i64,
+    /// Where frames begin.
+    pub frame_table: Vec<u8>,
+}
+
+/// Records a part.
+pub fn insert(conn: &mut Conn, new: &NewPart) -> Result<SetPart> {
+    let values = (new, backup_set_parts::created_at.eq(now()));
+    let row = diesel::insert_into(backup_set_parts::table).values(values).returning(SetPart::as_returning());
+    stored(row.get_result(conn), format_args!("part {} of backup set {}", new.part_number, new.backup_set_id))
+}
+
+/// The parts of a set in order.
+pub fn of_set(conn: &mut Conn, set_id: i32) -> Result<Vec<SetPart>> {
+    Ok(backup_set_parts::table
+        .filter(backup_set_parts::backup_set_id.eq(set_id))
+        .order(backup_set_parts::part_number)
+        .select(SetPart::as_select())
+        .load(conn)?)
+}
+
+/// The parts of a set in order, with the labels of their tapes.
+pub fn of_set_listed(conn: &mut Conn, set_id: i32) -> Result<Vec<SetPartListed>> {
+    let rows: Vec<(SetPart, String)> = backup_set_parts::table
+        .inner_join(tapes::table)
+        .filter(backup_set_parts::backup_set_id.eq(set_id))
+        .order(backup_set_parts::part_number)
+        .select((SetPart::as_select(), tapes::label))
+        .load(conn)?;
+    Ok(rows.into_iter().map(|(part, tape_label)| SetPartListed { part, tape_label }).collect())
+}
+
+/// What is on a tape, in the order it is there.
+pub fn of_tape(conn: &mut Conn, tape_id: i32) -> Result<Vec<SetPart>> {
+    Ok(backup_set_parts::table
+        .filter(backup_set_parts::tape_id.eq(tape_id))
+        .order(backup_set_parts::first_block)
+        .select(SetPart::as_select())
+        .load(conn)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::{sets, testing};
+
+    #[test]
+    fn parts_are_kept_in_order_and_go_with_their_set() {
+        let db = testing::database();
+        let conn = &mut *db.conn();
+        let (tape, job) = (testing::tape(conn, "A00001"), testing::job(conn, "etc"));
+        let set = testing::set(conn, &job, &tape, None);
+        for part_number in [2, 1] {
+            insert(conn, &testing::part(set.id, tape.id, part_number)).expect("insert");
+        }
+        assert_eq!(insert(conn, &testing::part(set.id, tape.id, 1)).expect_err("twice").code, "already_exists");
+        let parts = of_set_listed(conn, set.id).expect("list");
+        let numbers: Vec<_> = parts.iter().map(|row| (row.part.part_number, row.tape_label.as_str())).collect();
+        assert_eq!(numbers, [(1, "A00001"), (2, "A00001")]);
+        assert_eq!(of_tape(conn, tape.id).expect("tape").len(), 2);
+        sets::fail(conn, set.id, crate::db::SetStatus::Failed).expect("fail");
+        sets::delete(conn, set.id).expect("delete");
+        assert!(of_set(conn, set.id).expect("none").is_empty());
+    }
+}

@@ -1,0 +1,385 @@
+//! Backup sets: what one run of a job put on tape. Their parts: [`crate::db::set_parts`].
+
+use super::errors::{changed, found, refuse_if_used, stored};
+use super::kinds::{BackupType, FormatType, SetStatus};
+use super::schema::{backup_jobs, backup_sets, catalog_versions, tape_pools, tapes};
+use super::time::{now, rfc3339, rfc3339_option};
+use super::{Conn, Page, write_transaction};
+use crate::{Error, Result};
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use serde::Serialize;
+
+/// A set.
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Identifiable, Serialize, utoipa::ToSchema)]
+#[diesel(table_name = backup_sets)]
+pub struct BackupSet {
+    /// Its id.
+    pub id: i32,
+    /// Its name on tape.
+    pub uuid: String,
+    /// The job that made it.
+    pub job_id: i32,
+    /// The tape its first part is on.
+    pub tape_id: i32,
+    /// Everything, or what changed since its parent.
+    pub backup_type: BackupType,
+    /// When it began.
+    #[serde(serialize_with = "rfc3339")]
+    pub start_time: NaiveDateTime,
+    /// When it ended.
+    #[serde(serialize_with = "rfc3339_option")]
+    pub end_time: Option<NaiveDateTime>,
+    /// Where it is in its life.
+    pub status: SetStatus,
+    /// Members in it.
+    pub file_count: i64,
+    /// Content bytes of its files.
+    pub total_bytes: i64,
+    /// Bytes on tape, after compression and encryption.
+    pub stored_bytes: i64,
+    /// Files that were left out or changed while they were read.
+    pub warning_count: i64,
+    /// Paths recorded as gone since the parent.
+    pub deleted_count: i64,
+    /// Where its first part begins.
+    pub start_block: Option<i64>,
+    /// Where its last part ends.
+    pub end_block: Option<i64>,
+    /// Hex SHA-256 over the sorted list of its files and their hashes.
+    pub checksum: Option<String>,
+    /// Whether it was encrypted in software.
+    pub encrypted: bool,
+    /// With this key.
+    pub encryption_key_id: Option<i32>,
+    /// Whether the drive encrypted it.
+    pub hw_encrypted: bool,
+    /// With this key.
+    pub hw_encryption_key_id: Option<i32>,
+    /// Whether it was compressed in software.
+    pub compressed: bool,
+    /// How.
+    pub compression_type: String,
+    /// Our own format or LTFS.
+    pub format_type: FormatType,
+    /// What it is an increment of.
+    pub parent_set_id: Option<i32>,
+    /// When every hash was last compared with the tape.
+    #[serde(serialize_with = "rfc3339_option")]
+    pub verified_at: Option<NaiveDateTime>,
+    /// Until when it is kept at least; absent = for ever.
+    #[serde(serialize_with = "rfc3339_option")]
+    pub expires_at: Option<NaiveDateTime>,
+    /// When its row was made.
+    #[serde(serialize_with = "rfc3339")]
+    pub created_at: NaiveDateTime,
+    /// When its row last changed.
+    #[serde(serialize_with = "rfc3339")]
+    pub updated_at: NaiveDateTime,
+}
+
+/// A set as lists show it.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct SetListed {
+    /// The set.
+    #[serde(flatten)]
+    pub set: BackupSet,
+    /// Name of its job.
+    pub job_name: String,
+    /// Label of the tape its first part is on.
+    pub tape_label: String,
+    /// Name of that tape's pool.
+    pub pool_name: Option<String>,
+}
+
+/// A set that begins.
+#[derive(Debug, Clone, Insertable)]
+#[diesel(table_name = backup_sets)]
+pub struct NewSet {
+    /// Its name on tape.
+    pub uuid: String,
+    /// The job that makes it.
+    pub job_id: i32,
+    /// The tape its first part goes to.
+    pub tape_id: i32,
+    /// Everything, or what changed.
+    pub backup_type: BackupType,
+    /// When it begins.
+    pub start_time: NaiveDateTime,
+    /// `running`, or `completed` when it was found on a tape.
+    pub status: SetStatus,
+    /// Whether it is encrypted in software.
+    pub encrypted: bool,
+    /// With this key.
+    pub encryption_key_id: Option<i32>,
+    /// Whether the drive encrypts it.
+    pub hw_encrypted: bool,
+    /// With this key.
+    pub hw_encryption_key_id: Option<i32>,
+    /// Whether it is compressed in software.
+    pub compressed: bool,
+    /// How.
+    pub compression_type: String,
+    /// What it is an increment of.
+    pub parent_set_id: Option<i32>,
+    /// Until when it is kept at least.
+    pub expires_at: Option<NaiveDateTime>,
+}
+
+impl Default for NewSet {
+    fn default() -> Self {
+        NewSet {
+            uuid: String::new(),
+            job_id: 0,
+            tape_id: 0,
+            backup_type: BackupType::Full,
+            start_time: now(),
+            status: SetStatus::Running,
+            encrypted: false,
+            encryption_key_id: None,
+            hw_encrypted: false,
+            hw_encryption_key_id: None,
+            compressed: false,
+            compression_type: "none".into(),
+            parent_set_id: None,
+            expires_at: None,
+        }
+    }
+}
+
+/// What to change of a set; `None` leaves a field as it is, `Some(None)` clears it.
+#[derive(Debug, Clone, Default, AsChangeset)]
+#[diesel(table_name = backup_sets)]
+pub struct SetChanges {
+    /// The tape its first part is on.
+    pub tape_id: Option<i32>,
+    /// Members in it.
+    pub file_count: Option<i64>,
+    /// Content bytes of its files.
+    pub total_bytes: Option<i64>,
+    /// Bytes on tape.
+    pub stored_bytes: Option<i64>,
+    /// Warnings.
+    pub warning_count: Option<i64>,
+    /// Paths recorded as gone.
+    pub deleted_count: Option<i64>,
+    /// Where its first part begins.
+    pub start_block: Option<Option<i64>>,
+    /// Where its last part ends.
+    pub end_block: Option<Option<i64>>,
+    /// Hex SHA-256 over the list of its files.
+    pub checksum: Option<Option<String>>,
+    /// When every hash was last compared with the tape.
+    pub verified_at: Option<Option<NaiveDateTime>>,
+    /// Until when it is kept at least.
+    pub expires_at: Option<Option<NaiveDateTime>>,
+}
+
+/// Which sets a list is to show; absent conditions do not matter.
+#[derive(Debug, Clone, Default)]
+pub struct SetFilter {
+    /// Of this job.
+    pub job_id: Option<i32>,
+    /// With their first part on this tape.
+    pub tape_id: Option<i32>,
+    /// In this state.
+    pub status: Option<SetStatus>,
+}
+
+/// The set with this id.
+pub fn find(conn: &mut Conn, id: i32) -> Result<BackupSet> {
+    found(backup_sets::table.find(id).select(BackupSet::as_select()).first(conn), format_args!("backup set {id}"))
+}
+
+/// The set with this name on tape.
+pub fn find_by_uuid(conn: &mut Conn, uuid: &str) -> Result<Option<BackupSet>> {
+    Ok(backup_sets::table.filter(backup_sets::uuid.eq(uuid)).select(BackupSet::as_select()).first(conn).optional()?)
+}
+
+/// The set with this id, with the names around it.
+pub fn find_listed(conn: &mut Conn, id: i32) -> Result<SetListed> {
+    let row = backup_sets::table
+        .inner_join(backup_jobs::table)
+        .inner_join(tapes::table.left_join(tape_pools::table))
+        .filter(backup_sets::id.eq(id))
+        .select((BackupSet::as_select(), backup_jobs::name, tapes::label, tape_pools::name.nullable()))
+        .first(conn);
+    found(row, format_args!("backup set {id}")).map(listed)
+}
+
+fn listed((set, job_name, tape_label, pool_name): (BackupSet, String, String, Option<String>)) -> SetListed {
+    SetListed { set, job_name, tape_label, pool_name }
+}
+
+/// Sets, newest first.
+pub fn list(conn: &mut Conn, filter: &SetFilter, page: Page) -> Result<Vec<SetListed>> {
+    let mut query = backup_sets::table
+        .inner_join(backup_jobs::table)
+        .inner_join(tapes::table.left_join(tape_pools::table))
+        .select((BackupSet::as_select(), backup_jobs::name, tapes::label, tape_pools::name.nullable()))
+        .order((backup_sets::start_time.desc(), backup_sets::id.desc()))
+        .limit(page.limit)
+        .offset(page.offset)
+        .into_boxed();
+    if let Some(job) = filter.job_id {
+        query = query.filter(backup_sets::job_id.eq(job));
+    }
+    if let Some(tape) = filter.tape_id {
+        query = query.filter(backup_sets::tape_id.eq(tape));
+    }
+    if let Some(status) = filter.status {
+        query = query.filter(backup_sets::status.eq(status));
+    }
+    Ok(query.load(conn)?.into_iter().map(listed).collect())
+}
+
+/// The newest completed set of a job: what the next incremental is an increment of.
+pub fn latest_completed(conn: &mut Conn, job_id: i32) -> Result<Option<BackupSet>> {
+    Ok(backup_sets::table
+        .filter(backup_sets::job_id.eq(job_id).and(backup_sets::status.eq(SetStatus::Completed)))
+        .order((backup_sets::start_time.desc(), backup_sets::id.desc()))
+        .select(BackupSet::as_select())
+        .first(conn)
+        .optional()?)
+}
+
+/// The sets that are increments of this one.
+pub fn children(conn: &mut Conn, id: i32) -> Result<Vec<BackupSet>> {
+    Ok(backup_sets::table
+        .filter(backup_sets::parent_set_id.eq(id))
+        .order(backup_sets::id)
+        .select(BackupSet::as_select())
+        .load(conn)?)
+}
+
+/// Sets in state `running` or `pending`: after a start, those that a crash left behind.
+pub fn unfinished(conn: &mut Conn) -> Result<Vec<BackupSet>> {
+    Ok(backup_sets::table
+        .filter(backup_sets::status.eq_any([SetStatus::Pending, SetStatus::Running]))
+        .order(backup_sets::id)
+        .select(BackupSet::as_select())
+        .load(conn)?)
+}
+
+/// A set begins.
+pub fn insert(conn: &mut Conn, new: &NewSet) -> Result<BackupSet> {
+    let time = now();
+    let values = (new, backup_sets::created_at.eq(time), backup_sets::updated_at.eq(time));
+    let row = diesel::insert_into(backup_sets::table).values(values).returning(BackupSet::as_returning());
+    stored(row.get_result(conn), format_args!("backup set '{}'", new.uuid))
+}
+
+/// Changes figures of a set.
+pub fn update(conn: &mut Conn, id: i32, changes: &SetChanges) -> Result<BackupSet> {
+    let row = diesel::update(backup_sets::table.find(id))
+        .set((changes, backup_sets::updated_at.eq(now())))
+        .returning(BackupSet::as_returning())
+        .get_result(conn);
+    stored(row, format_args!("backup set {id}"))
+}
+
+/// The set is complete on tape and in the catalog. Refused unless it is running or pending.
+pub fn complete(conn: &mut Conn, id: i32, changes: &SetChanges) -> Result<BackupSet> {
+    write_transaction(conn, |conn| {
+        must_be_unfinished(conn, id, SetStatus::Completed)?;
+        let time = now();
+        Ok(diesel::update(backup_sets::table.find(id))
+            .set((
+                changes,
+                backup_sets::status.eq(SetStatus::Completed),
+                backup_sets::end_time.eq(time),
+                backup_sets::updated_at.eq(time),
+            ))
+            .returning(BackupSet::as_returning())
+            .get_result(conn)?)
+    })
+}
+
+/// The set ends as `failed` or `cancelled`. Refused unless it is running or pending.
+pub fn fail(conn: &mut Conn, id: i32, status: SetStatus) -> Result<BackupSet> {
+    write_transaction(conn, |conn| {
+        must_be_unfinished(conn, id, status)?;
+        let time = now();
+        Ok(diesel::update(backup_sets::table.find(id))
+            .set((backup_sets::status.eq(status), backup_sets::end_time.eq(time), backup_sets::updated_at.eq(time)))
+            .returning(BackupSet::as_returning())
+            .get_result(conn)?)
+    })
+}
+
+fn must_be_unfinished(conn: &mut Conn, id: i32, to: SetStatus) -> Result<()> {
+    let set = find(conn, id)?;
+    if matches!(set.status, SetStatus::Running | SetStatus::Pending) {
+        return Ok(());
+    }
+    Err(Error::conflict("set_state", format!("backup set {id} is {} and cannot become {to}", set.status)))
+}
+
+/// Deletes a set with its parts. Refused while it is being written, while others are increments of it, and while the
+/// catalog still knows its files ([`crate::catalog::discard`] first).
+pub fn delete(conn: &mut Conn, id: i32) -> Result<()> {
+    write_transaction(conn, |conn| {
+        let set = find(conn, id)?;
+        if matches!(set.status, SetStatus::Running | SetStatus::Pending) {
+            return Err(Error::conflict("set_state", format!("backup set {id} is {}; cancel it first", set.status)));
+        }
+        let increments = backup_sets::table.filter(backup_sets::parent_set_id.eq(id)).count().get_result(conn)?;
+        let what = format!("backup set {id}");
+        refuse_if_used(&what, &[("later incremental sets", increments)], "delete those first")?;
+        let cataloged: bool =
+            diesel::select(diesel::dsl::exists(catalog_versions::table.filter(catalog_versions::set_id.eq(id))))
+                .get_result(conn)?;
+        if cataloged {
+            return Err(Error::conflict("in_use", format!("the catalog still lists the files of {what}")));
+        }
+        changed(diesel::delete(backup_sets::table.find(id)).execute(conn), what)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::testing;
+
+    #[test]
+    fn a_set_runs_completes_and_is_the_next_parent() {
+        let db = testing::database();
+        let conn = &mut *db.conn();
+        let (tape, job) = (testing::tape(conn, "A00001"), testing::job(conn, "etc"));
+        let full = testing::set(conn, &job, &tape, None);
+        assert_eq!(latest_completed(conn, job.id).expect("none"), None);
+        assert_eq!(unfinished(conn).expect("unfinished").len(), 1);
+        let figures = SetChanges { file_count: Some(3), total_bytes: Some(99), ..Default::default() };
+        let done = complete(conn, full.id, &figures).expect("complete");
+        assert_eq!((done.status, done.file_count, done.end_time.is_some()), (SetStatus::Completed, 3, true));
+        let error = fail(conn, full.id, SetStatus::Failed).expect_err("done");
+        assert_eq!(error.message, format!("backup set {} is completed and cannot become failed", full.id));
+        let parent = latest_completed(conn, job.id).expect("parent").expect("some");
+        let child = testing::set(conn, &job, &tape, Some(parent.id));
+        assert_eq!(children(conn, full.id).expect("children"), vec![child.clone()]);
+        fail(conn, child.id, SetStatus::Cancelled).expect("cancel");
+        assert!(delete(conn, full.id).expect_err("parent").message.contains("1 later incremental sets"));
+        delete(conn, child.id).expect("child");
+        delete(conn, full.id).expect("full");
+    }
+
+    #[test]
+    fn sets_are_listed_with_names() {
+        let db = testing::database();
+        let conn = &mut *db.conn();
+        let (tape, job) = (testing::tape(conn, "A00001"), testing::job(conn, "etc"));
+        let set = testing::set(conn, &job, &tape, None);
+        let other = testing::job(conn, "home");
+        testing::set(conn, &other, &tape, None);
+        let filter = SetFilter { job_id: Some(job.id), ..Default::default() };
+        let rows = list(conn, &filter, Page::first(50)).expect("list");
+        assert_eq!(rows.len(), 1);
+        let row = find_listed(conn, set.id).expect("find");
+        assert_eq!(
+            (row.job_name.as_str(), row.tape_label.as_str(), row.pool_name.as_deref()),
+            ("etc", "A00001", Some("DAILY"))
+        );
+        let json = serde_json::to_value(row).expect("json");
+        assert!(json["start_time"].as_str().is_some_and(|time| time.ends_with('Z')), "{json}");
+    }
+}

@@ -1,0 +1,324 @@
+//! Tapes: one row per cartridge the server knows. Changes of status have rules; see [`crate::db::tape_lifecycle`].
+
+use super::errors::{changed, found, refuse_if_used, stored};
+use super::kinds::{FormatType, TapeStatus};
+use super::schema::{backup_set_parts, backup_sets, database_backups, tape_pools, tapes};
+use super::time::{now, rfc3339, rfc3339_option};
+use super::{Conn, Page, write_transaction};
+use crate::{Error, Result};
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use serde::Serialize;
+
+/// A cartridge.
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Identifiable, Serialize, utoipa::ToSchema)]
+#[diesel(table_name = tapes)]
+pub struct Tape {
+    /// Its id.
+    pub id: i32,
+    /// The identity written in its label; absent until it is known.
+    pub uuid: Option<String>,
+    /// What is printed on the cartridge.
+    pub barcode: Option<String>,
+    /// Its name.
+    pub label: String,
+    /// The pool it belongs to.
+    pub pool_id: Option<i32>,
+    /// Where it is in its life.
+    pub status: TapeStatus,
+    /// Generation, `LTO-9`; empty if unknown.
+    pub lto_type: String,
+    /// Native capacity in bytes; 0 if unknown.
+    pub capacity_bytes: i64,
+    /// Bytes written to it.
+    pub used_bytes: i64,
+    /// How many sets were begun on it.
+    pub write_count: i32,
+    /// When the last set ended.
+    #[serde(serialize_with = "rfc3339_option")]
+    pub last_written_at: Option<NaiveDateTime>,
+    /// Where it is when it is out of the house.
+    pub offsite_location: Option<String>,
+    /// When it left.
+    #[serde(serialize_with = "rfc3339_option")]
+    pub export_time: Option<NaiveDateTime>,
+    /// When it came back.
+    #[serde(serialize_with = "rfc3339_option")]
+    pub import_time: Option<NaiveDateTime>,
+    /// When its label was written.
+    #[serde(serialize_with = "rfc3339_option")]
+    pub labeled_at: Option<NaiveDateTime>,
+    /// Of the key of its last encrypted set; empty if none.
+    pub encryption_key_fingerprint: String,
+    /// The name of that key.
+    pub encryption_key_name: String,
+    /// What is on it.
+    pub format_type: FormatType,
+    /// Tape files (filemarks) before the end of data.
+    pub end_file: Option<i64>,
+    /// Logical object number of the end of data: where the next append belongs.
+    pub end_block: Option<i64>,
+    /// What it was when it left the house.
+    pub status_before_export: Option<TapeStatus>,
+    /// Why it may not be written at the moment, in words.
+    pub hold_reason: Option<String>,
+    /// When all that counts on it was last read and compared.
+    #[serde(serialize_with = "rfc3339_option")]
+    pub last_verified_at: Option<NaiveDateTime>,
+    /// When it was made known.
+    #[serde(serialize_with = "rfc3339")]
+    pub created_at: NaiveDateTime,
+    /// When its row last changed.
+    #[serde(serialize_with = "rfc3339")]
+    pub updated_at: NaiveDateTime,
+}
+
+impl Tape {
+    /// Bytes left; 0 when the capacity is unknown.
+    pub fn free_bytes(&self) -> i64 {
+        (self.capacity_bytes - self.used_bytes).max(0)
+    }
+}
+
+/// A tape as lists show it.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct TapeListed {
+    /// The tape.
+    #[serde(flatten)]
+    pub tape: Tape,
+    /// Name of its pool.
+    pub pool_name: Option<String>,
+}
+
+/// A tape to be made known.
+#[derive(Debug, Clone, Insertable)]
+#[diesel(table_name = tapes)]
+pub struct NewTape {
+    /// Identity in the label.
+    pub uuid: Option<String>,
+    /// What is printed on the cartridge.
+    pub barcode: Option<String>,
+    /// Its name.
+    pub label: String,
+    /// The pool it belongs to.
+    pub pool_id: Option<i32>,
+    /// Where it is in its life.
+    pub status: TapeStatus,
+    /// Generation.
+    pub lto_type: String,
+    /// Native capacity in bytes.
+    pub capacity_bytes: i64,
+    /// What is on it.
+    pub format_type: FormatType,
+    /// When its label was written.
+    pub labeled_at: Option<NaiveDateTime>,
+}
+
+impl Default for NewTape {
+    fn default() -> Self {
+        NewTape {
+            uuid: None,
+            barcode: None,
+            label: String::new(),
+            pool_id: None,
+            status: TapeStatus::Blank,
+            lto_type: String::new(),
+            capacity_bytes: 0,
+            format_type: FormatType::Raw,
+            labeled_at: None,
+        }
+    }
+}
+
+/// What to change of a tape; `None` leaves a field as it is, `Some(None)` clears it.
+#[derive(Debug, Clone, Default, AsChangeset)]
+#[diesel(table_name = tapes)]
+pub struct TapeChanges {
+    /// Identity in the label.
+    pub uuid: Option<Option<String>>,
+    /// What is printed on the cartridge.
+    pub barcode: Option<Option<String>>,
+    /// Its name.
+    pub label: Option<String>,
+    /// The pool it belongs to.
+    pub pool_id: Option<Option<i32>>,
+    /// Generation.
+    pub lto_type: Option<String>,
+    /// Native capacity in bytes.
+    pub capacity_bytes: Option<i64>,
+    /// Where it is when it is out of the house.
+    pub offsite_location: Option<Option<String>>,
+    /// When its label was written.
+    pub labeled_at: Option<Option<NaiveDateTime>>,
+    /// Of the key of its last encrypted set.
+    pub encryption_key_fingerprint: Option<String>,
+    /// The name of that key.
+    pub encryption_key_name: Option<String>,
+    /// What is on it.
+    pub format_type: Option<FormatType>,
+    /// Why it may not be written at the moment.
+    pub hold_reason: Option<Option<String>>,
+    /// When all that counts on it was last read and compared.
+    pub last_verified_at: Option<Option<NaiveDateTime>>,
+}
+
+/// Which tapes a list is to show; absent conditions do not matter.
+#[derive(Debug, Clone, Default)]
+pub struct TapeFilter {
+    /// Of this pool.
+    pub pool_id: Option<i32>,
+    /// In one of these states.
+    pub statuses: Option<Vec<TapeStatus>>,
+    /// Label or barcode contains this, whatever the case.
+    pub text: Option<String>,
+}
+
+/// The tape with this id.
+pub fn find(conn: &mut Conn, id: i32) -> Result<Tape> {
+    found(tapes::table.find(id).select(Tape::as_select()).first(conn), format_args!("tape {id}"))
+}
+
+/// The tape with this identity in its label.
+pub fn find_by_uuid(conn: &mut Conn, uuid: &str) -> Result<Option<Tape>> {
+    Ok(tapes::table.filter(tapes::uuid.eq(uuid)).select(Tape::as_select()).first(conn).optional()?)
+}
+
+/// The tape with this name.
+pub fn find_by_label(conn: &mut Conn, label: &str) -> Result<Option<Tape>> {
+    Ok(tapes::table.filter(tapes::label.eq(label)).select(Tape::as_select()).first(conn).optional()?)
+}
+
+/// The tape with this barcode.
+pub fn find_by_barcode(conn: &mut Conn, barcode: &str) -> Result<Option<Tape>> {
+    Ok(tapes::table.filter(tapes::barcode.eq(barcode)).select(Tape::as_select()).first(conn).optional()?)
+}
+
+/// Tapes by label.
+pub fn list(conn: &mut Conn, filter: &TapeFilter, page: Page) -> Result<Vec<TapeListed>> {
+    let mut query = tapes::table
+        .left_join(tape_pools::table)
+        .select((Tape::as_select(), tape_pools::name.nullable()))
+        .order(tapes::label)
+        .limit(page.limit)
+        .offset(page.offset)
+        .into_boxed();
+    if let Some(pool) = filter.pool_id {
+        query = query.filter(tapes::pool_id.eq(pool));
+    }
+    if let Some(statuses) = &filter.statuses {
+        query = query.filter(tapes::status.eq_any(statuses));
+    }
+    if let Some(text) = &filter.text {
+        let pattern = super::paging::contains(text);
+        let label = tapes::label.like(pattern.clone()).escape('\\');
+        query = query.filter(label.or(tapes::barcode.assume_not_null().like(pattern).escape('\\')));
+    }
+    let rows: Vec<(Tape, Option<String>)> = query.load(conn)?;
+    Ok(rows.into_iter().map(|(tape, pool_name)| TapeListed { tape, pool_name }).collect())
+}
+
+/// Tapes of a pool in a state, those with the most data first, so that few tapes are open at a time.
+pub fn of_pool(conn: &mut Conn, pool_id: i32, status: TapeStatus) -> Result<Vec<Tape>> {
+    Ok(tapes::table
+        .filter(tapes::pool_id.eq(pool_id).and(tapes::status.eq(status)))
+        .order((tapes::used_bytes.desc(), tapes::label))
+        .select(Tape::as_select())
+        .load(conn)?)
+}
+
+/// Makes a tape known.
+pub fn insert(conn: &mut Conn, new: &NewTape) -> Result<Tape> {
+    let time = now();
+    let values = (new, tapes::created_at.eq(time), tapes::updated_at.eq(time));
+    let row = diesel::insert_into(tapes::table).values(values).returning(Tape::as_returning()).get_result(conn);
+    stored(row, format_args!("tape '{}'", new.label))
+}
+
+/// Changes fields of a tape that have no rules of their own.
+pub fn update(conn: &mut Conn, id: i32, changes: &TapeChanges) -> Result<Tape> {
+    let row = diesel::update(tapes::table.find(id))
+        .set((changes, tapes::updated_at.eq(now())))
+        .returning(Tape::as_returning())
+        .get_result(conn);
+    stored(row, format_args!("tape {id}"))
+}
+
+/// Forgets a tape. Refused while sets or database backups are recorded on it, and in states that hold data.
+pub fn delete(conn: &mut Conn, id: i32) -> Result<()> {
+    write_transaction(conn, |conn| {
+        let tape = find(conn, id)?;
+        if matches!(tape.status, TapeStatus::Active | TapeStatus::Exported) {
+            let message =
+                format!("tape '{}' is {}; format, expire or import it before deleting it", tape.label, tape.status);
+            return Err(Error::conflict("tape_in_use", message));
+        }
+        let sets = backup_sets::table.filter(backup_sets::tape_id.eq(id)).count().get_result(conn)?;
+        let parts = backup_set_parts::table.filter(backup_set_parts::tape_id.eq(id)).count().get_result(conn)?;
+        let copies = database_backups::table.filter(database_backups::tape_id.eq(id)).count().get_result(conn)?;
+        refuse_if_used(
+            format_args!("tape '{}'", tape.label),
+            &[("backup sets", sets), ("parts of backup sets", parts), ("database backups", copies)],
+            "delete those first",
+        )?;
+        changed(diesel::delete(tapes::table.find(id)).execute(conn), format_args!("tape {id}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::testing;
+
+    #[test]
+    fn a_tape_is_kept_found_listed_and_forgotten() {
+        let db = testing::database();
+        let conn = &mut *db.conn();
+        let tape = testing::tape(conn, "A_001");
+        testing::tape(conn, "AB001");
+        assert_eq!(find(conn, tape.id).expect("find"), tape);
+        assert_eq!(find(conn, 77).expect_err("missing").message, "tape 77 not found");
+        let filter = TapeFilter { text: Some("a_0".into()), ..Default::default() };
+        let listed = list(conn, &filter, Page::first(10)).expect("list");
+        assert_eq!(listed.len(), 1, "the underscore is no wildcard: {listed:?}");
+        assert_eq!(listed[0].pool_name.as_deref(), Some("DAILY"));
+        let json = serde_json::to_value(&listed[0]).expect("json");
+        assert_eq!((&json["label"], &json["status"]), (&"A_001".into(), &"blank".into()));
+        delete(conn, tape.id).expect("delete");
+        assert!(find(conn, tape.id).is_err());
+    }
+
+    #[test]
+    fn a_second_label_is_refused_by_name() {
+        let db = testing::database();
+        let conn = &mut *db.conn();
+        testing::tape(conn, "A00001");
+        let new = NewTape { label: "A00001".into(), ..Default::default() };
+        let error = insert(conn, &new).expect_err("duplicate");
+        assert_eq!(error.code, "already_exists");
+        assert_eq!(error.message, "tape 'A00001': another one has the same label already");
+    }
+
+    #[test]
+    fn fields_can_be_changed_and_cleared() {
+        let db = testing::database();
+        let conn = &mut *db.conn();
+        let id = testing::tape(conn, "A00001").id;
+        let set = TapeChanges { barcode: Some(Some("A00001L9".into())), ..Default::default() };
+        assert_eq!(update(conn, id, &set).expect("set").barcode.as_deref(), Some("A00001L9"));
+        assert!(find_by_barcode(conn, "A00001L9").expect("find").is_some());
+        let clear = TapeChanges { barcode: Some(None), ..Default::default() };
+        let tape = update(conn, id, &clear).expect("clear");
+        assert_eq!((tape.barcode, tape.label.as_str()), (None, "A00001"));
+    }
+
+    #[test]
+    fn a_tape_with_sets_is_not_forgotten() {
+        let db = testing::database();
+        let conn = &mut *db.conn();
+        let tape = testing::tape(conn, "A00001");
+        let job = testing::job(conn, "etc");
+        testing::set(conn, &job, &tape, None);
+        let error = delete(conn, tape.id).expect_err("in use");
+        assert_eq!(error.message, "tape 'A00001' is still used by 1 backup sets; delete those first");
+    }
+}

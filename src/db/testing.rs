@@ -1,0 +1,91 @@
+//! A database in a temporary folder, with a few rows to hang tests on.
+
+use super::*;
+use crate::db::{jobs, pools, sets, sources, tapes};
+use diesel::r2d2::{ConnectionManager, PooledConnection};
+use std::path::PathBuf;
+
+/// A database that vanishes with this value.
+pub struct TestDatabase {
+    /// Its file.
+    pub path: PathBuf,
+    /// Its pool.
+    pub pool: DbPool,
+    _folder: tempfile::TempDir,
+}
+
+impl TestDatabase {
+    /// A connection of the pool.
+    pub fn conn(&self) -> PooledConnection<ConnectionManager<Conn>> {
+        self.pool.get().expect("connection")
+    }
+}
+
+/// A new, migrated database.
+pub fn database() -> TestDatabase {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("test.db");
+    let pool = open(&path).expect("open");
+    TestDatabase { path, pool, _folder: folder }
+}
+
+/// A tape of the first pool.
+pub fn tape(conn: &mut Conn, label: &str) -> tapes::Tape {
+    let pool = pools::list(conn).expect("pools").remove(0).pool.id;
+    let new = tapes::NewTape { label: label.into(), pool_id: Some(pool), capacity_bytes: 1000, ..Default::default() };
+    tapes::insert(conn, &new).expect("tape")
+}
+
+/// A job with a source of its own.
+pub fn job(conn: &mut Conn, name: &str) -> jobs::Job {
+    let source = sources::NewSource { name: name.into(), path: "/data".into(), ..Default::default() };
+    let source_id = sources::insert(conn, &source).expect("source").id;
+    let pool_id = pools::list(conn).expect("pools").remove(0).pool.id;
+    jobs::insert(conn, &jobs::NewJob { name: name.into(), source_id, pool_id, ..Default::default() }).expect("job")
+}
+
+/// A running set of `job` on `tape`.
+pub fn set(conn: &mut Conn, job: &jobs::Job, tape: &tapes::Tape, parent_set_id: Option<i32>) -> sets::BackupSet {
+    let backup_type = if parent_set_id.is_some() { BackupType::Incremental } else { BackupType::Full };
+    let new = sets::NewSet {
+        uuid: uuid::Uuid::new_v4().to_string(),
+        job_id: job.id,
+        tape_id: tape.id,
+        backup_type,
+        parent_set_id,
+        ..Default::default()
+    };
+    sets::insert(conn, &new).expect("set")
+}
+
+/// Part `part_number` of a set, with senseless numbers.
+pub fn part(backup_set_id: i32, tape_id: i32, part_number: i32) -> set_parts::NewPart {
+    set_parts::NewPart {
+        backup_set_id,
+        part_number,
+        tape_id,
+        tape_file: 1,
+        first_block: 2,
+        block_count: 10,
+        block_size: 262_144,
+        toc_block: 13,
+        end_block: 15,
+        tar_start: 0,
+        tar_end: 2_621_440,
+        prelude_bytes: 1024,
+        stream_bytes: 2_621_440,
+        frame_table: vec![1],
+    }
+}
+
+/// A file of a set in the catalog: what its writer would have stored.
+pub fn catalog_file(conn: &mut Conn, set_id: i32, path: &str, size: i64, block: i64) {
+    use diesel::connection::SimpleConnection;
+    let (dir, name) = path.rsplit_once('/').unwrap_or(("", path));
+    conn.batch_execute(&format!(
+        "INSERT OR IGNORE INTO catalog_dirs (path) VALUES ('{dir}');
+         INSERT INTO catalog_versions SELECT {set_id}, id, '{name}', 1, {size}, 420, 1, 1700000000500000000, 0, 0,
+             x'00', {block} * 512, 1024, 1, {block}, NULL FROM catalog_dirs WHERE path = '{dir}';"
+    ))
+    .expect("catalog rows");
+}
