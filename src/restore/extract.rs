@@ -178,7 +178,8 @@ impl Extractor {
             MemberKind::Directory => self.directory(&safe, member),
             MemberKind::File => self.file(path, &safe, member, expected, data),
             MemberKind::Hardlink => {
-                let target = member.link.as_deref().ok_or(Failed::Member("it is a hard link without a target".into()))?;
+                let target =
+                    member.link.as_deref().ok_or(Failed::Member("it is a hard link without a target".into()))?;
                 self.hard_link(path, target, expected)
             }
             MemberKind::Symlink => self.symlink(path, &safe, member),
@@ -212,7 +213,9 @@ impl Extractor {
                     }
                     Some(there) => {
                         if let Some(why) = self.policy.keeps(&there, member.mtime_ns) {
-                            return Err(Failed::Member(format!("it is a directory, but something else has its name: {why}")));
+                            return Err(Failed::Member(format!(
+                                "it is a directory, but something else has its name: {why}"
+                            )));
                         }
                         if self.policy == ExistingPolicy::Rename {
                             return Err(Failed::Member(
@@ -258,9 +261,7 @@ impl Extractor {
         let complaints = self.applier.apply(rustix::fd::AsFd::as_fd(&file), &Metadata::from(member));
         let mut replaced = false;
         let published = existing::publish(parent, temporary.name(), name, self.policy, &mut replaced)?;
-        if !matches!(published, Published::Kept(_)) {
-            temporary.keep();
-        }
+        temporary.end(&published);
         Ok(self.published(path, published, replaced, complaints, member.size))
     }
 
@@ -277,9 +278,7 @@ impl Extractor {
         let complaints = self.applier.apply_entry(parent, temporary.name(), &Metadata::from(member), Entry::Link);
         let mut replaced = false;
         let published = existing::publish(parent, temporary.name(), name, self.policy, &mut replaced)?;
-        if !matches!(published, Published::Kept(_)) {
-            temporary.keep();
-        }
+        temporary.end(&published);
         // a link may have taken the place of a directory that is kept open
         Ok(self.published(path, published, true, complaints, 0))
     }
@@ -303,9 +302,7 @@ impl Extractor {
         let complaints = self.applier.apply_entry(parent, temporary.name(), &Metadata::from(member), Entry::Node);
         let mut replaced = false;
         let published = existing::publish(parent, temporary.name(), name, self.policy, &mut replaced)?;
-        if !matches!(published, Published::Kept(_)) {
-            temporary.keep();
-        }
+        temporary.end(&published);
         Ok(self.published(path, published, replaced, complaints, 0))
     }
 
@@ -380,7 +377,8 @@ impl Extractor {
     /// Gives all directories their metadata, deepest first. What could not be set is in the notes.
     pub fn finish(&mut self) {
         let mut directories: Vec<_> = std::mem::take(&mut self.directories).into_iter().collect();
-        directories.sort_unstable_by_key(|(path, _)| std::cmp::Reverse(path.iter().filter(|byte| **byte == b'/').count()));
+        directories
+            .sort_unstable_by_key(|(path, _)| std::cmp::Reverse(path.iter().filter(|byte| **byte == b'/').count()));
         // the destination itself is the least deep, but `.` has as many slashes as its children
         directories.sort_by_key(|(path, _)| path == b".");
         for (path, metadata) in directories {
@@ -393,9 +391,10 @@ impl Extractor {
         if std::mem::take(&mut self.applier.not_owned) > 0 {
             self.notes.push(Note {
                 path: b".".to_vec(),
-                message: "the server does not run as root: what was restored belongs to its own user where it could not \
+                message:
+                    "the server does not run as root: what was restored belongs to its own user where it could not \
                           be given to its owner"
-                    .into(),
+                        .into(),
             });
         }
     }
@@ -458,3 +457,8 @@ impl Extractor {
         }
     }
 }
+
+#[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
+mod tests;

@@ -98,18 +98,11 @@ impl Applier {
     }
 
     /// Sets what can be set on an entry that is not opened: a link, a FIFO, a device.
-    pub fn apply_entry(
-        &mut self,
-        parent: BorrowedFd<'_>,
-        name: &[u8],
-        metadata: &Metadata,
-        kind: Entry,
-    ) -> Complaints {
+    pub fn apply_entry(&mut self, parent: BorrowedFd<'_>, name: &[u8], metadata: &Metadata, kind: Entry) -> Complaints {
         let mut complaints = Vec::new();
         let nofollow = AtFlags::SYMLINK_NOFOLLOW;
-        let owned = self.give(metadata, &mut complaints, |uid, gid| {
-            rustix::fs::chownat(parent, name, uid, gid, nofollow)
-        });
+        let owned =
+            self.give(metadata, &mut complaints, |uid, gid| rustix::fs::chownat(parent, name, uid, gid, nofollow));
         if !metadata.xattrs.is_empty() {
             let mut path = format!("/proc/self/fd/{}/", parent.as_fd().as_raw_fd()).into_bytes();
             path.extend_from_slice(name);

@@ -5,10 +5,13 @@
 //! the tar stream through a bounded channel ([`flow`]); [`members`] finds the wanted members in them and hands each to
 //! [`extract`], which writes it below a destination ([`safe`]) that nothing in an archive can lead out of.
 
+pub mod archive;
 pub mod existing;
 pub mod extract;
 pub mod metadata;
+pub mod plan;
 pub mod safe;
+pub mod schedule;
 mod temporary;
 mod write;
 

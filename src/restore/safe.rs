@@ -92,7 +92,9 @@ impl<'a> SafePath<'a> {
             match component {
                 b"" | b"." => {}
                 b".." => return Err(SafeError::Refused("its path leads upwards with '..'")),
-                name if name.len() > NAME_MAX => return Err(SafeError::Refused("a name in its path is over 255 bytes")),
+                name if name.len() > NAME_MAX => {
+                    return Err(SafeError::Refused("a name in its path is over 255 bytes"));
+                }
                 name => components.push(name),
             }
         }

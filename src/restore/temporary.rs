@@ -1,5 +1,6 @@
 //! Names for what is not finished: in the directory of the final name, so that a rename finishes it.
 
+use super::existing::Published;
 use super::safe::SafeError;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode, OFlags};
@@ -8,7 +9,7 @@ use rustix::io::Errno;
 /// How every temporary name begins.
 pub const PREFIX: &str = ".tapebackarr-";
 
-/// Something unfinished in a directory; it is removed again unless it is [kept](Unfinished::keep).
+/// Something unfinished in a directory; it is removed again unless it got its [final name](Unfinished::end).
 #[derive(Debug)]
 pub struct Unfinished<'d> {
     parent: BorrowedFd<'d>,
@@ -48,9 +49,9 @@ impl<'d> Unfinished<'d> {
         &self.name
     }
 
-    /// It has its final name now.
-    pub fn keep(mut self) {
-        self.armed = false;
+    /// It has its final name now, or is not wanted after all.
+    pub fn end(mut self, published: &Published) {
+        self.armed = matches!(published, Published::Kept(_));
     }
 }
 

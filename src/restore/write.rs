@@ -59,8 +59,8 @@ impl Sum {
     /// Ends the file at `size` and compares.
     pub fn check(mut self, size: u64, expected: Option<&Expected>, stop: &AtomicBool) -> Result<(), Broken> {
         self.add(size, &[], stop)?;
-        match (self.sha, expected) {
-            (Some(sha), Some(expected)) if sha.finish() != expected.sha256 => Err(Broken::Content(
+        match (self.sha.map(openssl::sha::Sha256::finish), expected) {
+            (Some(found), Some(expected)) if found != expected.sha256 => Err(Broken::Content(
                 "its SHA-256 is not that of the catalog: the data on this tape is damaged; use another copy or an older \
                  version"
                     .into(),
@@ -95,10 +95,14 @@ pub fn runs(
             let length = match data.read(space) {
                 Ok(0) => {
                     let missing = extent.length - done;
-                    return Err(Broken::Content(format!("its data ends early on tape: at least {missing} bytes are missing")));
+                    return Err(Broken::Content(format!(
+                        "its data ends early on tape: at least {missing} bytes are missing"
+                    )));
                 }
                 Ok(length) => length,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted && !stop.load(Ordering::Relaxed) => continue,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted && !stop.load(Ordering::Relaxed) => {
+                    continue;
+                }
                 Err(error) => return Err(Broken::Source(error)),
             };
             sink(extent.offset.saturating_add(done), space.get(..length).unwrap_or_default())?;
