@@ -131,6 +131,16 @@ impl Extractor {
         self.known.insert(path, metadata);
     }
 
+    /// A member that will not come: hard links to it fail too, with the right reason.
+    pub fn give_up(&mut self, path: &[u8]) {
+        self.failed.insert(path.to_vec());
+    }
+
+    /// Whether a member's path was restored, as opposed to kept or failed. Only for paths that were tried.
+    pub fn has_restored(&self, path: &[u8]) -> bool {
+        !self.failed.contains(path) && !self.kept.contains(path)
+    }
+
     /// What the operator should know, since this was last asked.
     pub fn take_notes(&mut self) -> Vec<Note> {
         std::mem::take(&mut self.notes)
@@ -310,9 +320,11 @@ impl Extractor {
     /// have the `expected` content.
     pub fn hard_link(&mut self, path: &[u8], target: &[u8], expected: Option<&Expected>) -> Result<Placed, Failed> {
         let outcome = self.make_hard_link(path, target, expected);
-        if outcome.is_err() {
-            self.failed.insert(path.to_vec());
-        }
+        match &outcome {
+            Err(_) => self.failed.insert(path.to_vec()),
+            Ok(Placed::Skipped(_)) => self.kept.insert(path.to_vec()),
+            Ok(_) => false,
+        };
         outcome
     }
 
