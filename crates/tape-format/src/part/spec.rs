@@ -166,16 +166,16 @@ pub enum PartErrorKind {
         /// Where it is.
         found: String,
     },
-    /// The tape has no room for a part at all.
+    /// The tape has no room for a part at all. Every frame that was drawn is pending.
     #[error("there is no room for another backup set on the tape: mark it full, and use the next one")]
     NoRoom,
-    /// The data fitted, its table of contents did not. The part was taken off the tape again.
+    /// The tape's end came before the part could be closed; the part was taken off the tape again.
     #[error(
-        "the table of contents ({needed} bytes) does not fit behind the data: the tape's end came without warning; mark the tape full, and run the job again with another"
+        "the tape ended without warning before the backup set could be closed (its table of contents needs {toc_bytes} bytes): mark the tape full, and run the job again with another"
     )]
-    TocDoesNotFit {
-        /// Its size.
-        needed: u64,
+    EndedTooEarly {
+        /// Bytes that the table of contents needs.
+        toc_bytes: u64,
     },
     /// The source of the frames failed.
     #[error(transparent)]
