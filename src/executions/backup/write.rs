@@ -237,9 +237,9 @@ impl DriveTask for WritePart {
 pub fn part_error(error: &PartError) -> Error {
     use tape_format::part::PartErrorKind as Kind;
     let code = match &error.kind {
-        Kind::Drive(error) => return Error::from(error.clone()),
+        Kind::Drive(error) => return Error::from(error.as_ref().clone()),
         Kind::WrongPosition { .. } => "position_mismatch",
-        Kind::NoRoom | Kind::TocDoesNotFit { .. } => "tape_full",
+        Kind::NoRoom | Kind::EndedTooEarly { .. } => "tape_full",
         Kind::Source(_) => "source_failed",
         Kind::Format(_) => "format",
     };
