@@ -3,6 +3,7 @@
 use super::drive::*;
 use super::image::ImageRead;
 use super::index;
+use super::loading::Threading;
 use crate::drive::*;
 use crate::{DriveError, DriveErrorKind, Operation, Position, Result, TapePosition};
 use tape_scsi::{Attribute, Sense, SenseKey, TapeAlert};
@@ -79,6 +80,10 @@ impl TapeDrive for VirtualDrive {
 
     fn status(&mut self) -> Result<DriveStatus> {
         self.attend(Operation::Status)?;
+        if let Some(percent) = self.threading_percent() {
+            let state = DriveState::BecomingReady { percent: Some(percent) };
+            return Ok(DriveStatus { state, write_protected: false });
+        }
         let (state, write_protected) = match &self.bay {
             Bay::Empty => (DriveState::Empty, false),
             Bay::Ejected(_) => (DriveState::Unloaded, false),
@@ -88,6 +93,7 @@ impl TapeDrive for VirtualDrive {
     }
 
     fn load(&mut self) -> Result<()> {
+        self.finish_threading();
         self.attend(Operation::Load)?;
         match &self.bay {
             Bay::Threaded(_) => self.wind(Operation::Load, 0),

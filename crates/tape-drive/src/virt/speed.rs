@@ -201,6 +201,19 @@ impl Pace {
         self.move_for(self.spec.load_ms);
     }
 
+    /// Draws in a cartridge while nobody waits for it; returns how long it takes.
+    pub fn load_in_background(&mut self) -> Duration {
+        let time = Duration::from_millis(self.spec.load_ms);
+        self.moved += time;
+        match self.spec.clock {
+            Clock::Real => time,
+            Clock::Counted => {
+                self.skipped += time;
+                Duration::ZERO
+            }
+        }
+    }
+
     /// Ejects one.
     pub fn unload(&mut self) {
         self.move_for(self.spec.unload_ms);
