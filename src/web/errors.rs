@@ -106,8 +106,8 @@ fn bad_query(error: &QueryPayloadError) -> Error {
 }
 
 /// JSON 404 for what nobody registered.
-pub async fn no_such_path(request: HttpRequest) -> Error {
-    nothing_at(request.path())
+pub async fn no_such_path(request: HttpRequest) -> crate::Result<HttpResponse> {
+    Err(nothing_at(request.path()))
 }
 
 pub(super) fn nothing_at(path: &str) -> Error {

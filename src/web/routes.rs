@@ -3,7 +3,7 @@
 use crate::auth::permissions::specificity;
 use actix_web::dev::HttpServiceFactory;
 use actix_web::web::ServiceConfig;
-use utoipa::openapi::path::{HttpMethod, PathItem};
+use utoipa::openapi::path::HttpMethod;
 use utoipa::openapi::{Paths, RefOr, Schema};
 
 /// What every route of the API begins with.
