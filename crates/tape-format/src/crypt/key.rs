@@ -71,7 +71,13 @@ impl Keys for Key {
     }
 }
 
-impl Keys for [Key] {
+impl Keys for Option<Key> {
+    fn find(&self, fingerprint: &str) -> Option<Key> {
+        self.as_ref().and_then(|key| key.find(fingerprint))
+    }
+}
+
+impl Keys for Vec<Key> {
     fn find(&self, fingerprint: &str) -> Option<Key> {
         self.iter().find_map(|key| key.find(fingerprint))
     }

@@ -50,7 +50,7 @@ impl Run<'_> {
                 Ok(outcome)
             }
             (Ok(outcome), Some(error)) => Err(PartError {
-                kind: PartErrorKind::Source(error),
+                kind: PartErrorKind::Source(error.into()),
                 tape: TapeState::Closed(Box::new(outcome.layout)),
                 pending: late,
                 all_pending: false,

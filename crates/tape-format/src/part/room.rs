@@ -7,16 +7,23 @@ use tape_drive::TapeDrive;
 
 /// Bytes that fit before early warning, as the drive said when it was asked last.
 pub(super) struct Room {
-    /// Bytes that fitted, and how many this part had written then; `None` if the drive does not know.
-    known: Option<(u64, u64)>,
+    answer: Answer,
     block_size: u64,
 }
 
+#[derive(Clone, Copy)]
+enum Answer {
+    /// Not asked: before the first block is written, what the drive says may be about data that will be overwritten.
+    NotAsked,
+    /// The drive does not know.
+    Unknown,
+    /// Bytes that fitted, and how many this part had written then.
+    Known { left: u64, written: u64 },
+}
+
 impl Room {
-    /// Asks the drive.
-    pub(super) fn ask(drive: &mut dyn TapeDrive, block_size: u32) -> Result<Room> {
-        let left = drive.medium()?.remaining_bytes;
-        Ok(Room { known: left.map(|left| (left, 0)), block_size: u64::from(block_size) })
+    pub(super) fn new(block_size: u32) -> Room {
+        Room { answer: Answer::NotAsked, block_size: u64::from(block_size) }
     }
 
     /// Whether `frame` fits, and behind it the table of contents, with everything that is still on its way. Asks the
@@ -29,21 +36,24 @@ impl Room {
         frame: &Frame,
         table: (usize, usize),
     ) -> Result<bool> {
-        let Some((left, at)) = self.known else { return Ok(true) };
+        if matches!(self.answer, Answer::Unknown) {
+            return Ok(true);
+        }
         let members: u64 = frame.members.iter().map(|member| 640 + 3 * member.path.len() as u64).sum();
         let data = packer.waiting() + frame.data.len() as u64;
         // What the medium keeps for itself per block is a fraction of this.
         let overhead = data / 1024 + 4 * self.block_size;
         let needed = data + overhead + members + spool.estimate(table.0 + 1, table.1);
-        let written = packer.bytes().saturating_sub(at);
-        if left.saturating_sub(written) >= needed {
+        if let Answer::Known { left, written } = self.answer
+            && left.saturating_sub(packer.bytes().saturating_sub(written)) >= needed
+        {
             return Ok(true);
         }
         let Some(left) = drive.medium()?.remaining_bytes else {
-            self.known = None;
+            self.answer = Answer::Unknown;
             return Ok(true);
         };
-        self.known = Some((left, packer.bytes()));
+        self.answer = Answer::Known { left, written: packer.bytes() };
         Ok(left >= needed)
     }
 }

@@ -46,15 +46,9 @@ pub trait DeletedPaths: Sync {
     fn for_each(&self, visit: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()>;
 }
 
-impl DeletedPaths for [Vec<u8>] {
-    fn for_each(&self, visit: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
-        self.iter().try_for_each(|path| visit(path))
-    }
-}
-
 impl DeletedPaths for Vec<Vec<u8>> {
     fn for_each(&self, visit: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
-        self.as_slice().for_each(visit)
+        self.iter().try_for_each(|path| visit(path))
     }
 }
 
@@ -62,7 +56,7 @@ impl DeletedPaths for Vec<Vec<u8>> {
 impl DeletedPaths for Mutex<Vec<Vec<u8>>> {
     fn for_each(&self, visit: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
         let paths = self.lock().map_err(|_| FormatError::Source("the list of deleted paths is lost".into()))?;
-        paths.as_slice().for_each(visit)
+        DeletedPaths::for_each(&*paths, visit)
     }
 }
 
@@ -155,7 +149,7 @@ pub struct PartError {
 pub enum PartErrorKind {
     /// The drive failed.
     #[error(transparent)]
-    Drive(DriveError),
+    Drive(Box<DriveError>),
     /// The tape is not where it was expected to be; nothing was written.
     #[error(
         "the tape is at {found} and not at {expected}: it was moved or written elsewhere; inspect it before it is used again"
@@ -179,10 +173,10 @@ pub enum PartErrorKind {
     },
     /// The source of the frames failed.
     #[error(transparent)]
-    Source(FormatError),
+    Source(Box<FormatError>),
     /// Compression, encryption or the spool of the table of contents failed.
     #[error(transparent)]
-    Format(FormatError),
+    Format(Box<FormatError>),
 }
 
 /// A source that first gives the frames that did not get onto the last tape.

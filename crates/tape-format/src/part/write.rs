@@ -39,7 +39,7 @@ pub fn write_part(
         Ok(first) => first,
         Err(error) => {
             return Err(PartError {
-                kind: PartErrorKind::Source(error),
+                kind: PartErrorKind::Source(error.into()),
                 tape: TapeState::AsBefore,
                 pending: Vec::new(),
                 all_pending: true,
@@ -114,12 +114,11 @@ impl<'a> Run<'a> {
             None => None,
             Some(key) => Some(Sealer::new(key, &data_context(&spec.set.uuid, spec.part_number))?),
         };
-        let room = Room::ask(drive, spec.block_size)?;
         Ok(Run {
             encoder: Encoder::new(spec.codec)?,
             packer: Packer::new(spec.block_size as usize, sealer),
             spool: Spool::new(spec.spool_dir)?,
-            room,
+            room: Room::new(spec.block_size),
             drive,
             spec,
             source,
@@ -141,11 +140,6 @@ impl<'a> Run<'a> {
         if let Some(frame) = &first {
             self.tar_start = frame.tar_offset;
             self.tar_end = frame.tar_offset;
-            match self.fits(frame) {
-                Ok(true) => {}
-                Ok(false) => return Ended::Well(PartEnd::TapeFull, first.into_iter().collect()),
-                Err(error) => return self.broken(error, first),
-            }
         }
         if let Err(error) = self.write_opening(first.as_ref()) {
             return self.broken(error, first);
@@ -239,7 +233,7 @@ impl<'a> Run<'a> {
             return Err(wrong(format!("it begins at {} and not at {}", frame.tar_offset, self.tar_end)));
         }
         let block = BLOCK as u64;
-        if frame.tar_length == 0 || frame.tar_length % block != 0 || frame.tar_offset % block != 0 {
+        if frame.tar_length == 0 || !frame.tar_length.is_multiple_of(block) || !frame.tar_offset.is_multiple_of(block) {
             return Err(wrong(format!("{} bytes at {} are no tar blocks", frame.tar_length, frame.tar_offset)));
         }
         if frame.tar_offset.checked_add(frame.tar_length).is_none() || frame.data.is_empty() {
@@ -305,7 +299,7 @@ fn give_back_spare_memory(frame: &mut Frame, source: &mut dyn FrameSource) {
 
 /// Compares where the tape is with where it must be.
 pub(super) fn check_position(drive: &mut dyn TapeDrive, block: u64, file: u64) -> Result<(), PartErrorKind> {
-    let found = drive.position().map_err(PartErrorKind::Drive)?;
+    let found = drive.position().map_err(FormatError::Drive)?;
     if found.at == Position::block(block) && found.file.is_none_or(|found| found == file) {
         return Ok(());
     }
@@ -327,12 +321,10 @@ fn check_compression(spec: &PartSpec) -> Result<()> {
 }
 
 fn check_block_size(drive: &mut dyn TapeDrive, size: u32) -> Result<(), PartErrorKind> {
-    let limits = drive.block_limits().map_err(PartErrorKind::Drive)?;
+    let limits = drive.block_limits().map_err(FormatError::Drive)?;
     if size < BLOCK as u32 || size < limits.min || size > limits.max.min(MAX_BLOCK) {
-        return Err(PartErrorKind::Format(FormatError::Inconsistent {
-            what: "the block size",
-            reason: format!("{size} bytes, and this drive takes {} to {}", limits.min, limits.max),
-        }));
+        let reason = format!("{size} bytes, and this drive takes {} to {}", limits.min, limits.max);
+        return Err(FormatError::Inconsistent { what: "the block size", reason }.into());
     }
     Ok(())
 }
@@ -340,8 +332,8 @@ fn check_block_size(drive: &mut dyn TapeDrive, size: u32) -> Result<(), PartErro
 impl From<FormatError> for PartErrorKind {
     fn from(error: FormatError) -> Self {
         match error {
-            FormatError::Drive(error) => PartErrorKind::Drive(error),
-            other => PartErrorKind::Format(other),
+            FormatError::Drive(error) => PartErrorKind::Drive(error.into()),
+            other => PartErrorKind::Format(other.into()),
         }
     }
 }
