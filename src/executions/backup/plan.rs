@@ -2,8 +2,8 @@
 
 use super::tape::OpenTape;
 use super::write::SetHeader;
-use crate::backup::engine::EngineOptions;
 use crate::backup::diff::Inodes;
+use crate::backup::engine::EngineOptions;
 use crate::backup::filter::{Case, Filter, FilterSpec};
 use crate::backup::source::{self, SourceKind};
 use crate::backup::walk::Mounts;
@@ -126,7 +126,7 @@ impl Plan {
             None => None,
             Some(parent) => {
                 let chain = chain::of(&mut *context.conn()?, parent)?;
-                let baseline = Baseline::new(&context.services.db, chain)?;
+                let baseline = Baseline::new(&context.services.db, &chain)?;
                 Some(Box::new(baseline) as Box<dyn crate::backup::diff::Baseline>)
             }
         };
