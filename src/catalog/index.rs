@@ -4,13 +4,11 @@
 //! adds them to the index in groups. How far it came is stored with it, so it goes on after a crash, and steps are
 //! short, so that the batches of a running backup get in between.
 
-use super::trigrams::{NAMES_PER_GROUP, document};
 use super::kind;
+use super::trigrams::{NAMES_PER_GROUP, document};
 use super::writer::Progress;
 use crate::Result;
-use crate::db::schema::{
-    backup_sets, catalog_dirs, catalog_index_progress, catalog_names, catalog_search_groups,
-};
+use crate::db::schema::{backup_sets, catalog_dirs, catalog_index_progress, catalog_names, catalog_search_groups};
 use crate::db::{Conn, SetStatus, write_transaction};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer, Text};
@@ -75,11 +73,7 @@ pub(super) fn step(conn: &mut Conn, set_id: i32) -> Result<Progress> {
         begin(conn, set_id)?;
         let (last_dir, last_name, done): (i64, String, bool) = catalog_index_progress::table
             .find(set_id)
-            .select((
-                catalog_index_progress::last_dir,
-                catalog_index_progress::last_name,
-                catalog_index_progress::done,
-            ))
+            .select((catalog_index_progress::last_dir, catalog_index_progress::last_name, catalog_index_progress::done))
             .first(conn)?;
         if done {
             return Ok(Progress::Done);
@@ -153,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_path_is_indexed_once_whatever_the_number_of_sets() {
-        let mut catalog = Catalog::new();
+        let mut catalog = Catalog::empty();
         let full = catalog.filled(None, &["./", "d/", "d/a", "d/b"], &[]);
         let second = catalog.filled(Some(full), &["d/a", "d/c"], &["d/b"]);
         assert_eq!(catalog.writer.unindexed().expect("pending"), [full, second]);
@@ -169,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_large_set_takes_several_steps_and_goes_on_where_it_stopped() {
-        let mut catalog = Catalog::new();
+        let mut catalog = Catalog::empty();
         let paths: Vec<String> = (0..9000).map(|number| format!("d/{number:05}")).collect();
         let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
         let set = catalog.filled(None, &paths, &[]);

@@ -7,8 +7,8 @@
 use super::layers::{self, Chain, Depth};
 use super::{kind, path};
 use crate::Result;
-use crate::db::schema::{catalog_dirs, catalog_versions};
 use crate::db::Conn;
+use crate::db::schema::{catalog_dirs, catalog_versions};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
@@ -216,11 +216,8 @@ fn subtree(conn: &mut Conn, chain: &Chain, top: &str) -> Result<()> {
     // is in it, so its cut is known when it is needed.
     let mut cuts: HashMap<String, Depth> = HashMap::new();
     let mut dir = Some(top.to_owned());
-    let (mut last, end) = if top.is_empty() {
-        (String::new(), None)
-    } else {
-        (format!("{top}/"), Some(path::end_of_subtree(top)))
-    };
+    let (mut last, end) =
+        if top.is_empty() { (String::new(), None) } else { (format!("{top}/"), Some(path::end_of_subtree(top))) };
     let mut queue = Vec::new().into_iter();
     loop {
         if let Some(dir) = dir.take() {
@@ -467,7 +464,7 @@ mod tests {
 
     #[test]
     fn everything_of_a_state_in_the_order_of_tapes() {
-        let mut catalog = Catalog::new();
+        let mut catalog = Catalog::empty();
         let full = catalog.filled(None, &["./", "z", "d/", "d/a", "d/b", "d/sub/", "d/sub/x", "d-/", "d-/y"], &[]);
         let second = catalog.filled(Some(full), &["d/b", "d/n"], &["d/a", "d/sub"]);
         let (all, selected) = chosen(&catalog, &[second, full], &Wanted::All);
@@ -482,7 +479,7 @@ mod tests {
 
     #[test]
     fn folders_files_and_what_is_not_there() {
-        let mut catalog = Catalog::new();
+        let mut catalog = Catalog::empty();
         let set = catalog.filled(None, &["d/", "d/a", "d/sub/", "d/sub/x", "d-/", "d-/y", "e"], &[]);
         let (found, selected) = chosen(&catalog, &[set], &paths(&["/d/", "e", "d/a", "nope", "d-/nope"]));
         assert_eq!(found, ["1:d", "1:d/a", "1:d/sub", "1:d/sub/x", "1:e"]);
@@ -493,7 +490,7 @@ mod tests {
 
     #[test]
     fn what_was_below_something_that_went_stays_gone() {
-        let mut catalog = Catalog::new();
+        let mut catalog = Catalog::empty();
         let full = catalog.filled(None, &["d/", "d/sub/", "d/sub/deep/", "d/sub/deep/old"], &[]);
         let replaced = catalog.filled(Some(full), &["d/sub"], &[]);
         let again = catalog.filled(Some(replaced), &["d/sub/", "d/sub/new"], &[]);
@@ -508,7 +505,7 @@ mod tests {
 
     #[test]
     fn a_hard_link_brings_its_target_of_the_same_set() {
-        let mut catalog = Catalog::new();
+        let mut catalog = Catalog::empty();
         let full = catalog.set(None);
         let mut target = file("d/target", 9);
         target.tar_offset = 0;
