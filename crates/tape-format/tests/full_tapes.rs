@@ -43,8 +43,7 @@ fn parts_of(tape: &mut Tape, plan: &Plan) -> Vec<(PartLayout, Vec<MemberRecord>,
         let mut members = Members::default();
         let (head, end) = read_toc(tape.drive.as_mut(), file.first_block, &plan.key, &mut members).unwrap();
         let layout = PartLayout::from_toc(head, file.first_block, end).unwrap();
-        let key =
-            plan.key.as_ref().map(|key| PartKey { key, set: plan.set.uuid, part: layout.part_number });
+        let key = plan.key.as_ref().map(|key| PartKey { key, set: plan.set.uuid, part: layout.part_number });
         let tar = tape.tar(layout.first_block, key);
         parts.push((layout.clone(), members.0, tar[layout.prelude_bytes as usize..].to_vec()));
     }
@@ -61,7 +60,13 @@ fn small_set() -> Stream {
 }
 
 /// Writes a set over as many tapes of one size as it takes, and checks each. `None` if such a tape takes nothing.
-fn over_tapes(stream: &Stream, frames: &dyn Fn() -> Vec<Frame>, capacity: Capacity, codec: Codec, key: Option<Key>) -> Option<usize> {
+fn over_tapes(
+    stream: &Stream,
+    frames: &dyn Fn() -> Vec<Frame>,
+    capacity: Capacity,
+    codec: Codec,
+    key: Option<Key>,
+) -> Option<usize> {
     let mut source = List::new(frames());
     let mut pending = Vec::new();
     let mut all: Vec<u8> = Vec::new();
@@ -124,7 +129,13 @@ fn sweep(codec: Codec, key: Option<Key>, frame_size: u64) {
     for after_warning in [0, 5_000, 80_000] {
         let mut bytes = 400;
         while bytes < 600_000 {
-            let tapes = over_tapes(&stream, &frames, Capacity { bytes, after_warning: after_warning.min(bytes) }, codec, key.clone());
+            let tapes = over_tapes(
+                &stream,
+                &frames,
+                Capacity { bytes, after_warning: after_warning.min(bytes) },
+                codec,
+                key.clone(),
+            );
             outcomes.push_back(tapes);
             // Small steps where the set begins to fit, and where it fits on one tape.
             bytes += if tapes == Some(1) { 40_000 } else { 3_900 };
@@ -232,8 +243,7 @@ fn every_command_fails_once_in_every_way() {
                 let control = tape_drive::virt::control(tape.dir.path(), 0).unwrap();
                 control.set_faults(FaultPlan::nth(number, condition));
                 let mut source = List::new(stream.frames(20_000, Codec::None));
-                let result =
-                    write_part(tape.drive.as_mut(), &plan.spec(1, end), &mut source, &mut Recorder::default());
+                let result = write_part(tape.drive.as_mut(), &plan.spec(1, end), &mut source, &mut Recorder::default());
                 let fired = control.fired();
                 control.clear_faults();
                 clear_attention(tape.drive.as_mut());
@@ -244,7 +254,8 @@ fn every_command_fails_once_in_every_way() {
                         let parts = parts_of(&mut tape, &plan);
                         assert_eq!(parts.len(), 2);
                         assert!(parts[1].2 == stream.bytes[..parts[1].2.len()]);
-                        let left: u64 = outcome.pending.iter().chain(&source.frames).map(|frame| frame.tar_length).sum();
+                        let left: u64 =
+                            outcome.pending.iter().chain(&source.frames).map(|frame| frame.tar_length).sum();
                         assert_eq!(parts[1].2.len() as u64 + left, stream.bytes.len() as u64, "{context}");
                     }
                     Err(error) => match error.tape {

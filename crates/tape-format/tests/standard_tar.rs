@@ -64,10 +64,8 @@ fn everything() -> Vec<Item> {
             (m.user, m.group) = ("no such user here".into(), "größe".repeat(10));
         }),
         with(file("attributes", b"x"), &|m| {
-            m.xattrs = vec![
-                (b"user.binary".to_vec(), b"\0\n=\xff".to_vec()),
-                (b"user.plain".to_vec(), b"value".to_vec()),
-            ];
+            m.xattrs =
+                vec![(b"user.binary".to_vec(), b"\0\n=\xff".to_vec()), (b"user.plain".to_vec(), b"value".to_vec())];
             m.mtime_ns += 123_456_789;
         }),
         with(file("acl", b"x"), &|m| {
@@ -326,7 +324,20 @@ fn archives_of_gnu_tar_are_read() {
             ("tar", "tar", &["--format=gnu", "-S"], NotCompared),
             ("tar", "tar", &["--format=oldgnu", "-S"], NotCompared),
             ("tar", "tar", &["--format=posix"], NotCompared),
-            ("tar", "tar", &["--format=posix", "-S", "--sparse-version=1.0", "--xattrs", "--xattrs-include=user.*", "--acls", "--numeric-owner"], Compared),
+            (
+                "tar",
+                "tar",
+                &[
+                    "--format=posix",
+                    "-S",
+                    "--sparse-version=1.0",
+                    "--xattrs",
+                    "--xattrs-include=user.*",
+                    "--acls",
+                    "--numeric-owner",
+                ],
+                Compared,
+            ),
             ("tar", "tar", &["--format=posix", "-S", "--sparse-version=0.1"], NotCompared),
             ("tar", "tar", &["--format=posix", "-S", "--sparse-version=0.0"], NotCompared),
         ],
@@ -339,8 +350,18 @@ fn archives_of_bsdtar_are_read() {
     archives(
         "full",
         &[
-            ("bsdtar", "libarchive-tools", &["--format=pax", "--xattrs", "--acls", "--numeric-owner", "--read-sparse"], NotCompared),
-            ("bsdtar", "libarchive-tools", &["--format=pax", "--no-read-sparse", "--xattrs", "--acls", "--numeric-owner"], Compared),
+            (
+                "bsdtar",
+                "libarchive-tools",
+                &["--format=pax", "--xattrs", "--acls", "--numeric-owner", "--read-sparse"],
+                NotCompared,
+            ),
+            (
+                "bsdtar",
+                "libarchive-tools",
+                &["--format=pax", "--no-read-sparse", "--xattrs", "--acls", "--numeric-owner"],
+                Compared,
+            ),
         ],
     );
 }

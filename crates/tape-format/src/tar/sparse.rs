@@ -173,7 +173,10 @@ mod tests {
         let runs = |list: &[(u64, u64)]| -> Vec<DataExtent> {
             list.iter().map(|&(offset, length)| DataExtent { offset, length }).collect()
         };
-        assert_eq!(align_extents(&runs(&[(5, 10), (4000, 200), (20_000, 1)]), 20_001), runs(&[(0, 8192), (16_384, 3617)]));
+        assert_eq!(
+            align_extents(&runs(&[(5, 10), (4000, 200), (20_000, 1)]), 20_001),
+            runs(&[(0, 8192), (16_384, 3617)])
+        );
         assert_eq!(align_extents(&runs(&[(0, 0)]), 100), runs(&[]));
         assert!(sparse_map(&member(100, runs(&[(0, 10), (50, 10)])), &mut Vec::new()).is_err());
     }
