@@ -1,3 +1,5 @@
-//! The `tapebackarr` program: parse the command line and hand over to [`tapebackarr::cli`].
+//! The `tapebackarr` program: hands the command line over to [`tapebackarr::cli`].
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    tapebackarr::cli::main()
+}

@@ -1,1 +1,172 @@
-//! To be filled.
+//! The command line: one file per subcommand.
+//!
+//! `serve`, `demo`, `openapi` and `virtual` do their work in this process; everything else asks a server through the
+//! same REST API that the web interface uses, so the command line can do nothing that the permission table forbids.
+//!
+//! Rules that hold for every subcommand:
+//! * data goes to standard output, everything else (progress, questions, errors) to standard error;
+//! * `--json` prints what the server answered;
+//! * no secret is ever an argument, because arguments are visible to every user of the machine;
+//! * an error says what failed and what to do, and ends with one of the codes of [`exit::Exit`].
+
+mod args;
+mod client;
+pub mod compare;
+mod exit;
+mod follow;
+mod human;
+mod output;
+mod resolve;
+mod secret;
+mod session;
+
+mod api_key;
+mod completions;
+mod drive;
+mod events;
+mod executions;
+mod find;
+mod job;
+mod key;
+mod library;
+mod login;
+mod ls;
+mod man;
+mod pool;
+mod restore;
+mod run;
+mod sets;
+mod settings;
+mod source;
+mod status;
+mod tape;
+mod user;
+mod verify;
+mod virtual_library;
+
+use clap::{Parser, Subcommand};
+use exit::{CliResult, Exit};
+use output::Context;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  done
+  1  it failed (the message says why), or a comparison found differences
+  2  the command line is wrong
+  3  the server cannot be reached
+  4  not logged in, or not allowed
+  5  no such object
+  130  interrupted; work that was started on the server goes on
+
+Credentials, first found wins: the environment variable TAPEBACKARR_API_KEY, --api-key-file, the session that
+`tapebackarr login` saved. A secret is never an argument.
+
+Examples:
+  tapebackarr login                       then:
+  tapebackarr status
+  tapebackarr run nightly                 start a job and watch it";
+
+/// A tape backup server: files to LTO tape and back, cataloged, hashed, encrypted, verified.
+#[derive(Debug, Parser)]
+#[command(name = "tapebackarr", version, about, after_help = AFTER_HELP, propagate_version = true)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options every subcommand knows.
+#[derive(Debug, Clone, clap::Args)]
+struct Global {
+    /// The server to talk to
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "TAPEBACKARR_SERVER",
+        default_value = "http://127.0.0.1:8080",
+        help_heading = "Server"
+    )]
+    server: String,
+    /// A file that holds an API key, readable by you alone
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Server")]
+    api_key_file: Option<PathBuf>,
+    /// Print the server's answer as JSON
+    #[arg(long, global = true, help_heading = "Output")]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Status(status::StatusArgs),
+    Login(login::LoginArgs),
+    Logout(login::LogoutArgs),
+    Run(run::RunArgs),
+    Restore(restore::RestoreArgs),
+    Verify(verify::VerifyArgs),
+    Ls(ls::LsArgs),
+    Find(find::FindArgs),
+    Sets(sets::SetsArgs),
+    Executions(executions::ExecutionsArgs),
+    Job(job::JobArgs),
+    Source(source::SourceArgs),
+    Pool(pool::PoolArgs),
+    Tape(tape::TapeArgs),
+    Drive(drive::DriveArgs),
+    Library(library::LibraryArgs),
+    Key(key::KeyArgs),
+    User(user::UserArgs),
+    ApiKey(api_key::ApiKeyArgs),
+    Settings(settings::SettingsArgs),
+    Events(events::EventsArgs),
+    Virtual(virtual_library::VirtualArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
+}
+
+/// Reads the command line, does what it says, and tells how it ended.
+pub fn main() -> ExitCode {
+    let Cli { global, command } = Cli::parse();
+    match dispatch(global, command) {
+        Ok(()) => Exit::Done.into(),
+        Err(error) => {
+            error.print();
+            error.exit.into()
+        }
+    }
+}
+
+fn dispatch(global: Global, command: Command) -> CliResult {
+    match command {
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
+        Command::Virtual(args) => virtual_library::run(args, &global),
+        Command::Login(args) => login::run(args, &global),
+        Command::Logout(args) => login::log_out(&args, &global),
+        Command::Status(args) => status::run(&args, &Context::connect(&global)?),
+        Command::Run(args) => run::run(args, &Context::connect(&global)?),
+        Command::Restore(args) => restore::run(args, &Context::connect(&global)?),
+        Command::Verify(args) => verify::run(&args, &Context::connect(&global)?),
+        Command::Ls(args) => ls::run(args, &Context::connect(&global)?),
+        Command::Find(args) => find::run(&args, &Context::connect(&global)?),
+        Command::Sets(args) => sets::run(args, &Context::connect(&global)?),
+        Command::Executions(args) => executions::run(args, &Context::connect(&global)?),
+        Command::Job(args) => job::run(args, &Context::connect(&global)?),
+        Command::Source(args) => source::run(args, &Context::connect(&global)?),
+        Command::Pool(args) => pool::run(args, &Context::connect(&global)?),
+        Command::Tape(args) => tape::run(args, &Context::connect(&global)?),
+        Command::Drive(args) => drive::run(args, &Context::connect(&global)?),
+        Command::Library(args) => library::run(args, &Context::connect(&global)?),
+        Command::Key(args) => key::run(args, &Context::connect(&global)?),
+        Command::User(args) => user::run(args, &Context::connect(&global)?),
+        Command::ApiKey(args) => api_key::run(args, &Context::connect(&global)?),
+        Command::Settings(args) => settings::run(args, &Context::connect(&global)?),
+        Command::Events(args) => events::run(&args, &Context::connect(&global)?),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -135,6 +135,7 @@ pub enum Removal {
 
 /// Counters of the drive's log pages, as far as it keeps them.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct DriveHealth {
     /// Bytes written to media in the drive's life.
     pub bytes_written: u64,

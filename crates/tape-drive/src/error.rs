@@ -146,11 +146,18 @@ impl DriveError {
         self
     }
 
-    /// The error that this sense data means; `None` if it means success (see [`crate::sense_kind`]).
-    pub fn from_sense(operation: Operation, sense: Sense) -> Option<Self> {
-        let kind = crate::sense_kind(&sense)?;
+    /// The error of a command that ended with `sense`. Sense data that means success (see [`crate::sense_kind`]) has no
+    /// business here; an error made of it nevertheless is a hardware error, because then nobody knows what happened.
+    pub fn from_sense(operation: Operation, sense: Sense) -> Self {
+        let kind = crate::sense_kind(&sense).unwrap_or(DriveErrorKind::HardwareError);
         let message = crate::sense_map::describe(&kind, &sense);
-        Some(DriveError::new(kind, operation, message).with_sense(sense))
+        DriveError::new(kind, operation, message).with_sense(sense)
+    }
+
+    /// The same, described by `message` instead.
+    pub fn saying(mut self, message: impl Into<String>) -> Self {
+        self.message = message.into();
+        self
     }
 
     /// The same, with the place from which on data is in doubt.

@@ -7,6 +7,7 @@
 //! Backends:
 //! * [`virt`]: cartridges are image files, a library is a directory; with capacity, early warning, a drive buffer that
 //!   a power cut loses, an optional speed model, and [`fault`] plans;
+//! * [`fault`] also wraps any other drive, to make it fail where a test wants it to;
 //! * [`null`]: a drive that accepts everything and keeps nothing, for measuring what stands before it.
 //!
 //! [`open_drive`] and [`open_changer`] choose the backend from a device path. [`conformance`] is the one suite of
@@ -17,6 +18,7 @@ pub mod conformance;
 pub mod drive;
 pub mod error;
 pub mod fault;
+mod found;
 pub mod lto;
 pub mod null;
 mod open;
@@ -30,6 +32,7 @@ pub use drive::{
     ReadOutcome, Removal, TapeDrive, WriteOutcome,
 };
 pub use error::{DriveError, DriveErrorKind, Operation, Result};
+pub use found::{DeviceKind, FoundDevice};
 pub use open::{open_changer, open_drive};
 pub use position::{Position, TapePosition};
 pub use sense_map::sense_kind;

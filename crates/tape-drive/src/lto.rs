@@ -140,8 +140,8 @@ impl Generation {
             }
     }
 
-    /// The slowest speed in bytes per second at which the tape still streams (speed matching). Known from the manuals
-    /// for LTO-7 to LTO-9; for the others a third of the native speed, which is about what they do.
+    /// The slowest speed in bytes per second at which the tape still streams (speed matching), about: makers differ, and
+    /// where no figure is at hand it is a third of the native speed.
     pub fn slowest_speed(self) -> u64 {
         match self.0 {
             7 => 100_000_000,

@@ -8,7 +8,7 @@ use crate::drive::*;
 use crate::{DriveError, DriveErrorKind, Operation, Position, Result, TapePosition};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use tape_scsi::{Attribute, TapeAlert};
+use tape_scsi::{Attribute, Sense, SenseKey, TapeAlert};
 
 /// Records up to this length are kept.
 pub const KEPT_RECORD_BYTES: usize = 4096;
@@ -30,6 +30,7 @@ struct Tape {
     attributes: BTreeMap<u16, Attribute>,
     position: u64,
     ejected: bool,
+    removal_prevented: bool,
     bytes_written: u64,
     load_count: u64,
 }
@@ -112,6 +113,28 @@ impl Tape {
     }
 }
 
+impl crate::fault::Faulty for NullDrive {
+    fn peek_position(&self) -> Option<Position> {
+        let tape = self.tape();
+        (!tape.ejected).then(|| tape.at())
+    }
+
+    /// It has no buffer.
+    fn lose_buffer(&mut self) -> Option<Position> {
+        None
+    }
+
+    fn reset(&mut self) {
+        let mut tape = self.tape();
+        tape.position = 0;
+        tape.removal_prevented = false;
+    }
+
+    fn power_cut(&mut self) {
+        self.reset();
+    }
+}
+
 impl TapeDrive for NullDrive {
     fn identity(&self) -> &DriveIdentity {
         &self.identity
@@ -136,6 +159,9 @@ impl TapeDrive for NullDrive {
 
     fn unload(&mut self) -> Result<()> {
         let mut tape = self.tape();
+        if tape.removal_prevented {
+            return Err(DriveError::from_sense(Operation::Unload, Sense::new(SenseKey::IllegalRequest, 0x53, 0x02)));
+        }
         tape.position = 0;
         tape.ejected = true;
         Ok(())
@@ -262,7 +288,7 @@ impl TapeDrive for NullDrive {
 
     fn medium(&mut self) -> Result<Medium> {
         let format = crate::lto::Generation::LTO9.format();
-        drop(self.loaded(Operation::Status)?);
+        drop(self.loaded(Operation::ModeSense)?);
         Ok(Medium {
             kind: MediumKind::Data,
             density: format.density,
@@ -306,7 +332,8 @@ impl TapeDrive for NullDrive {
         Err(DriveError::new(DriveErrorKind::Unsupported, Operation::ModeSelect, message))
     }
 
-    fn set_removal(&mut self, _removal: Removal) -> Result<()> {
+    fn set_removal(&mut self, removal: Removal) -> Result<()> {
+        self.tape().removal_prevented = removal == Removal::Prevented;
         Ok(())
     }
 

@@ -1,7 +1,10 @@
 //! From a device path to a drive or a changer.
 
+use crate::fault::{FaultChanger, FaultDrive};
 use crate::null::NullDrive;
+use crate::virt::{VirtualChanger, VirtualDrive, control, drive};
 use crate::{Changer, DriveError, DriveErrorKind, Operation, Result, TapeDrive};
+use std::path::Path;
 
 /// Opens a tape drive: `virtual:LIBRARY_DIR#drive0` or `null:NAME`.
 ///
@@ -11,6 +14,11 @@ pub fn open_drive(device_path: &str) -> Result<Box<dyn TapeDrive>> {
     if let Some(name) = device_path.strip_prefix("null:") {
         return Ok(Box::new(NullDrive::open(name)?));
     }
+    if let Some((directory, unit)) = virtual_unit(device_path) {
+        let number = drive::number_of(unit)?;
+        let inner = VirtualDrive::open(directory, number)?;
+        return Ok(Box::new(FaultDrive::new(inner, control::opened(directory, unit)?)));
+    }
     Err(unsupported(device_path))
 }
 
@@ -18,7 +26,17 @@ pub fn open_drive(device_path: &str) -> Result<Box<dyn TapeDrive>> {
 ///
 /// Errors as for [`open_drive`].
 pub fn open_changer(device_path: &str) -> Result<Box<dyn Changer>> {
+    if let Some((directory, "changer")) = virtual_unit(device_path) {
+        let inner = VirtualChanger::open(directory)?;
+        return Ok(Box::new(FaultChanger::new(inner, control::opened(directory, "changer")?)));
+    }
     Err(unsupported(device_path))
+}
+
+/// Directory and unit of `virtual:DIRECTORY#UNIT`. The last `#` counts: a directory may have one in its name.
+fn virtual_unit(device_path: &str) -> Option<(&Path, &str)> {
+    let (directory, unit) = device_path.strip_prefix("virtual:")?.rsplit_once('#')?;
+    Some((Path::new(directory), unit))
 }
 
 fn unsupported(device_path: &str) -> DriveError {

@@ -18,6 +18,7 @@ pub fn sense_kind(sense: &Sense) -> Option<DriveErrorKind> {
     Some(match sense.key {
         SenseKey::NoSense | SenseKey::RecoveredError | SenseKey::Completed => return None,
         SenseKey::NotReady if sense.asc == 0x3a => Kind::NoMedium,
+        SenseKey::NotReady if sense.asc == 0x30 => incompatible(sense.ascq),
         SenseKey::NotReady => Kind::NotReady,
         // SSC-5, 4.2.5: error keys with EOM mean that the block did not fit any more.
         SenseKey::VolumeOverflow => Kind::EndOfMedium,

@@ -205,7 +205,7 @@ fn gunzip_member(inflate: &mut Decompress, frame: &[u8], length: usize, out: &mu
     let failed = |reason: &str| gzip_failed("decompress", reason);
     // Only what our own encoder writes: no name, no comment, no extra field.
     let body = match frame.split_at_checked(GZIP_HEADER.len()) {
-        Some((head, body)) if head.starts_with(&[0x1f, 0x8b, 8, 0]) => body,
+        Some(([0x1f, 0x8b, 8, 0, ..], body)) => body,
         _ => return Err(failed("the frame does not begin with a plain gzip header")),
     };
     inflate.reset(false);

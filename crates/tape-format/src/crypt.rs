@@ -11,7 +11,7 @@ mod layout;
 mod opener;
 mod sealer;
 
-pub use key::{Key, test_record};
+pub use key::{Key, Keys, test_record};
 pub use layout::{HEADER_SIZE, SEGMENT_SIZE, TAG_SIZE, ciphertext_length, plaintext_length, segment_of, segment_room};
 pub use opener::{OpenReader, Opener};
 pub use sealer::{SealWriter, Sealer};

@@ -40,6 +40,7 @@ pub trait FrameSource: Send {
     /// The next frame in order; waits for it. `None`: the set is complete. `Err`: the source failed.
     fn next_frame(&mut self) -> Result<Option<Frame>>;
 
-    /// Gives a frame's buffers back for use again.
+    /// Gives a frame's buffers back for use again. Not every frame comes back (those that wait for another tape do not),
+    /// and of some only the buffer does.
     fn recycle(&mut self, frame: Frame);
 }

@@ -3,11 +3,24 @@
 //! [`write_part`] writes one and knows how to end it well whatever the tape does. [`PartReader`] reads any range of the
 //! set's tar stream out of one; [`PartStream`] reads all of it in order, and needs to know nothing but the key.
 
+mod blocks;
+mod close;
 mod layout;
+mod pack;
+mod reader;
+mod room;
+mod scan;
 mod spec;
+mod stream;
+mod write;
 
-pub use layout::{FrameTable, PartLayout};
+pub use blocks::FileReader;
+pub use layout::{FrameTable, MAX_FRAMES, PartLayout};
+pub use reader::{PartReader, RangeReader};
+pub use scan::{FileKind, TapeFile, read_label, read_toc, scan};
 pub use spec::{
     DeletedPaths, PartEnd, PartError, PartErrorKind, PartObserver, PartOutcome, PartProgress, PartSpec, PendingFirst,
     TapeState,
 };
+pub use stream::{PartKey, PartStream};
+pub use write::write_part;

@@ -52,6 +52,37 @@ impl std::fmt::Debug for Key {
     }
 }
 
+/// Where a key is found by its fingerprint.
+pub trait Keys {
+    /// The key with that fingerprint, if it is known.
+    fn find(&self, fingerprint: &str) -> Option<Key>;
+}
+
+/// For what is not encrypted.
+impl Keys for () {
+    fn find(&self, _fingerprint: &str) -> Option<Key> {
+        None
+    }
+}
+
+impl Keys for Key {
+    fn find(&self, fingerprint: &str) -> Option<Key> {
+        (self.fingerprint() == fingerprint).then(|| self.clone())
+    }
+}
+
+impl Keys for Option<Key> {
+    fn find(&self, fingerprint: &str) -> Option<Key> {
+        self.as_ref().and_then(|key| key.find(fingerprint))
+    }
+}
+
+impl Keys for Vec<Key> {
+    fn find(&self, fingerprint: &str) -> Option<Key> {
+        self.iter().find_map(|key| key.find(fingerprint))
+    }
+}
+
 /// Encrypts a record with `key` and decrypts it with `stored`, a copy of the same key that was read back from where keys
 /// are kept. To be done before anything is encrypted for tape: data that nobody can decrypt is no backup.
 ///

@@ -112,8 +112,7 @@ impl<R: Read> Read for OpenReader<R> {
         }
         let rest = self.segment.get(self.plain.clone()).unwrap_or(&[]);
         let length = rest.len().min(out.len());
-        let (target, source) = (&mut out[..length], &rest[..length]);
-        target.copy_from_slice(source);
+        out[..length].copy_from_slice(&rest[..length]);
         self.plain.start += length;
         Ok(length)
     }

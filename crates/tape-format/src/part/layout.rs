@@ -1,6 +1,7 @@
 //! Where a part is on tape, and where each frame is in it.
 
 use crate::crypt::{HEADER_SIZE, StreamHeader, plaintext_length};
+use crate::toc::TocHead;
 use crate::{Codec, FormatError, Result};
 use std::io::Read;
 use uuid::Uuid;
@@ -44,6 +45,43 @@ pub struct PartLayout {
 }
 
 impl PartLayout {
+    /// The layout of the part that a table of contents describes, which begins at `toc_block` and whose filemark ends at
+    /// `end_block`.
+    ///
+    /// # Errors
+    /// [`FormatError::Inconsistent`] if the table contradicts itself.
+    pub fn from_toc(head: TocHead, toc_block: u64, end_block: u64) -> Result<PartLayout> {
+        let part = head.part;
+        let stream_header = match part.stream_header {
+            None => None,
+            Some(text) => {
+                let mut header = [0; HEADER_SIZE];
+                hex::decode_to_slice(&text, &mut header)
+                    .map_err(|_| inconsistent("the header of its stream is not one".into()))?;
+                Some(header)
+            }
+        };
+        let layout = PartLayout {
+            set_uuid: head.set.uuid,
+            part_number: part.number,
+            tape_file: part.tape_file,
+            first_block: part.first_block,
+            block_count: part.block_count,
+            block_size: part.block_size,
+            toc_block,
+            end_block,
+            tar_start: part.tar_start,
+            tar_end: part.tar_end,
+            prelude_bytes: part.prelude_bytes,
+            stream_bytes: part.stream_bytes,
+            codec: Codec::from_name(&head.set.compression)?,
+            encrypted: !head.key_fingerprint.is_empty(),
+            frames: FrameTable { frames: head.frames, stream_header },
+        };
+        layout.check()?;
+        Ok(layout)
+    }
+
     /// Bytes of the stream of frames: what is on tape, or what it holds once decrypted.
     ///
     /// # Errors

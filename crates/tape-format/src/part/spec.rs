@@ -46,15 +46,9 @@ pub trait DeletedPaths: Sync {
     fn for_each(&self, visit: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()>;
 }
 
-impl DeletedPaths for [Vec<u8>] {
-    fn for_each(&self, visit: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
-        self.iter().try_for_each(|path| visit(path))
-    }
-}
-
 impl DeletedPaths for Vec<Vec<u8>> {
     fn for_each(&self, visit: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
-        self.as_slice().for_each(visit)
+        self.iter().try_for_each(|path| visit(path))
     }
 }
 
@@ -62,7 +56,7 @@ impl DeletedPaths for Vec<Vec<u8>> {
 impl DeletedPaths for Mutex<Vec<Vec<u8>>> {
     fn for_each(&self, visit: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
         let paths = self.lock().map_err(|_| FormatError::Source("the list of deleted paths is lost".into()))?;
-        paths.as_slice().for_each(visit)
+        DeletedPaths::for_each(&*paths, visit)
     }
 }
 
@@ -155,7 +149,7 @@ pub struct PartError {
 pub enum PartErrorKind {
     /// The drive failed.
     #[error(transparent)]
-    Drive(DriveError),
+    Drive(Box<DriveError>),
     /// The tape is not where it was expected to be; nothing was written.
     #[error(
         "the tape is at {found} and not at {expected}: it was moved or written elsewhere; inspect it before it is used again"
@@ -166,23 +160,23 @@ pub enum PartErrorKind {
         /// Where it is.
         found: String,
     },
-    /// The tape has no room for a part at all.
+    /// The tape has no room for a part at all. Every frame that was drawn is pending.
     #[error("there is no room for another backup set on the tape: mark it full, and use the next one")]
     NoRoom,
-    /// The data fitted, its table of contents did not. The part was taken off the tape again.
+    /// The tape's end came before the part could be closed; the part was taken off the tape again.
     #[error(
-        "the table of contents ({needed} bytes) does not fit behind the data: the tape's end came without warning; mark the tape full, and run the job again with another"
+        "the tape ended without warning before the backup set could be closed (its table of contents needs {toc_bytes} bytes): mark the tape full, and run the job again with another"
     )]
-    TocDoesNotFit {
-        /// Its size.
-        needed: u64,
+    EndedTooEarly {
+        /// Bytes that the table of contents needs.
+        toc_bytes: u64,
     },
     /// The source of the frames failed.
     #[error(transparent)]
-    Source(FormatError),
+    Source(Box<FormatError>),
     /// Compression, encryption or the spool of the table of contents failed.
     #[error(transparent)]
-    Format(FormatError),
+    Format(Box<FormatError>),
 }
 
 /// A source that first gives the frames that did not get onto the last tape.

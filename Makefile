@@ -1,0 +1,68 @@
+# TapeBackarr. `make help` lists the targets.
+#
+# On Debian 12 every target first installs what is missing for it, and says so; it needs root or sudo for that only.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# `dev` builds in less than half the time of `release`; its data path is optimised all the same (see Cargo.toml).
+PROFILE ?= dev
+# What `make run` sends to tape and back; `make run SOURCE=/usr` takes another folder. It is only read.
+SOURCE ?= $(CURDIR)/src
+# Where the server, the virtual tapes and the restored files of `make run` live; emptied at each run.
+DATA_DIR ?= $(CURDIR)/data/demo
+PORT ?= 8080
+
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+PROGRAM := $(TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/tapebackarr
+
+.PHONY: help run build test fmt lint unit-test check-deps check-openapi demo-test bench ui install-deps
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## See it work: a folder to virtual tape and back, then the server stays up
+	$(PROGRAM) demo --source '$(SOURCE)' --data-dir '$(DATA_DIR)' --port $(PORT)
+
+build: ## Build the program
+	@scripts/install-deps build
+	cargo build --locked --profile $(PROFILE) --bin tapebackarr
+
+test: ## Everything that must hold: format, lints, tests, dependencies, API description, a real folder there and back
+	@scripts/install-deps test
+	cargo fmt --all --check
+	$(MAKE) --no-print-directory lint unit-test check-deps check-openapi demo-test
+
+fmt: ## Format the code
+	cargo fmt --all
+
+lint: ## Compiler and clippy, warnings are errors
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+unit-test: ## All Rust tests and the examples in the documentation
+	@if command -v cargo-nextest > /dev/null; then \
+		echo 'cargo nextest run --locked --workspace'; cargo nextest run --locked --workspace; \
+	else \
+		echo 'cargo test --locked --workspace --all-targets'; cargo test --locked --workspace --all-targets; \
+	fi
+	cargo test --locked --workspace --doc
+
+check-deps: ## Licences and sources of all dependencies, offline, against deny.toml
+	scripts/check-dependencies
+
+check-openapi: build ## The description of the REST API is complete and consistent
+	$(PROGRAM) openapi | scripts/check-openapi
+
+demo-test: build ## A real folder to virtual tape and back must compare equal
+	scripts/demo-test $(PROGRAM)
+
+bench: ## Benchmarks
+	@scripts/install-deps build
+	cargo bench --locked --workspace
+
+ui: ## Build the web interface into static/
+	@scripts/build-ui
+
+install-deps: ## Install what building and testing need on Debian
+	@scripts/install-deps test

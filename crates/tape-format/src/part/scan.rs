@@ -1,0 +1,148 @@
+//! What is on a tape of which nothing is known: each tape file, told by its first block.
+
+use super::blocks::FileReader;
+use crate::crypt::{HEADER_SIZE, Keys};
+use crate::toc::{self, TocHead, TocKind, TocSink, ZSTD_MAGIC};
+use crate::{FormatError, Label, Result};
+use tape_drive::{DriveErrorKind, Position, ReadOutcome, TapeDrive};
+
+/// Most blocks and filemarks that a tape is believed to have, so that a lying drive cannot keep a scan going for ever.
+const MAX_FILES: u64 = 1 << 24;
+
+/// What a tape file begins with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileKind {
+    /// The label of a tape.
+    Label(Label),
+    /// A table of contents of this program.
+    Toc(TocKind),
+    /// tar, not compressed.
+    Tar,
+    /// zstd.
+    Zstd,
+    /// gzip.
+    Gzip,
+    /// Perhaps an encrypted part; its table of contents tells.
+    Sealed,
+    /// Nothing between two filemarks.
+    Empty,
+    /// A first block that cannot be read, and why.
+    Unreadable(String),
+    /// Something else.
+    Unknown,
+}
+
+/// One file of a tape.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TapeFile {
+    /// Its number, from 0.
+    pub number: u64,
+    /// Logical object number of its first block.
+    pub first_block: u64,
+    /// What it is.
+    pub kind: FileKind,
+}
+
+/// Reads the label of the tape in the drive, which is rewound.
+///
+/// # Errors
+/// [`FormatError::NotALabel`] if the tape begins with something else, also if it is blank; [`FormatError::Drive`] if it
+/// cannot be read: that does not mean that it is blank.
+pub fn read_label(drive: &mut dyn TapeDrive) -> Result<Label> {
+    drive.rewind()?;
+    let mut reader = FirstBlock::new(drive)?;
+    match reader.read(drive)? {
+        Some(block) => Label::decode(block),
+        None => Err(FormatError::NotALabel("the tape is blank, or begins with a filemark".into())),
+    }
+}
+
+/// Goes over the whole tape, file by file, and tells `visit` what each begins with. Reads one block of each file.
+///
+/// # Errors
+/// [`FormatError::Drive`] if the tape cannot be moved, and those of `visit`. A block that cannot be read is no error.
+pub fn scan(drive: &mut dyn TapeDrive, visit: &mut dyn FnMut(TapeFile) -> Result<()>) -> Result<()> {
+    drive.rewind()?;
+    let mut reader = FirstBlock::new(drive)?;
+    for number in 0..MAX_FILES {
+        let first_block = drive.position()?.at.block;
+        let (kind, passed) = match drive.read_block(&mut reader.buffer) {
+            Ok(ReadOutcome::EndOfData) => return Ok(()),
+            Ok(ReadOutcome::Filemark) => (FileKind::Empty, true),
+            Ok(ReadOutcome::Block(length)) => (kind_of(reader.buffer.get(..length).unwrap_or(&[]), number), false),
+            Err(error) if error.kind == DriveErrorKind::BlankCheck => return Ok(()),
+            Err(error) if error.kind == DriveErrorKind::MediumError => (FileKind::Unreadable(error.to_string()), false),
+            Err(error) => return Err(error.into()),
+        };
+        visit(TapeFile { number, first_block, kind })?;
+        if !passed {
+            match drive.space_filemarks(1) {
+                Ok(()) => {}
+                // The last file has no filemark behind it: a write that was interrupted.
+                Err(error) if error.kind == DriveErrorKind::BlankCheck => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads the table of contents that begins at `block`, and leaves the tape behind its filemark. Returns its head and the
+/// logical object number there.
+///
+/// # Errors
+/// Those of [`toc::read`] and of the drive.
+pub fn read_toc(
+    drive: &mut dyn TapeDrive,
+    block: u64,
+    keys: &dyn Keys,
+    sink: &mut dyn TocSink,
+) -> Result<(TocHead, u64)> {
+    drive.locate(Position::block(block))?;
+    let mut file = FileReader::new(drive)?;
+    let head = toc::read(&mut file, keys, sink)?;
+    std::io::copy(&mut file, &mut std::io::sink()).map_err(FormatError::from_io)?;
+    let end = drive.position()?.at.block;
+    Ok((head, end))
+}
+
+fn kind_of(block: &[u8], number: u64) -> FileKind {
+    if number == 0
+        && let Ok(label) = Label::decode(block)
+    {
+        return FileKind::Label(label);
+    }
+    if let Some(toc) = TocKind::of(block) {
+        return FileKind::Toc(toc);
+    }
+    if block.get(257..262) == Some(b"ustar") {
+        FileKind::Tar
+    } else if block.starts_with(&ZSTD_MAGIC) {
+        FileKind::Zstd
+    } else if block.starts_with(&[0x1f, 0x8b]) {
+        FileKind::Gzip
+    } else if block.first() == Some(&(HEADER_SIZE as u8)) {
+        FileKind::Sealed
+    } else {
+        FileKind::Unknown
+    }
+}
+
+/// A buffer for whatever block comes.
+struct FirstBlock {
+    buffer: Vec<u8>,
+}
+
+impl FirstBlock {
+    fn new(drive: &mut dyn TapeDrive) -> Result<FirstBlock> {
+        let largest = drive.block_limits()?.max.min(1 << 24);
+        Ok(FirstBlock { buffer: vec![0; largest as usize] })
+    }
+
+    fn read(&mut self, drive: &mut dyn TapeDrive) -> Result<Option<&[u8]>> {
+        match drive.read_block(&mut self.buffer)? {
+            ReadOutcome::Block(length) => Ok(self.buffer.get(..length)),
+            ReadOutcome::Filemark | ReadOutcome::EndOfData => Ok(None),
+        }
+    }
+}

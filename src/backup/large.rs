@@ -1,0 +1,329 @@
+//! Large files: several workers read ahead, one at a time carries the hash on.
+//!
+//! A hash is a serial chain. Whoever holds it hashes what it reads while that is in the processor's cache; the others
+//! read ahead and leave their frames behind, and the holder hashes those too, so that nobody waits.
+
+use super::content::{Content, Fill};
+use super::hash::ContentHash;
+use super::hooks::Moment;
+use super::scan::Stat;
+use super::stats::lock;
+use super::unit::record;
+use super::warning::{Reporter, WarningKind};
+use super::worker::Worker;
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+use tape_format::frame::MAX_FRAME;
+use tape_format::ring::Ticket;
+use tape_format::{Continuation, Frame, Member, MemberRecord, tar};
+
+/// Bytes that are read and hashed in one step: they fit into the cache of one core.
+const STEP: usize = 256 << 10;
+
+/// A large file that is being sent.
+pub struct LargeFile {
+    file: OwnedFd,
+    member: Arc<Member>,
+    stat: Stat,
+    header: Vec<u8>,
+    content: Content,
+    chain: Mutex<Chain>,
+    turn: Condvar,
+}
+
+struct Chain {
+    /// Number of the chunk that is hashed next.
+    next: u64,
+    /// The hash, unless somebody holds it.
+    hash: Option<ContentHash>,
+    /// Chunks that were read before their turn.
+    pending: BTreeMap<u64, Chunk>,
+    /// The worst that happened while it was read.
+    fill: Fill,
+}
+
+/// A chunk in memory: its frame is made of `raw`.
+struct Chunk {
+    number: u64,
+    ticket: Ticket,
+    raw: Vec<u8>,
+}
+
+impl LargeFile {
+    /// A file whose header is decided.
+    pub fn new(file: OwnedFd, member: Member, stat: Stat) -> tape_format::Result<LargeFile> {
+        let mut header = Vec::new();
+        tar::write_header(&member, &mut header)?;
+        let content = Content::of(&member)?;
+        let hash = Some(ContentHash::default());
+        let chain = Chain { next: 0, hash, pending: BTreeMap::new(), fill: Fill::Whole };
+        let member = Arc::new(member);
+        Ok(LargeFile { file, member, stat, header, content, chain: Mutex::new(chain), turn: Condvar::new() })
+    }
+
+    /// Number of frames it takes.
+    pub fn chunks(&self) -> u64 {
+        (self.header.len() as u64 + self.content.length()).div_ceil(MAX_FRAME as u64).max(1)
+    }
+
+    /// Path in the set.
+    pub fn path(&self) -> &[u8] {
+        &self.member.path
+    }
+
+    /// Where the chunk's data lies in the tar data: offset and length.
+    fn range(&self, number: u64) -> (u64, usize) {
+        let header = self.header.len() as u64;
+        let begin = (number * MAX_FRAME as u64).saturating_sub(header);
+        let end = ((number + 1) * MAX_FRAME as u64).saturating_sub(header).min(self.content.length());
+        (begin, (end - begin.min(end)) as usize)
+    }
+
+    fn is_last(&self, number: u64) -> bool {
+        number + 1 == self.chunks()
+    }
+
+    /// Bytes of header that open the chunk.
+    fn opening(&self, number: u64) -> usize {
+        if number == 0 { self.header.len() } else { 0 }
+    }
+
+    /// The hash, if this chunk is the next and nobody holds it.
+    fn try_turn(&self, number: u64) -> Option<ContentHash> {
+        let mut chain = lock(&self.chain);
+        if chain.next == number { chain.hash.take() } else { None }
+    }
+
+    fn wait_turn(&self, number: u64, stopped: impl Fn() -> bool) -> Option<ContentHash> {
+        let mut chain = lock(&self.chain);
+        loop {
+            if chain.next == number
+                && let Some(hash) = chain.hash.take()
+            {
+                return Some(hash);
+            }
+            if stopped() {
+                return None;
+            }
+            let waited = self.turn.wait_timeout(chain, Duration::from_millis(50));
+            chain = waited.unwrap_or_else(|poisoned| poisoned.into_inner()).0;
+        }
+    }
+
+    /// Leaves a chunk to the holder of the hash, or takes the hash if nobody holds it.
+    fn leave(&self, chunk: Chunk) -> Option<(ContentHash, Chunk)> {
+        let mut chain = lock(&self.chain);
+        if chain.next == chunk.number
+            && let Some(hash) = chain.hash.take()
+        {
+            return Some((hash, chunk));
+        }
+        chain.pending.insert(chunk.number, chunk);
+        None
+    }
+
+    /// The chunk `number` is hashed: gives the next one if it was left behind, else lets the hash go.
+    fn pass_on(&self, number: u64, hash: ContentHash) -> Option<(ContentHash, Chunk)> {
+        let mut chain = lock(&self.chain);
+        chain.next = number + 1;
+        let next = chain.pending.remove(&(number + 1));
+        match next {
+            Some(chunk) => Some((hash, chunk)),
+            None => {
+                chain.hash = Some(hash);
+                drop(chain);
+                self.turn.notify_all();
+                None
+            }
+        }
+    }
+
+    fn note(&self, fill: Fill) {
+        if fill != Fill::Whole {
+            let mut chain = lock(&self.chain);
+            if !matches!(chain.fill, Fill::Failed(_)) {
+                chain.fill = fill;
+            }
+        }
+    }
+
+    /// The record of the whole file, with its place relative to the last frame; looks whether the file has changed.
+    fn complete(&self, mut hash: ContentHash, reporter: &Reporter) -> MemberRecord {
+        self.content.hash_end(&mut hash);
+        let fill = lock(&self.chain).fill;
+        let after = Stat::of_fd(&self.file);
+        let mut stat = self.stat;
+        report_changes(reporter, &self.member.path, &mut stat, after, fill);
+        let before_last = (self.chunks() - 1) * MAX_FRAME as u64;
+        let length = self.header.len() as u64 + self.content.length();
+        let mut record = record((*self.member).clone(), &stat, Some(hash.finish()));
+        record.tar_offset = before_last.wrapping_neg();
+        record.tar_length = length + tar::padding(length) as u64;
+        record
+    }
+
+    fn frame(&self, number: u64, data: Vec<u8>, tar_length: u64, members: Vec<MemberRecord>) -> Frame {
+        let continues = (number > 0).then(|| Continuation {
+            member: self.member.clone(),
+            data_offset: self.range(number).0,
+            data_size: self.content.length(),
+        });
+        Frame { data, tar_length, continues, members, ..Frame::default() }
+    }
+}
+
+/// Says how a file differs from what it was before it was read; one that could not be read is marked as changed, so
+/// that the next incremental sends it again.
+pub fn report_changes(reporter: &Reporter, path: &[u8], stat: &mut Stat, after: Result<Stat, Errno>, fill: Fill) {
+    let after = after.unwrap_or(*stat);
+    if let Fill::Failed(error) = fill {
+        stat.ctime_ns = 0;
+        let what = format!("reading it failed ({error}); what could not be read is zeros in this set");
+        reporter.report(WarningKind::ReadError, path, what);
+    } else if fill == Fill::Short || after.size < stat.size {
+        let what = "it became shorter while it was read; its end is zeros in this set";
+        reporter.report(WarningKind::Shrunk, path, what);
+    } else if after.size > stat.size {
+        let what = format!("it grew while it was read; this set has its first {} bytes", stat.size);
+        reporter.report(WarningKind::Grew, path, what);
+    } else if (after.mtime_ns, after.ctime_ns) != (stat.mtime_ns, stat.ctime_ns) {
+        let what = "it changed while it was read; its content in this set may be a mixture";
+        reporter.report(WarningKind::Changed, path, what);
+    }
+}
+
+impl Worker {
+    /// Reads one chunk of a large file and delivers its frame, or leaves it to the one who holds the hash.
+    pub(super) fn chunk(&mut self, file: &LargeFile, number: u64, mut ticket: Ticket) -> tape_format::Result<()> {
+        let compressed = self.compresses();
+        let mut raw = if compressed { self.take_scratch() } else { ticket.take_buffer() };
+        if number == 0 {
+            self.shared.hooks.at(Moment::BeforeRead, file.path());
+        }
+        let turn = self.read_chunk(file, number, &mut raw);
+        let chunk = Chunk { number, ticket, raw };
+        if compressed {
+            self.finish_compressed(file, turn, chunk)
+        } else {
+            self.finish_plain(file, turn, chunk)
+        }
+        Ok(())
+    }
+
+    /// Reads the chunk and, as soon as it is its turn, hashes it; gives the hash back if it is up to date.
+    fn read_chunk(&mut self, file: &LargeFile, number: u64, raw: &mut Vec<u8>) -> Option<ContentHash> {
+        let (begin, length) = file.range(number);
+        let opening = file.opening(number);
+        let padding = if file.is_last(number) { tar::padding(file.content.length()) } else { 0 };
+        let total = opening + length + padding;
+        // Longer is better than cleared: what lies behind is overwritten or cut off.
+        if raw.len() < total {
+            raw.resize(total, 0);
+        }
+        raw.truncate(total);
+        if let Some(head) = raw.get_mut(..opening) {
+            head.copy_from_slice(&file.header);
+        }
+        let mut turn = file.try_turn(number);
+        let data = raw.get_mut(opening..opening + length).unwrap_or_default();
+        let mut done = 0;
+        while done < length {
+            let end = (done + STEP).min(length);
+            let start = Instant::now();
+            let fill = file.content.fill(&file.file, begin + done as u64, data.get_mut(done..end).unwrap_or_default());
+            self.times.read += start.elapsed();
+            file.note(fill);
+            let start = Instant::now();
+            if turn.is_none() {
+                turn = file.try_turn(number);
+                if let Some(hash) = &mut turn {
+                    let bytes = data.get(..done).unwrap_or_default();
+                    file.content.hash(hash, begin, bytes, ContentHash::update_cold);
+                }
+            }
+            if let Some(hash) = &mut turn {
+                let bytes = data.get(done..end).unwrap_or_default();
+                file.content.hash(hash, begin + done as u64, bytes, ContentHash::update);
+            }
+            self.times.hash += start.elapsed();
+            done = end;
+        }
+        if let Some(tail) = raw.get_mut(opening + length..) {
+            tail.fill(0);
+        }
+        turn
+    }
+
+    /// Without compression: whoever has the hash goes on with all chunks that wait for it.
+    fn finish_plain(&mut self, file: &LargeFile, turn: Option<ContentHash>, chunk: Chunk) {
+        let mut up_to_date = turn.is_some();
+        let mut current = match turn {
+            Some(hash) => Some((hash, chunk)),
+            None => file.leave(chunk),
+        };
+        while let Some((mut hash, chunk)) = current {
+            let number = chunk.number;
+            if !up_to_date {
+                self.hash_raw(file, number, &chunk.raw, &mut hash);
+            }
+            up_to_date = false;
+            let tar_length = chunk.raw.len() as u64;
+            if file.is_last(number) {
+                self.shared.hooks.at(Moment::AfterRead, file.path());
+                let record = file.complete(hash, &self.shared.reporter);
+                chunk.ticket.deliver([file.frame(number, chunk.raw, tar_length, vec![record])]);
+                return;
+            }
+            chunk.ticket.deliver([file.frame(number, chunk.raw, tar_length, Vec::new())]);
+            current = file.pass_on(number, hash);
+        }
+    }
+
+    /// With compression, which takes longer than hashing: compress first if it is not yet the chunk's turn.
+    fn finish_compressed(&mut self, file: &LargeFile, turn: Option<ContentHash>, mut chunk: Chunk) {
+        let number = chunk.number;
+        let tar_length = chunk.raw.len() as u64;
+        let mut members = Vec::new();
+        let mut done = false;
+        if let Some(hash) = turn {
+            self.end_turn(file, number, hash, &mut members);
+            done = true;
+        }
+        let mut data = chunk.ticket.take_buffer();
+        if !self.compress(&chunk.raw, &mut data) {
+            return;
+        }
+        if !done {
+            let start = Instant::now();
+            let ring = &self.shared.ring;
+            let Some(mut hash) = file.wait_turn(number, || ring.is_stopped()) else { return };
+            self.times.waited += start.elapsed();
+            self.hash_raw(file, number, &chunk.raw, &mut hash);
+            self.end_turn(file, number, hash, &mut members);
+        }
+        self.give_scratch(chunk.raw);
+        chunk.ticket.deliver([file.frame(number, data, tar_length, members)]);
+    }
+
+    fn end_turn(&mut self, file: &LargeFile, number: u64, hash: ContentHash, members: &mut Vec<MemberRecord>) {
+        if file.is_last(number) {
+            self.shared.hooks.at(Moment::AfterRead, file.path());
+            members.push(file.complete(hash, &self.shared.reporter));
+        } else {
+            // Chunks are never left behind here, so there is none to go on with.
+            file.pass_on(number, hash);
+        }
+    }
+
+    fn hash_raw(&mut self, file: &LargeFile, number: u64, raw: &[u8], hash: &mut ContentHash) {
+        let start = Instant::now();
+        let (begin, length) = file.range(number);
+        let opening = file.opening(number);
+        let data = raw.get(opening..opening + length).unwrap_or_default();
+        file.content.hash(hash, begin, data, ContentHash::update_cold);
+        self.times.hash += start.elapsed();
+    }
+}

@@ -1,0 +1,282 @@
+//! Small members: a batch of them becomes one frame, built by one worker.
+
+use super::content::{Content, Fill, extents};
+use super::directory::{Dir, open_quietly};
+use super::hash::{self, ContentHash};
+use super::hooks::Moment;
+use super::large::report_changes;
+use super::scan::{MemberKindCode, Stat};
+use super::unit::{Batch, Item, Link, TargetOutcome, member, record};
+use super::walk::Entry;
+use super::warning::WarningKind;
+use super::worker::Worker;
+use super::xattr::{self, Xattrs};
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use std::sync::Arc;
+use std::time::Instant;
+use tape_format::frame::MAX_FRAME;
+use tape_format::ring::Ticket;
+use tape_format::{Frame, Member, MemberKind, MemberRecord, tar};
+
+/// A file that has grown beyond this between the walk and its reading is cut to its old size.
+const MAX_SMALL: u64 = 4 << 20;
+
+/// The frame, or frames, of one place in the order, while they are built.
+pub struct Building {
+    raw: Vec<u8>,
+    position: usize,
+    members: Vec<MemberRecord>,
+    complete: Vec<Frame>,
+}
+
+impl Building {
+    fn new(raw: Vec<u8>) -> Building {
+        Building { raw, position: 0, members: Vec::new(), complete: Vec::new() }
+    }
+
+    /// Room for a member of `length` bytes at the current position; a frame that it would not fit into is completed.
+    fn room(&mut self, length: usize) -> &mut [u8] {
+        if self.position > 0 && self.position + length > MAX_FRAME {
+            let frame = self.take_frame();
+            self.complete.push(frame);
+        }
+        let end = self.position + length;
+        if self.raw.len() < end {
+            self.raw.resize(end, 0);
+        }
+        self.raw.get_mut(self.position..end).unwrap_or_default()
+    }
+
+    /// The member at the current position is good: its `length` bytes stay.
+    fn keep(&mut self, mut record: MemberRecord, length: usize) {
+        record.tar_offset = self.position as u64;
+        record.tar_length = length as u64;
+        self.members.push(record);
+        self.position += length;
+    }
+
+    fn take_frame(&mut self) -> Frame {
+        self.raw.truncate(self.position);
+        let frame = Frame {
+            tar_length: self.position as u64,
+            data: std::mem::take(&mut self.raw),
+            members: std::mem::take(&mut self.members),
+            ..Frame::default()
+        };
+        self.position = 0;
+        frame
+    }
+}
+
+/// The directory that was opened last, so that the files of one directory open it once.
+#[derive(Default)]
+pub struct OpenDirectory(Option<(Arc<Dir>, Arc<OwnedFd>)>);
+
+impl OpenDirectory {
+    fn get(&mut self, dir: &Arc<Dir>) -> Result<Arc<OwnedFd>, Errno> {
+        if let Some((open, fd)) = &self.0
+            && Arc::ptr_eq(open, dir)
+        {
+            return Ok(fd.clone());
+        }
+        let fd = dir.fd()?;
+        self.0 = Some((dir.clone(), fd.clone()));
+        Ok(fd)
+    }
+}
+
+impl Worker {
+    /// Builds and delivers the frame of a batch.
+    pub(super) fn batch(&mut self, batch: Batch, mut ticket: Ticket) -> tape_format::Result<()> {
+        let compressed = self.compresses();
+        let raw = if compressed { self.take_scratch() } else { ticket.take_buffer() };
+        let mut building = Building::new(raw);
+        for item in &batch.items {
+            if self.shared.ring.is_stopped() {
+                return Ok(());
+            }
+            self.item(&mut building, item)?;
+        }
+        self.directory = OpenDirectory::default();
+        if batch.last {
+            building.room(tar::EOF.len()).copy_from_slice(&tar::EOF);
+            building.position += tar::EOF.len();
+        }
+        if building.position > 0 {
+            let frame = building.take_frame();
+            building.complete.push(frame);
+        }
+        let mut frames = building.complete;
+        if compressed {
+            for frame in &mut frames {
+                let mut data = ticket.take_buffer();
+                let raw = std::mem::take(&mut frame.data);
+                if !self.compress(&raw, &mut data) {
+                    return Ok(());
+                }
+                self.give_scratch(raw);
+                frame.data = data;
+            }
+        }
+        ticket.deliver(frames);
+        Ok(())
+    }
+
+    fn item(&mut self, building: &mut Building, item: &Item) -> tape_format::Result<()> {
+        match &item.link {
+            Link::No => {
+                self.entry(building, &item.entry, &item.xattrs)?;
+            }
+            Link::First(target) => {
+                let sent = self.entry(building, &item.entry, &item.xattrs)?;
+                target.settle(if sent { TargetOutcome::Sent } else { TargetOutcome::Missing });
+            }
+            Link::Again(target) => {
+                let start = Instant::now();
+                let ring = &self.shared.ring;
+                let outcome = target.outcome(|| ring.is_stopped());
+                self.times.waited += start.elapsed();
+                match outcome {
+                    Some(TargetOutcome::Sent) => {
+                        let stat = &item.entry.stat;
+                        let mut link = self.named(member(item.entry.path(), stat, MemberKind::Hardlink));
+                        link.link = Some(target.path.clone());
+                        self.without_data(building, link, stat)?;
+                    }
+                    Some(TargetOutcome::Missing) => {
+                        self.entry(building, &item.entry, &item.xattrs)?;
+                    }
+                    None => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds an entry; false if it could not be read and is not in the set.
+    fn entry(&mut self, building: &mut Building, entry: &Entry, xattrs: &Xattrs) -> tape_format::Result<bool> {
+        let path = entry.path();
+        self.shared.hooks.at(Moment::BeforeOpen, &path);
+        let Some(kind) = entry.stat.kind else { return Ok(false) };
+        if kind == MemberKindCode::File {
+            return self.file(building, entry, path);
+        }
+        let mut member = self.named(member(path, &entry.stat, kind.member_kind()));
+        if kind == MemberKindCode::Directory {
+            member.xattrs.clone_from(xattrs);
+            return self.without_data(building, member, &entry.stat).map(|()| true);
+        }
+        let dir = match self.directory.get(&entry.dir) {
+            Ok(dir) => dir,
+            Err(error) => return Ok(self.failed(&member.path, "open its directory", error)),
+        };
+        if kind == MemberKindCode::Symlink {
+            match rustix::fs::readlinkat(&*dir, entry.name.as_slice(), Vec::new()) {
+                Ok(target) => member.link = Some(target.into_bytes()),
+                Err(Errno::INVAL) => return Ok(self.failed(&member.path, "read the link", Errno::NOENT)),
+                Err(error) => return Ok(self.failed(&member.path, "read the link", error)),
+            }
+        }
+        let read = xattr::of_entry(&*dir, &entry.name);
+        self.attributes(&mut member, read);
+        self.without_data(building, member, &entry.stat).map(|()| true)
+    }
+
+    fn file(&mut self, building: &mut Building, entry: &Entry, path: Vec<u8>) -> tape_format::Result<bool> {
+        let start = Instant::now();
+        let opened = self.directory.get(&entry.dir).and_then(|dir| open_quietly(&*dir, &entry.name, OFlags::RDONLY));
+        self.times.read += start.elapsed();
+        let file = match opened {
+            Ok(file) => file,
+            Err(error) => return Ok(self.failed(&path, "open it", error)),
+        };
+        self.shared.hooks.at(Moment::BeforeRead, &path);
+        let mut stat = entry.stat;
+        // What changed between the walk and the opening is no reason to warn: it is read as it is now.
+        for is_second in [false, true] {
+            let mut member = self.named(member(path.clone(), &stat, MemberKind::File));
+            let start = Instant::now();
+            self.attributes(&mut member, xattr::of_fd(&file));
+            let (fill, sha256, length) = self.content(building, &file, &mut member, &stat)?;
+            let since = start.elapsed();
+            self.shared.hooks.at(Moment::AfterRead, &path);
+            let start = Instant::now();
+            let after = Stat::of_fd(&file);
+            self.times.read += since + start.elapsed();
+            if let Fill::Failed(error) = fill {
+                return Ok(self.failed(&path, "read it", error));
+            }
+            if let Ok(after) = after
+                && !stat.same_content(&after)
+            {
+                if after.kind != Some(MemberKindCode::File) {
+                    return Ok(self.failed(&path, "open it", Errno::NOENT));
+                }
+                if !is_second && after.size <= MAX_SMALL {
+                    stat = after;
+                    continue;
+                }
+                report_changes(&self.shared.reporter, &path, &mut stat, Ok(after), fill);
+            }
+            building.keep(record(member, &stat, Some(sha256)), length);
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// Puts header, content and padding of a file at the current position; gives the hash and the length of all.
+    fn content(
+        &mut self,
+        building: &mut Building,
+        file: impl AsFd,
+        member: &mut Member,
+        stat: &Stat,
+    ) -> tape_format::Result<(Fill, [u8; 32], usize)> {
+        member.sparse = extents(&file, stat);
+        self.header.clear();
+        tar::write_header(member, &mut self.header)?;
+        let data = tar::data_size(member) as usize;
+        let opening = self.header.len();
+        let total = opening + data + tar::padding(data as u64);
+        let room = building.room(total);
+        let (head, rest) = room.split_at_mut(opening.min(room.len()));
+        head.copy_from_slice(&self.header);
+        let (body, padding) = rest.split_at_mut(data.min(rest.len()));
+        padding.fill(0);
+        if data == 0 && member.sparse.is_none() {
+            return Ok((Fill::Whole, hash::EMPTY, total));
+        }
+        let content = Content::of(member)?;
+        let fill = content.fill(&file, 0, body);
+        let start = Instant::now();
+        let mut hash = ContentHash::default();
+        content.hash(&mut hash, 0, body, ContentHash::update);
+        content.hash_end(&mut hash);
+        let sha256 = hash.finish();
+        self.times.hash += start.elapsed();
+        Ok((fill, sha256, total))
+    }
+
+    fn without_data(&mut self, building: &mut Building, member: Member, stat: &Stat) -> tape_format::Result<()> {
+        self.header.clear();
+        tar::write_header(&member, &mut self.header)?;
+        building.room(self.header.len()).copy_from_slice(&self.header);
+        building.keep(record(member, stat, None), self.header.len());
+        Ok(())
+    }
+
+    fn attributes(&self, member: &mut Member, read: xattr::Read) {
+        member.xattrs = read.attributes;
+        if let Some(missing) = read.missing {
+            self.shared.reporter.report(WarningKind::Attributes, &member.path, missing);
+        }
+    }
+
+    /// Reports what failed; always false.
+    fn failed(&self, path: &[u8], doing: &str, error: Errno) -> bool {
+        self.shared.reporter.failed(path, doing, error);
+        false
+    }
+}

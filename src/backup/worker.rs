@@ -1,0 +1,288 @@
+//! The workers: each takes a unit and the next place in the ring, reads, hashes, compresses, and delivers.
+//!
+//! There are as many active workers as cores, and more while they are seen waiting for disks or servers.
+
+use super::hooks::Hooks;
+use super::owners::Owners;
+use super::small::OpenDirectory;
+use super::stats::{Clocks, Counters, lock, thread_cpu};
+use super::unit::Unit;
+use super::warning::Reporter;
+use crossbeam_channel::Receiver;
+use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+use tape_format::Member;
+use tape_format::codec::{Codec, Encoder};
+use tape_format::ring::{Ring, Ticket};
+
+/// What all workers of a run share.
+pub struct Shared {
+    /// Where frames go.
+    pub ring: Ring,
+    /// How they are compressed.
+    pub codec: Codec,
+    /// Where warnings go.
+    pub reporter: Arc<Reporter>,
+    /// Where time is counted.
+    pub clocks: Arc<Clocks>,
+    /// Where files are counted.
+    pub counters: Arc<Counters>,
+    /// What tests do.
+    pub hooks: Hooks,
+    /// Units in order. Unit and ticket are taken under this one lock, so that their orders agree.
+    /// `None`: the run is given up.
+    pub feed: Mutex<Option<Receiver<Unit>>>,
+    /// The planner has handed over everything, to the end of the set.
+    pub planned: AtomicBool,
+    /// How many workers are active.
+    pub gate: Gate,
+}
+
+/// Lets a varying number of workers through.
+pub struct Gate {
+    state: Mutex<GateState>,
+    changed: Condvar,
+    base: usize,
+    most: usize,
+}
+
+struct GateState {
+    limit: usize,
+    highest: usize,
+    closed: bool,
+}
+
+impl Gate {
+    /// At least `base`, at most `most` workers.
+    pub fn new(base: usize, most: usize) -> Gate {
+        let state = GateState { limit: base, highest: base, closed: false };
+        Gate { state: Mutex::new(state), changed: Condvar::new(), base, most: most.max(base) }
+    }
+
+    /// Waits until the worker `index` may be active; false when all is done.
+    fn pass(&self, index: usize) -> bool {
+        let mut state = lock(&self.state);
+        while index >= state.limit && !state.closed {
+            state = self.changed.wait(state).unwrap_or_else(|poisoned| poisoned.into_inner());
+        }
+        !state.closed
+    }
+
+    /// Nobody needs to work any more.
+    pub fn close(&self) {
+        lock(&self.state).closed = true;
+        self.changed.notify_all();
+    }
+
+    /// Lets one more through while most of the time goes into waiting for devices, one less when hardly any does.
+    fn adapt(&self, share_blocked: f64) {
+        let mut state = lock(&self.state);
+        if share_blocked > 0.5 && state.limit < self.most {
+            state.limit += 1;
+            state.highest = state.highest.max(state.limit);
+            drop(state);
+            self.changed.notify_all();
+        } else if share_blocked < 0.2 && state.limit > self.base {
+            state.limit -= 1;
+        }
+    }
+
+    /// Most workers that were let through at once.
+    pub fn highest(&self) -> usize {
+        lock(&self.state).highest
+    }
+}
+
+/// Time of one unit.
+#[derive(Default)]
+pub struct Times {
+    /// Opening and reading.
+    pub read: Duration,
+    /// Hashing; for small files a part of `read`.
+    pub hash: Duration,
+    /// Waiting for other workers.
+    pub waited: Duration,
+}
+
+/// One thread's state.
+pub struct Worker {
+    pub(super) shared: Arc<Shared>,
+    pub(super) times: Times,
+    pub(super) header: Vec<u8>,
+    pub(super) directory: OpenDirectory,
+    owners: Owners,
+    encoder: Option<Encoder>,
+    scratch: Vec<u8>,
+}
+
+impl Worker {
+    /// The work of thread `index`.
+    pub fn run(shared: Arc<Shared>, index: usize) {
+        let mut worker = Worker {
+            shared,
+            times: Times::default(),
+            header: Vec::new(),
+            directory: OpenDirectory::default(),
+            owners: Owners::default(),
+            encoder: None,
+            scratch: Vec::new(),
+        };
+        let meter = Meter::new();
+        while worker.shared.gate.pass(index) {
+            let Some((unit, ticket)) = worker.next() else { break };
+            let before = meter.now();
+            worker.work(unit, ticket);
+            let times = std::mem::take(&mut worker.times);
+            if let Some(share) = meter.share_blocked(before, times.waited) {
+                worker.shared.gate.adapt(share);
+            }
+            worker.shared.clocks.read.add(times.read);
+            worker.shared.clocks.hash.add(times.hash);
+        }
+        worker.shared.gate.close();
+        worker.shared.clocks.work_cpu.add(thread_cpu());
+    }
+
+    /// The next unit with its place; `None` when there is none, or the run was stopped.
+    fn next(&self) -> Option<(Unit, Ticket)> {
+        let begin = Instant::now();
+        let feed = lock(&self.shared.feed);
+        let Ok(unit) = feed.as_ref()?.recv() else {
+            if self.shared.planned.load(Ordering::Acquire) {
+                self.shared.ring.finish();
+            } else {
+                // The first reason stays, so this is heard only if the planner had none to give.
+                self.shared.ring.fail("the walk through the source ended early; please report this with the log");
+            }
+            return None;
+        };
+        self.shared.clocks.unit_wait.add_since(begin);
+        let begin = Instant::now();
+        let ticket = self.shared.ring.ticket()?;
+        self.shared.clocks.ring_wait.add_since(begin);
+        Some((unit, ticket))
+    }
+
+    fn work(&mut self, unit: Unit, ticket: Ticket) {
+        let outcome = match unit {
+            Unit::Batch(batch) => {
+                if let Some(item) = batch.items.first() {
+                    *lock(&self.shared.counters.current) = item.entry.path();
+                }
+                self.batch(batch, ticket)
+            }
+            Unit::Chunk(file, number) => {
+                *lock(&self.shared.counters.current) = file.path().to_vec();
+                self.chunk(&file, number, ticket)
+            }
+        };
+        if let Err(error) = outcome {
+            self.shared.ring.fail(error.to_string());
+        }
+    }
+
+    /// The member with the names of its owners.
+    pub(super) fn named(&mut self, mut member: Member) -> Member {
+        member.user = self.owners.user(member.uid);
+        member.group = self.owners.group(member.gid);
+        member
+    }
+
+    pub(super) fn compresses(&self) -> bool {
+        self.shared.codec != Codec::None
+    }
+
+    /// A buffer for what is to be compressed.
+    pub(super) fn take_scratch(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.scratch)
+    }
+
+    /// Keeps it for the next frame.
+    pub(super) fn give_scratch(&mut self, scratch: Vec<u8>) {
+        self.scratch = scratch;
+    }
+
+    /// Compresses a frame into `data`; false if that failed, which fails the set.
+    pub(super) fn compress(&mut self, raw: &[u8], data: &mut Vec<u8>) -> bool {
+        data.clear();
+        let begin = Instant::now();
+        let outcome = match &mut self.encoder {
+            Some(encoder) => encoder.encode(raw, data),
+            None => Encoder::new(self.shared.codec).and_then(|encoder| self.encoder.insert(encoder).encode(raw, data)),
+        };
+        self.shared.clocks.compress.add_since(begin);
+        outcome.map_err(|error| self.shared.ring.fail(error.to_string())).is_ok()
+    }
+}
+
+/// Tells how long a thread neither ran nor waited for a processor: that is, waited for a device.
+struct Meter(Option<std::fs::File>);
+
+impl Meter {
+    fn new() -> Meter {
+        Meter(std::fs::File::open("/proc/thread-self/schedstat").ok())
+    }
+
+    /// Now, and the time that the thread ran or could have run, if the kernel counts that.
+    fn now(&self) -> (Instant, Option<Duration>) {
+        let mut text = [0; 96];
+        let runnable = self.0.as_ref().and_then(|file| {
+            let length = file.read_at(&mut text, 0).ok()?;
+            let text = std::str::from_utf8(text.get(..length)?).ok()?;
+            let mut numbers = text.split_ascii_whitespace().map(str::parse::<u64>);
+            let (ran, queued) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
+            Some(Duration::from_nanos(ran.saturating_add(queued)))
+        });
+        (Instant::now(), runnable)
+    }
+
+    /// The share of the time since `before` that was spent waiting for devices, apart from `waited` for others.
+    fn share_blocked(&self, before: (Instant, Option<Duration>), waited: Duration) -> Option<f64> {
+        let now = self.now();
+        let elapsed = now.0.duration_since(before.0).saturating_sub(waited);
+        let runnable = now.1?.saturating_sub(before.1?);
+        (elapsed > Duration::from_micros(100))
+            .then(|| elapsed.saturating_sub(runnable).as_secs_f64() / elapsed.as_secs_f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waiting_workers_bring_more_and_busy_ones_fewer() {
+        let gate = Gate::new(2, 4);
+        for _ in 0..5 {
+            gate.adapt(0.9);
+        }
+        assert_eq!((lock(&gate.state).limit, gate.highest()), (4, 4));
+        gate.adapt(0.3);
+        assert_eq!(lock(&gate.state).limit, 4);
+        for _ in 0..5 {
+            gate.adapt(0.1);
+        }
+        assert_eq!((lock(&gate.state).limit, gate.highest()), (2, 4));
+        gate.close();
+        assert!(!gate.pass(9));
+    }
+
+    #[test]
+    fn sleeping_is_seen_and_working_is_not() {
+        let meter = Meter::new();
+        if meter.now().1.is_none() {
+            return;
+        }
+        let before = meter.now();
+        std::thread::sleep(Duration::from_millis(30));
+        assert!(meter.share_blocked(before, Duration::ZERO).unwrap() > 0.8);
+        let before = meter.now();
+        let mut sum = 0u64;
+        while before.0.elapsed() < Duration::from_millis(30) {
+            sum = std::hint::black_box(sum + 1);
+        }
+        assert!(meter.share_blocked(before, Duration::ZERO).unwrap() < 0.5);
+    }
+}

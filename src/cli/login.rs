@@ -1,0 +1,76 @@
+//! `login` and `logout`: a session for this user on this machine.
+
+use super::exit::CliResult;
+use super::output::{Format, text_at};
+use super::secret::{SecretSource, ask};
+use super::session::{self, Login};
+use super::{Global, client::Client};
+use serde_json::{Value, json};
+
+/// Log in and keep the session (`--setup`: create the administrator on a new server)
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The session is kept in ~/.config/tapebackarr/session.json, readable by you alone.
+On its first start a server prints a set-up token; with it, --setup creates the administrator. The token is
+read from TAPEBACKARR_SETUP_TOKEN or asked for.
+
+Examples:
+  tapebackarr login --username anna
+  tapebackarr login --username admin --setup
+  pass tape/anna | tapebackarr login --username anna --stdin")]
+pub struct LoginArgs {
+    /// Who; asked for if not given
+    #[arg(long, short)]
+    username: Option<String>,
+    /// Create the administrator on a new server
+    #[arg(long)]
+    setup: bool,
+    #[command(flatten)]
+    password: SecretSource,
+}
+
+/// Log out: forget the session
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  tapebackarr logout")]
+pub struct LogoutArgs {}
+
+/// Logs in.
+pub fn run(args: LoginArgs, global: &Global) -> CliResult {
+    let client = Client::new(&global.server, None)?;
+    let username = match args.username {
+        Some(username) => username,
+        None => ask("User name")?,
+    };
+    if args.setup {
+        let token = match std::env::var("TAPEBACKARR_SETUP_TOKEN") {
+            Ok(token) => token,
+            Err(_) => ask("Set-up token")?,
+        };
+        let password = args.password.read_new("New password of the administrator")?;
+        let body = json!({ "token": token.trim(), "username": username, "password": password });
+        client.post("auth/setup", &body)?;
+        return log_in(&client, &username, &password, Format::of(global));
+    }
+    let password = args.password.read("Password")?;
+    log_in(&client, &username, &password, Format::of(global))
+}
+
+fn log_in(client: &Client, username: &str, password: &str, format: Format) -> CliResult {
+    let answer = client.post("auth/login", &json!({ "username": username, "password": password }))?;
+    let token = text_at(&answer, "token").unwrap_or_default().to_owned();
+    session::save(client.base(), Login { token, username: username.to_owned() })?;
+    let role = text_at(&answer, "user.role").unwrap_or("user");
+    // Not the answer itself: it holds the token.
+    let shown = answer.get("user").cloned().unwrap_or(Value::Null);
+    format.done(&shown, &format!("Logged in at {} as {username} ({role})", client.base()))
+}
+
+/// Forgets the session.
+pub fn log_out(_: &LogoutArgs, global: &Global) -> CliResult {
+    let forgotten = session::forget(&global.server)?;
+    let sentence = match &forgotten {
+        Some(login) => format!("Logged out {} at {}", login.username, global.server),
+        None => format!("There was no session at {}", global.server),
+    };
+    Format::of(global).done(&json!({ "logged_out": forgotten.is_some() }), &sentence)
+}

@@ -1,0 +1,153 @@
+//! `pool`: groups of tapes with one retention and one way of choosing.
+
+use super::args::{Body, Sure};
+use super::exit::CliResult;
+use super::output::{Context, bytes, count, id_of, text, text_at, time, yes_no};
+use super::resolve::{self, POOL};
+use clap::{Args, Subcommand, ValueEnum};
+
+/// List, create, change and delete pools of tapes
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tapebackarr pool list
+  tapebackarr pool create OFFSITE --retention-days 365 --allocation always-new
+  tapebackarr pool edit DAILY --retention-days 14")]
+pub struct PoolArgs {
+    #[command(subcommand)]
+    command: PoolCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum PoolCommand {
+    /// List pools
+    List,
+    /// Show one pool
+    Show {
+        /// Name or id
+        pool: String,
+    },
+    /// Create a pool
+    Create {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        options: PoolOptions,
+    },
+    /// Change a pool
+    Edit {
+        /// Name or id
+        pool: String,
+        /// New name
+        #[arg(long)]
+        name: Option<String>,
+        #[command(flatten)]
+        options: PoolOptions,
+    },
+    /// Delete a pool without tapes
+    Delete {
+        /// Name or id
+        pool: String,
+        #[command(flatten)]
+        sure: Sure,
+    },
+}
+
+#[derive(Debug, Args)]
+struct PoolOptions {
+    /// What it is for
+    #[arg(long)]
+    description: Option<String>,
+    /// Days a set is kept; 0 keeps it forever
+    #[arg(long, value_name = "DAYS")]
+    retention_days: Option<u32>,
+    /// Whether tapes whose sets have all expired may be written again
+    #[arg(long, value_name = "YES_OR_NO", value_parser = yes_or_no)]
+    allow_reuse: Option<bool>,
+    /// How a tape is chosen for a run
+    #[arg(long, value_enum)]
+    allocation: Option<Allocation>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Allocation {
+    /// Append to a tape already begun while there is room
+    Continue,
+    /// A fresh tape for each run
+    AlwaysNew,
+}
+
+/// `yes` and `no`, and what people write for them.
+pub fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" | "true" | "on" | "1" => Ok(true),
+        "no" | "false" | "off" | "0" => Ok(false),
+        _ => Err("expected yes or no".to_owned()),
+    }
+}
+
+impl PoolOptions {
+    fn body(self) -> Body {
+        let allocation = self.allocation.map(|allocation| match allocation {
+            Allocation::Continue => "continue",
+            Allocation::AlwaysNew => "always-new",
+        });
+        Body::new()
+            .maybe("description", self.description)
+            .maybe("retention_days", self.retention_days)
+            .maybe("allow_reuse", self.allow_reuse)
+            .maybe("allocation_policy", allocation)
+    }
+}
+
+/// Runs the subcommand.
+pub fn run(args: PoolArgs, context: &Context) -> CliResult {
+    let Context { client, format } = context;
+    match args.command {
+        PoolCommand::List => {
+            let columns = [
+                text("id", "id"),
+                text("name", "name"),
+                count("days kept", "retention_days"),
+                text("allocation", "allocation_policy"),
+                count("tapes", "tape_count"),
+                bytes("used", "total_used_bytes"),
+                bytes("free", "total_free_bytes"),
+                text("description", "description"),
+            ];
+            format.list(&client.get("pools")?, &columns, "No pool yet.")
+        }
+        PoolCommand::Show { pool } => {
+            let id = resolve::id(client, POOL, &pool)?;
+            let fields = [
+                text("Id", "id"),
+                text("Name", "name"),
+                text("Description", "description"),
+                count("Days kept", "retention_days"),
+                yes_no("Tapes are reused", "allow_reuse"),
+                text("Allocation", "allocation_policy"),
+                count("Tapes", "tape_count"),
+                bytes("Capacity", "total_capacity_bytes"),
+                bytes("Used", "total_used_bytes"),
+                bytes("Free", "total_free_bytes"),
+                time("Created", "created_at"),
+            ];
+            format.record(&client.get(&format!("pools/{id}"))?, &fields)
+        }
+        PoolCommand::Create { name, options } => {
+            let answer = client.post("pools", &options.body().with("name", name.as_str()).json())?;
+            format.done(&answer, &format!("Created the pool {name}"))
+        }
+        PoolCommand::Edit { pool, name, options } => {
+            let id = resolve::id(client, POOL, &pool)?;
+            let answer = client.put(&format!("pools/{id}"), &options.body().maybe("name", name).changes()?)?;
+            format.done(&answer, &format!("Changed the pool {pool}"))
+        }
+        PoolCommand::Delete { pool, sure } => {
+            let row = resolve::find(client, POOL, &pool)?;
+            let name = text_at(&row, "name").unwrap_or(&pool).to_owned();
+            sure.confirm(&format!("This deletes the pool {name}."), &name)?;
+            format.done(&client.delete(&format!("pools/{}", id_of(&row)?))?, &format!("Deleted the pool {name}"))
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! `run`: start a job now and watch it.
+
+use super::args::{Body, Wait};
+use super::exit::CliResult;
+use super::follow;
+use super::job::BackupType;
+use super::output::Context;
+use super::resolve::{self, JOB, TAPE};
+use clap::Args;
+
+/// Start a job now and watch it until it ends
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Ctrl-C stops the watching, not the job.
+
+Examples:
+  tapebackarr run nightly
+  tapebackarr run nightly --type full --tape DAILY-003
+  tapebackarr run nightly --no-wait --json")]
+pub struct RunArgs {
+    /// Name or id of the job
+    job: String,
+    /// Send this instead of what the job says
+    #[arg(long = "type", value_enum)]
+    backup_type: Option<BackupType>,
+    /// Use this tape (label, bar code or id) instead of the one the pool would choose
+    #[arg(long)]
+    tape: Option<String>,
+    #[command(flatten)]
+    wait: Wait,
+}
+
+/// Starts the job and follows its execution.
+pub fn run(args: RunArgs, context: &Context) -> CliResult {
+    let job = resolve::id(&context.client, JOB, &args.job)?;
+    let tape = resolve::optional_id(&context.client, TAPE, args.tape.as_deref())?;
+    let body = Body::new()
+        .with("use_pool", tape.is_none())
+        .maybe("tape_id", tape)
+        .maybe("backup_type", args.backup_type.map(BackupType::name));
+    let answer = context.client.post(&format!("jobs/{job}/run"), &body.json())?;
+    follow::started(context, &answer, args.wait, &format!("Started {}", args.job))
+}
