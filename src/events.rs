@@ -9,43 +9,20 @@
 //! A subscriber that is too slow loses news from the bus and is told so; it reads the stored ones from the table and
 //! goes on, so only transient news can be lost.
 
+pub use crate::db::EventType;
+
+use crate::db::{self, time};
 use chrono::NaiveDateTime;
 use serde::Serialize;
 use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 use tokio::sync::broadcast;
 
 /// How many messages a subscriber may lag behind before it loses some.
 const SUBSCRIBER_BACKLOG: usize = 1024;
-
-/// How an event should look to a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum EventType {
-    /// Something happened.
-    Info,
-    /// Something wants attention, now or later.
-    Warning,
-    /// Something was finished as asked.
-    Success,
-    /// Something failed.
-    Error,
-}
-
-impl EventType {
-    /// The word in the table and on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            EventType::Info => "info",
-            EventType::Warning => "warning",
-            EventType::Success => "success",
-            EventType::Error => "error",
-        }
-    }
-}
 
 /// What part of the house an event is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -151,9 +128,9 @@ impl Event {
 pub struct StoredEvent {
     /// Rising; text because clients of the old program expect text.
     pub id: String,
-    /// `info`, `warning`, `success`, `error`.
+    /// How it should look.
     #[serde(rename = "type")]
-    pub event_type: String,
+    pub event_type: EventType,
     /// `tape`, `drive`, `backup`, …
     pub category: String,
     /// A few words.
@@ -165,13 +142,23 @@ pub struct StoredEvent {
     #[schema(value_type = Option<Object>)]
     pub details: Option<Value>,
     /// When, UTC.
-    #[serde(serialize_with = "utc")]
+    #[serde(serialize_with = "time::rfc3339")]
     #[schema(value_type = String, format = DateTime)]
     pub timestamp: NaiveDateTime,
 }
 
-fn utc<S: serde::Serializer>(time: &NaiveDateTime, serializer: S) -> Result<S::Ok, S::Error> {
-    time.and_utc().serialize(serializer)
+impl From<db::events::Event> for StoredEvent {
+    fn from(row: db::events::Event) -> Self {
+        StoredEvent {
+            id: row.id.to_string(),
+            event_type: row.event_type,
+            category: row.category,
+            title: row.title,
+            message: row.message,
+            details: row.details.and_then(|text| serde_json::from_str(&text).ok()),
+            timestamp: row.created_at,
+        }
+    }
 }
 
 /// News for whoever looks now.
@@ -187,7 +174,9 @@ pub struct Transient {
 #[derive(Debug, Clone)]
 pub enum News {
     /// An event that is in the table under this id.
-    Stored(i64, Arc<StoredEvent>),
+    Stored(i32, Arc<StoredEvent>),
+    /// An event that could not be stored: better seen once than never.
+    Unstored(Arc<StoredEvent>),
     /// Something that is nowhere else.
     Transient(Arc<Transient>),
 }
@@ -246,20 +235,30 @@ impl Bus {
         self.posts.send(Post::Flush(done)).is_ok() && wait.recv_timeout(patience).is_ok()
     }
 
-    pub(crate) fn announce(&self, news: News) {
-        // An error only says that nobody is listening.
-        let _ = self.news.send(news);
+    fn announce(&self, news: News) {
+        self.screen().show(news);
+    }
+
+    pub(crate) fn screen(&self) -> Screen {
+        Screen(self.news.clone())
+    }
+}
+
+/// Where news is shown.
+#[derive(Debug)]
+pub(crate) struct Screen(broadcast::Sender<News>);
+
+impl Screen {
+    pub(crate) fn show(&self, news: News) {
+        // An error only says that nobody is looking.
+        let _ = self.0.send(news);
     }
 }
 
 impl Inbox {
-    /// The next post, or none after `patience`; an error when every handle of the bus is gone.
-    pub(crate) fn next(&self, patience: Duration) -> Result<Option<Post>, ()> {
-        match self.posts.recv_timeout(patience) {
-            Ok(post) => Ok(Some(post)),
-            Err(RecvTimeoutError::Timeout) => Ok(None),
-            Err(RecvTimeoutError::Disconnected) => Err(()),
-        }
+    /// The next post; none when every handle of the bus is gone.
+    pub(crate) fn next(&self) -> Option<Post> {
+        self.posts.recv().ok()
     }
 }
 
@@ -285,7 +284,7 @@ mod tests {
     fn stored_events_have_the_fields_of_the_contract() {
         let event = StoredEvent {
             id: "7".into(),
-            event_type: "info".into(),
+            event_type: EventType::Info,
             category: "tape".into(),
             title: "Tape Added".into(),
             message: "T1".into(),

@@ -1,1 +1,3 @@
-//! To be filled.
+//! The subsystems: who owns what while the server runs.
+
+pub mod notifier;
