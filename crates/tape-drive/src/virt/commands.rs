@@ -15,7 +15,7 @@ impl VirtualDrive {
         let at = Position::block(tape.position);
         let start = tape.image.bytes_before(tape.position);
         if tape.cartridge.kind == MediumKind::Worm && tape.position < tape.image.objects() {
-            self.alerts.insert(TapeAlert::new(60).unwrap_or(TapeAlert::WRITE_PROTECT));
+            self.alerts.insert(TapeAlert::WORM_OVERWRITE);
             return Err(sense(operation, SenseKey::DataProtect, 0x30, 0x0c).at(at));
         }
         if start.saturating_add(bytes) > tape.cartridge.capacity_bytes {
@@ -314,10 +314,9 @@ impl TapeDrive for VirtualDrive {
         Ok(DriveHealth { cleaning_required, ..self.counters() })
     }
 
-    fn set_compression(&mut self, compression: Compression) -> Result<()> {
-        self.attend(Operation::ModeSelect)?;
-        self.compression = compression;
-        Ok(())
+    /// Accepted and without effect: blocks are stored as they are.
+    fn set_compression(&mut self, _compression: Compression) -> Result<()> {
+        self.attend(Operation::ModeSelect)
     }
 
     fn set_programmable_early_warning(&mut self, bytes: u64) -> Result<()> {

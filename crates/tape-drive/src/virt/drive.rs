@@ -29,7 +29,6 @@ pub struct VirtualDrive {
     pub(super) generation: Generation,
     pub(super) bay: Bay,
     pub(super) attention: Option<Attention>,
-    pub(super) compression: Compression,
     pub(super) early_warning_ahead_bytes: u64,
     pub(super) health: DriveHealth,
     pub(super) alerts: BTreeSet<TapeAlert>,
@@ -114,7 +113,6 @@ impl VirtualDrive {
             generation: bay.generation,
             bay: Bay::Empty,
             attention: None,
-            compression: Compression::On,
             early_warning_ahead_bytes: 0,
             health: bay.health,
             alerts: BTreeSet::new(),
@@ -207,7 +205,6 @@ impl VirtualDrive {
     }
 
     fn forget_modes(&mut self) {
-        self.compression = Compression::On;
         self.early_warning_ahead_bytes = 0;
         if let Bay::Threaded(tape) = &mut self.bay {
             tape.position = 0;
