@@ -1,7 +1,7 @@
 //! Runs an execution: one arm per kind of request.
 
 use super::{Context, Request};
-use super::{backup, batch_label, database_backup, drive_action, format, inspect, label, library_action, raw_read, restore, verify};
+use super::{backup, batch_label, database_backup, database_restore, drive_action, format, inspect, label, library_action, raw_read, restore, verify};
 use crate::Result;
 use serde_json::Value;
 
@@ -19,5 +19,6 @@ pub fn run(context: &Context) -> Result<Value> {
         Request::Library(request) => library_action::run(context, &request),
         Request::RawRead(request) => raw_read::run(context, &request),
         Request::DatabaseBackup(request) => database_backup::run(context, &request),
+        Request::DatabaseRestore(request) => database_restore::run(context, &request),
     }
 }

@@ -1,7 +1,7 @@
 //! What a set has, and how a source was at a moment.
 
 use crate::app::App;
-use crate::catalog::browse::{self, Listing};
+use crate::catalog::browse::{Listing, list};
 use crate::catalog::files::FileRow;
 use crate::db::{Conn, Page};
 use crate::restore::select;
@@ -68,7 +68,7 @@ pub async fn tree(app: web::Data<App>, wanted: web::Query<TreeQuery>) -> Result<
     let tree = query(&app.services.db, move |conn| {
         let set_id = set_of(conn, wanted.set_id, wanted.job_id, as_of)?;
         let chain = select::state_of(conn, set_id)?;
-        let listing = browse::list(conn, &chain, &wanted.path, page)?;
+        let listing = list(conn, &chain, &wanted.path, page)?;
         Ok(Tree { set_id, chain, listing })
     });
     tree.await.map(web::Json)

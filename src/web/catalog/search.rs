@@ -3,7 +3,7 @@
 use crate::Result;
 use crate::app::App;
 use crate::catalog::lookup::{self, Version};
-use crate::catalog::search::{self, Found, Hit, MOST_HITS};
+use crate::catalog::search::{self as index, Found, Hit, MOST_HITS};
 use crate::db::time::rfc3339;
 use crate::db::{Page, jobs};
 use crate::web::fields::invalid;
@@ -34,7 +34,7 @@ impl SearchQuery {
         let text = self.q.filter(|text| !text.trim().is_empty());
         let text = text.ok_or_else(|| invalid("q", "search pattern required"))?;
         let limit = usize::try_from(Page::new(self.limit, None, 100).limit).unwrap_or(MOST_HITS);
-        query(&app.services.db, move |conn| search::search(conn, &text, self.from.as_deref(), limit)).await
+        query(&app.services.db, move |conn| index::search(conn, &text, self.from.as_deref(), limit)).await
     }
 }
 

@@ -29,7 +29,7 @@ impl DriveView {
         if execution_id.is_some() {
             row.drive.status = DriveStatus::Busy;
         }
-        let loaded = seen.and_then(|seen| seen.status).map(|status| status.state != tape_drive::DriveState::Empty);
+        let loaded = seen.and_then(|seen| seen.status).map(|known| known.state != tape_drive::DriveState::Empty);
         DriveView { row, execution_id, loaded }
     }
 }

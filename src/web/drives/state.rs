@@ -57,7 +57,7 @@ pub struct DriveStateView {
 
 impl From<DriveSnapshot> for DriveStateView {
     fn from(seen: DriveSnapshot) -> Self {
-        let state = seen.status.map(|status| status.state);
+        let state = seen.status.map(|known| known.state);
         let busy = seen.execution_id.is_some();
         let medium = seen.medium.as_ref();
         DriveStateView {
@@ -68,7 +68,7 @@ impl From<DriveSnapshot> for DriveStateView {
             busy,
             execution_id: seen.execution_id,
             loaded: state.is_some_and(|state| state != DriveState::Empty),
-            write_protect: seen.status.is_some_and(|status| status.write_protected),
+            write_protect: seen.status.is_some_and(|known| known.write_protected),
             bot: seen.beginning,
             file_number: seen.file.unwrap_or(0),
             block_number: seen.block.unwrap_or(0),
@@ -149,7 +149,7 @@ pub async fn detect_tape(app: web::Data<App>, id: web::Path<i32>) -> Result<web:
     }
     let format = seen.medium.as_ref().and_then(|medium| lto::format_of_density(medium.density));
     Ok(web::Json(Detected {
-        loaded: seen.status.is_some_and(|status| status.state != DriveState::Empty),
+        loaded: seen.status.is_some_and(|known| known.state != DriveState::Empty),
         lto_type: format.map_or_else(String::new, |format| format.name.into()),
         density: seen.medium.as_ref().map_or_else(String::new, |medium| hex_density(medium.density)),
         capacity_bytes: seen.medium.as_ref().map(|medium| medium.capacity_bytes),

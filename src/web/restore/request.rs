@@ -89,8 +89,8 @@ impl RestoreBody {
             fields::optional_word("destination_type", self.destination_type.as_deref())?;
         Ok(RestoreRequest {
             backup_set_id: Some(backup_set_id),
-            job_id: self.job_id,
-            as_of,
+            job_id: None,
+            as_of: None,
             file_paths: self.file_paths,
             folder_paths: self.folder_paths,
             only_this_set: self.only_this_set,

@@ -2,7 +2,7 @@
 
 use crate::Result;
 use crate::app::App;
-use crate::catalog::files::{self, FileRow, Members};
+use crate::catalog::files::{FileRow, Members, of_set};
 use crate::db::Page;
 use crate::web::query;
 use actix_web::{get, web};
@@ -29,7 +29,7 @@ pub async fn page_of(app: &App, set_id: i32, wanted: FilesQuery) -> Result<web::
     let page = Page::new(wanted.limit, wanted.offset, 1000);
     let members = if wanted.directories { Members::All } else { Members::Files };
     let prefix = wanted.prefix.unwrap_or_default();
-    query(&app.services.db, move |conn| files::of_set(conn, set_id, &prefix, members, page)).await.map(web::Json)
+    query(&app.services.db, move |conn| of_set(conn, set_id, &prefix, members, page)).await.map(web::Json)
 }
 
 /// The files that a set has itself, without those of the sets it builds on.

@@ -3,7 +3,7 @@
 use super::request::{SourceRequest, filter, reachable};
 use crate::Result;
 use crate::app::App;
-use crate::backup::preview::{self, MAX_LISTED};
+use crate::backup::preview::{self as walk, MAX_LISTED};
 use crate::backup::walk::Mounts;
 use crate::db::SourceType;
 use crate::db::sources;
@@ -99,16 +99,16 @@ async fn look(source_type: SourceType, path: String, request: SourceRequest) -> 
     let mounts = if request.one_file_system.unwrap_or(false) { Mounts::Stay } else { Mounts::Cross };
     let cancel = Arc::new(AtomicBool::new(false));
     let guard = StopWithMe(cancel.clone());
-    let walk = block(move || {
+    let walking = block(move || {
         reachable(source_type, &path)?;
-        preview::preview(Path::new(&path), filter, mounts, MAX_ENTRIES, cancel)
+        walk::preview(Path::new(&path), filter, mounts, MAX_ENTRIES, cancel)
     });
-    tokio::pin!(walk);
-    let seen = match tokio::time::timeout(MAX_TIME, &mut walk).await {
+    tokio::pin!(walking);
+    let seen = match tokio::time::timeout(MAX_TIME, &mut walking).await {
         Ok(seen) => seen?,
         Err(_) => {
             drop(guard);
-            walk.await?
+            walking.await?
         }
     };
     let first = seen.first.into_iter().take(MAX_LISTED);

@@ -72,7 +72,11 @@ pub async fn create(
     };
     let density = loaded.map(|medium| medium.density);
     let request = body.clone();
-    let tape = query(&app.services.db, move |conn| tapes::insert(conn, &check(conn, &request, density)?)).await?;
+    let tape = query(&app.services.db, move |conn| {
+        let new = check(conn, &request, density)?;
+        tapes::insert(conn, &new)
+    })
+    .await?;
     note.id(tape.id).detail("label", tape.label.as_str());
     let mut created = CreatedTape { id: tape.id, uuid: tape.uuid.unwrap_or_default(), execution_id: None };
     if body.write_label {

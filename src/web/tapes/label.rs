@@ -2,6 +2,7 @@
 
 use super::create::{free_label, label_name};
 use crate::app::App;
+use crate::auth::Identity;
 use crate::db::{Conn, SetStatus, TapeStatus, drives, executions, sets, tapes};
 use crate::executions::{Afterwards, Destroy, FormatRequest, LabelRequest, Request, VerifyRequest};
 use crate::web::optional_body::OptionalBody;
