@@ -202,6 +202,8 @@ pub fn find_listed(conn: &mut Conn, id: i32) -> Result<ExecutionListed> {
     list(conn, &filter, Page::first(1))?.pop().ok_or_else(|| Error::not_found(format_args!("execution {id}")))
 }
 
+type Joined = (Execution, Option<String>, Option<String>, Option<String>);
+
 /// Executions, newest first.
 pub fn list(conn: &mut Conn, filter: &ExecutionFilter, page: Page) -> Result<Vec<ExecutionListed>> {
     let mut query = job_executions::table
@@ -233,7 +235,7 @@ pub fn list(conn: &mut Conn, filter: &ExecutionFilter, page: Page) -> Result<Vec
     if let Some(before) = filter.before {
         query = query.filter(job_executions::id.lt(before));
     }
-    let rows: Vec<(Execution, Option<String>, Option<String>, Option<String>)> = query.load(conn)?;
+    let rows: Vec<Joined> = query.load(conn)?;
     let listed = |(execution, job_name, tape_label, device_path)| ExecutionListed {
         execution,
         job_name,
