@@ -41,6 +41,7 @@ pub fn consume(plan: &Plan, receiver: &Receiving, handler: &mut dyn Handler) -> 
             Next::HungUp => break,
         };
     }
+    consumer.handler.check()?;
     for run in 0..plan.runs.len() {
         consumer.fail_rest(run, u64::MAX, "its tape was not read");
     }

@@ -6,6 +6,7 @@
 //! [`extract`], which writes it below a destination ([`safe`]) that nothing in an archive can lead out of.
 
 pub mod archive;
+pub mod check;
 pub mod existing;
 pub mod extract;
 pub mod flow;
@@ -22,3 +23,4 @@ mod temporary;
 mod write;
 
 pub use existing::ExistingPolicy;
+pub use extract::{Expected, Failed, Placed};

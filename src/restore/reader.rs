@@ -4,10 +4,10 @@
 //! same damaged frame, up to the next frame. The rest goes on.
 
 use super::flow::{CHUNK, Message, Sending};
-use crate::{Error, ErrorKind, Result};
+use crate::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tape_drive::{DriveErrorKind, Removal, TapeDrive};
+use tape_drive::{DriveError, DriveErrorKind, Removal, TapeDrive};
 use tape_format::crypt::Key;
 use tape_format::part::{PartLayout, PartReader};
 use tape_format::{Codec, FormatError};
@@ -36,39 +36,46 @@ pub struct SegmentJob {
 }
 
 /// What came of a visit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct VisitReport {
     /// Blocks read from the tape.
     pub blocks: u64,
-    /// Bytes in them.
-    pub bytes: u64,
     /// Places that were given up.
     pub lost: u64,
+    /// The run whose last segment on this tape could not be read to its end: it goes on with a new beginning.
+    pub broken: Option<usize>,
 }
 
-/// Reads all segments in order.
+/// Why a visit ended before its time.
+#[derive(Debug)]
+pub enum ReadError {
+    /// Nobody takes the data any more, or a stop was asked for.
+    Stopped,
+    /// The drive failed, or the tape is gone.
+    Drive(Error),
+    /// The drive is fine, but this part cannot be read: no key, or a description that cannot be right.
+    Part(Error),
+}
+
+/// Reads all segments in order. Removal of the tape is prevented meanwhile.
 ///
 /// # Errors
-/// Those that are not about a place on the tape: the drive failed, the tape is gone, the key is wrong; and `cancelled`
-/// when nobody takes the data any more.
+/// Those that are not about a place on the tape.
 pub fn read(
     drive: &mut dyn TapeDrive,
-    segments: Vec<SegmentJob>,
+    segments: &[SegmentJob],
     sender: &Sending,
     stop: &AtomicBool,
-) -> Result<VisitReport> {
-    drive.set_removal(Removal::Prevented)?;
+) -> Result<VisitReport, ReadError> {
+    drive.set_removal(Removal::Prevented).map_err(drive_failed)?;
     let mut report = VisitReport::default();
     let result = segments.iter().try_for_each(|segment| Feeding { segment, sender, stop, report: &mut report }.read(drive));
-    let released = drive.set_removal(Removal::Allowed);
-    result?;
-    released?;
-    Ok(report)
+    let released = drive.set_removal(Removal::Allowed).map_err(drive_failed);
+    result.and(released).map(|()| report)
 }
 
-/// The consumer went away, or a stop was asked for.
-fn stopped() -> Error {
-    Error::new(ErrorKind::Conflict, "cancelled", "the reading was stopped")
+fn drive_failed(error: DriveError) -> ReadError {
+    ReadError::Drive(error.into())
 }
 
 struct Feeding<'a> {
@@ -79,14 +86,14 @@ struct Feeding<'a> {
 }
 
 impl Feeding<'_> {
-    fn send(&self, message: Message) -> Result<()> {
+    fn send(&self, message: Message) -> Result<(), ReadError> {
         if self.stop.load(Ordering::Relaxed) {
-            return Err(stopped());
+            return Err(ReadError::Stopped);
         }
-        self.sender.send(message).map_err(|_| stopped())
+        self.sender.send(message).map_err(|_| ReadError::Stopped)
     }
 
-    fn read(&mut self, drive: &mut dyn TapeDrive) -> Result<()> {
+    fn read(&mut self, drive: &mut dyn TapeDrive) -> Result<(), ReadError> {
         let segment = self.segment;
         let mut at = segment.start;
         if !segment.continues {
@@ -117,13 +124,16 @@ impl Feeding<'_> {
         }
         match (segment.last, missing) {
             (true, missing) => self.send(Message::End { run: segment.run, missing }),
-            (false, Some(why)) => self.send(Message::Lost(why)),
+            (false, Some(why)) => {
+                self.report.broken = Some(segment.run);
+                self.send(Message::Lost(why))
+            }
             (false, None) => Ok(()),
         }
     }
 
     /// Reads from `at` on, as far as it goes. The inner error is about this place on the tape.
-    fn range(&mut self, drive: &mut dyn TapeDrive, at: &mut u64) -> Result<Result<(), FormatError>> {
+    fn range(&mut self, drive: &mut dyn TapeDrive, at: &mut u64) -> Result<Result<(), FormatError>, ReadError> {
         let segment = self.segment;
         let opened = PartReader::open(drive, &segment.layout, segment.key.as_ref());
         let mut reader = match opened {
@@ -142,7 +152,6 @@ impl Feeding<'_> {
             Ok(())
         });
         self.report.blocks += reader.blocks_read();
-        self.report.bytes += reader.bytes_read();
         sent?;
         match result {
             Ok(()) => Ok(Ok(())),
@@ -169,19 +178,19 @@ impl Feeding<'_> {
 }
 
 /// Lets an error through that is about a place on the tape; any other ends the visit.
-fn about_place(error: FormatError) -> Result<FormatError> {
-    match &error {
+fn about_place(error: FormatError) -> Result<FormatError, ReadError> {
+    match error {
         FormatError::Drive(drive) => match drive.kind {
             DriveErrorKind::MediumError
             | DriveErrorKind::BlankCheck
             | DriveErrorKind::BlockTooLong { .. }
             | DriveErrorKind::EndOfMedium
-            | DriveErrorKind::Aborted => Ok(error),
-            _ => Err(error.into()),
+            | DriveErrorKind::Aborted => Ok(FormatError::Drive(drive)),
+            _ => Err(drive_failed(drive)),
         },
         FormatError::KeyNeeded { .. } | FormatError::WrongKey { .. } | FormatError::Inconsistent { .. } => {
-            Err(error.into())
+            Err(ReadError::Part(error.into()))
         }
-        _ => Ok(error),
+        error => Ok(error),
     }
 }
