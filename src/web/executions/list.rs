@@ -40,7 +40,7 @@ impl ExecutionQuery {
             }
         }
         let kind = self.kind.clone().filter(|kind| !kind.is_empty());
-        Ok(ExecutionFilter { job_id: self.job_id, kind, statuses, before: self.before })
+        Ok(ExecutionFilter { id: None, job_id: self.job_id, kind, statuses, before: self.before })
     }
 }
 

@@ -73,8 +73,8 @@ fn label_work(conn: &mut Conn, id: i32, body: LabelBody) -> Result<Work> {
     Ok(Work::new(Request::Label(request), format!("Label of tape {shown}"), message))
 }
 
-fn exported(label: &str) -> Error {
-    Error::conflict("tape_in_use", format!("tape '{label}' is exported; import it first"))
+fn exported(name: &str) -> Error {
+    Error::conflict("tape_in_use", format!("tape '{name}' is exported; import it first"))
 }
 
 /// 409 while a label or format of the same tape, or in the same drive, is under way.
