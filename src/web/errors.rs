@@ -50,11 +50,7 @@ impl ResponseError for Error {
         if let Some(seconds) = self.details.as_ref().and_then(|details| details["retry_after_seconds"].as_u64()) {
             response.insert_header((header::RETRY_AFTER, seconds));
         }
-        response.json(ErrorBody {
-            error: self.message.clone(),
-            code: self.code.into(),
-            details: self.details.clone(),
-        })
+        response.json(ErrorBody { error: self.message.clone(), code: self.code.into(), details: self.details.clone() })
     }
 }
 

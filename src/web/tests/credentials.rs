@@ -23,7 +23,8 @@ async fn a_login_dies_with_password_role_user_and_logout() {
     assert_eq!(call(&app, me(&token)).await.status, 401, "after a new password");
 
     let token = site.token("ann");
-    let role = site.request(Role::Admin, "PUT", &format!("/api/v1/users/{id}/role")).set_json(json!({"role": "readonly"}));
+    let role =
+        site.request(Role::Admin, "PUT", &format!("/api/v1/users/{id}/role")).set_json(json!({"role": "readonly"}));
     assert_eq!(call(&app, role).await.status, 200);
     assert_eq!(call(&app, me(&token)).await.status, 401, "after a new role");
 
@@ -71,7 +72,10 @@ async fn api_keys_are_shown_once_and_die_at_once() {
 
     let me = || request("GET", "/api/v1/auth/me").insert_header(("x-api-key", key.as_str()));
     let who = call(&app, me()).await;
-    assert_eq!((&who.json["username"], &who.json["role"], &who.json["kind"]), (&"k".into(), &"operator".into(), &"api-key".into()));
+    assert_eq!(
+        (&who.json["username"], &who.json["role"], &who.json["kind"]),
+        (&"k".into(), &"operator".into(), &"api-key".into())
+    );
     let list = call(&app, site.request(Role::Admin, "GET", "/api/v1/api-keys")).await;
     assert!(list.json[0]["last_used_at"].is_string() && !list.text.contains(&key[12..]), "{list:?}");
     let used = list.json[0]["last_used_at"].clone();
