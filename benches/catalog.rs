@@ -133,8 +133,8 @@ const WORDS: [&str; 48] = [
     "archive", "backup", "camera", "data", "engine", "finance", "gallery", "history", "images", "journal", "kernel",
     "letters", "music", "network", "offers", "projects", "quality", "reports", "scripts", "travel", "updates", "video",
     "website", "xray", "yearbook", "zoning", "alpha", "beta", "gamma", "delta", "source", "include", "module", "tests",
-    "vendor", "public", "assets", "build", "config", "docs", "export", "family", "german", "health", "import", "junior",
-    "kitchen", "library",
+    "vendor", "public", "assets", "build", "config", "docs", "export", "family", "german", "health", "import",
+    "junior", "kitchen", "library",
 ];
 
 fn pick<'a>(words: &[&'a str], number: u64) -> &'a str {

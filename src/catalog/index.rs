@@ -4,13 +4,11 @@
 //! adds them to the index in groups. How far it came is stored with it, so it goes on after a crash, and steps are
 //! short, so that the batches of a running backup get in between.
 
-use super::trigrams::{NAMES_PER_GROUP, document};
 use super::kind;
+use super::trigrams::{NAMES_PER_GROUP, document};
 use super::writer::Progress;
 use crate::Result;
-use crate::db::schema::{
-    backup_sets, catalog_dirs, catalog_index_progress, catalog_names, catalog_search_groups,
-};
+use crate::db::schema::{backup_sets, catalog_dirs, catalog_index_progress, catalog_names, catalog_search_groups};
 use crate::db::{Conn, SetStatus, write_transaction};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer, Text};
@@ -75,11 +73,7 @@ pub(super) fn step(conn: &mut Conn, set_id: i32) -> Result<Progress> {
         begin(conn, set_id)?;
         let (last_dir, last_name, done): (i64, String, bool) = catalog_index_progress::table
             .find(set_id)
-            .select((
-                catalog_index_progress::last_dir,
-                catalog_index_progress::last_name,
-                catalog_index_progress::done,
-            ))
+            .select((catalog_index_progress::last_dir, catalog_index_progress::last_name, catalog_index_progress::done))
             .first(conn)?;
         if done {
             return Ok(Progress::Done);

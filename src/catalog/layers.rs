@@ -5,9 +5,9 @@
 //! layer and all older ones say nothing about what is in it now: they end there (the *cut*).
 
 use super::{kind, path};
+use crate::Result;
 use crate::db::Conn;
 use crate::db::schema::{catalog_dir_sets, catalog_dirs, catalog_versions};
-use crate::Result;
 use diesel::prelude::*;
 use std::collections::HashMap;
 
@@ -129,10 +129,7 @@ pub struct Merged<T> {
 
 /// Merges the layers of a directory. `rows` gives name, kind and whatever is wanted of the rows of one set in a
 /// directory, ordered by name.
-pub fn merge<T>(
-    layers: &Layers,
-    mut rows: impl FnMut(i32, i64) -> Result<Vec<(String, i32, T)>>,
-) -> Result<Merged<T>> {
+pub fn merge<T>(layers: &Layers, mut rows: impl FnMut(i32, i64) -> Result<Vec<(String, i32, T)>>) -> Result<Merged<T>> {
     if let [(_, only)] = layers.layers.as_slice() {
         let entries = rows(*only, layers.dir_id)?.into_iter().filter(|row| row.1 != kind::DELETED);
         return Ok(Merged { entries: entries.map(|(name, _, row)| (name, row)).collect(), cuts: Vec::new() });

@@ -3,9 +3,9 @@
 use super::browse::time_of;
 use super::{kind, path};
 use crate::Result;
+use crate::db::schema::catalog_dirs;
 use crate::db::time::rfc3339;
 use crate::db::{Conn, SetStatus};
-use crate::db::schema::catalog_dirs;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text, Timestamp};

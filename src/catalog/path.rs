@@ -43,7 +43,9 @@ mod tests {
         assert_eq!(split("."), ("", "."));
         assert_eq!(join("", "a"), "a");
         assert_eq!(join("a", "b"), "a/b");
-        for (given, wanted) in [("/", ""), (".", ""), ("./", ""), ("/a/b/", "a/b"), ("./a", "a"), (".a", ".a"), ("", "")] {
+        for (given, wanted) in
+            [("/", ""), (".", ""), ("./", ""), ("/a/b/", "a/b"), ("./a", "a"), (".a", ".a"), ("", "")]
+        {
             assert_eq!(normal(given), wanted, "{given}");
         }
     }
@@ -57,7 +59,9 @@ mod tests {
     #[test]
     fn a_subtree_is_a_range() {
         let end = end_of_subtree("a");
-        for (path, inside) in [("a/", true), ("a/b/c", true), ("a/\u{10FFFF}", true), ("a-b", false), ("ab", false), ("b", false)] {
+        for (path, inside) in
+            [("a/", true), ("a/b/c", true), ("a/\u{10FFFF}", true), ("a-b", false), ("ab", false), ("b", false)]
+        {
             assert_eq!(path >= "a/" && path < end.as_str(), inside, "{path}");
         }
     }

@@ -7,8 +7,8 @@
 use super::layers::{self, Chain, Depth};
 use super::{kind, path};
 use crate::Result;
-use crate::db::schema::{catalog_dirs, catalog_versions};
 use crate::db::Conn;
+use crate::db::schema::{catalog_dirs, catalog_versions};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
@@ -216,11 +216,8 @@ fn subtree(conn: &mut Conn, chain: &Chain, top: &str) -> Result<()> {
     // is in it, so its cut is known when it is needed.
     let mut cuts: HashMap<String, Depth> = HashMap::new();
     let mut dir = Some(top.to_owned());
-    let (mut last, end) = if top.is_empty() {
-        (String::new(), None)
-    } else {
-        (format!("{top}/"), Some(path::end_of_subtree(top)))
-    };
+    let (mut last, end) =
+        if top.is_empty() { (String::new(), None) } else { (format!("{top}/"), Some(path::end_of_subtree(top))) };
     let mut queue = Vec::new().into_iter();
     loop {
         if let Some(dir) = dir.take() {
