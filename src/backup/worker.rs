@@ -100,7 +100,7 @@ impl Gate {
 pub struct Times {
     /// Opening and reading.
     pub read: Duration,
-    /// Hashing; for small files a part of `read`.
+    /// Hashing.
     pub hash: Duration,
     /// Waiting for other workers.
     pub waited: Duration,

@@ -263,6 +263,9 @@ impl Ring {
             if state.finished && state.next_slot == state.next_ticket {
                 return Ok(None);
             }
+            if state.abandoned {
+                return Err(FormatError::Source("the run was given up".to_string()));
+            }
             self.regulate(&mut state);
             let next = state.next_slot;
             if state.flowing
