@@ -1,1 +1,218 @@
-//! To be filled.
+//! Settings: what they are, where they come from, and whether they make sense.
+//!
+//! `config/default.toml` documents every key and is compiled in. [`Sources`] lays a file, the settings changed in the
+//! UI, the environment and the command line over it; [`spec`] says for each key what is accepted; the result is the
+//! typed [`Config`]. A setting that is wrong is refused with its key, its value and what would be accepted.
+
+pub mod change;
+pub mod sources;
+pub mod spec;
+
+pub use sources::Sources;
+
+use serde::Deserialize;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What a secret looks like from outside. Sent back, it means "unchanged".
+pub const MASK: &str = "********";
+
+/// All settings, checked. Made by [`Sources::resolve`].
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where everything that must survive lives.
+    pub data_dir: PathBuf,
+    /// HTTP.
+    pub server: Server,
+    /// SQLite.
+    pub database: Database,
+    /// Block size, buffer, checkpoints.
+    pub tape: Tape,
+    /// Defaults of runs.
+    pub backup: Backup,
+    /// Logins.
+    pub auth: Auth,
+    /// The log.
+    pub logging: Logging,
+    /// The documentation shown in the UI.
+    pub docs: Docs,
+}
+
+/// HTTP.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// Address to listen on.
+    pub listen: IpAddr,
+    /// TCP port; 0 lets the system choose (tests).
+    pub port: u16,
+    /// Folder with the built web UI.
+    pub static_dir: PathBuf,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Origins that may use the API from a browser; empty: none.
+    pub cors_origins: Vec<String>,
+    /// Threads that serve requests; 0: one per core.
+    pub workers: usize,
+    /// How long a stopping server waits, in seconds.
+    pub shutdown_seconds: u64,
+}
+
+/// SQLite.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// File; empty for the one in the data folder: use [`Config::database_path`].
+    pub path: PathBuf,
+}
+
+/// Block size, buffer, checkpoints.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tape {
+    /// Bytes per block of new tapes and sets.
+    pub block_size: u32,
+    /// Ring between readers and one drive, MiB.
+    pub buffer_size_mb: u64,
+    /// The drive starts at this fill level of the ring.
+    pub start_percent: u8,
+    /// The drive pauses below this fill level.
+    pub refill_percent: u8,
+    /// Flush and checkpoint after this many GiB.
+    pub checkpoint_gb: u64,
+    /// Folder of virtual libraries; empty for the one in the data folder: use [`Config::virtual_dir`].
+    pub virtual_dir: PathBuf,
+    /// Minutes that work waits for a person to insert a tape.
+    pub wait_for_tape_minutes: u64,
+}
+
+/// Defaults of runs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Backup {
+    /// Threads that read and hash; 0: one per core. Use [`Backup::worker_threads`].
+    pub workers: usize,
+    /// zstd level of jobs that name none.
+    pub zstd_level: i32,
+    /// gzip level of jobs that name none.
+    pub gzip_level: u32,
+}
+
+/// Logins.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Auth {
+    /// Life of a login, hours.
+    pub token_hours: u32,
+    /// Secret that signs logins; empty: from the data folder.
+    pub jwt_secret: String,
+    /// Work factor of bcrypt.
+    pub bcrypt_cost: u32,
+    /// Least length of new passwords, characters.
+    pub min_password_length: usize,
+    /// Free wrong guesses in a row.
+    pub login_attempts: u32,
+    /// First lock, seconds.
+    pub lockout_seconds: u64,
+    /// Longest lock, seconds.
+    pub lockout_max_seconds: u64,
+}
+
+/// Without the secret: settings end up in logs.
+impl std::fmt::Debug for Auth {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Auth")
+            .field("token_hours", &self.token_hours)
+            .field("bcrypt_cost", &self.bcrypt_cost)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The log.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Logging {
+    /// A `tracing` filter.
+    pub level: String,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+/// How a line of the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// The documentation shown in the UI.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Docs {
+    /// Folder of the Markdown files.
+    pub dir: PathBuf,
+}
+
+impl Config {
+    /// The file of the database.
+    pub fn database_path(&self) -> PathBuf {
+        if self.database.path.as_os_str().is_empty() {
+            self.data_dir.join("tapebackarr.db")
+        } else {
+            self.database.path.clone()
+        }
+    }
+
+    /// The folder of temporary files that may become large.
+    pub fn spool_dir(&self) -> PathBuf {
+        self.data_dir.join("spool")
+    }
+
+    /// The folder of virtual libraries.
+    pub fn virtual_dir(&self) -> PathBuf {
+        if self.tape.virtual_dir.as_os_str().is_empty() {
+            self.data_dir.join("libraries")
+        } else {
+            self.tape.virtual_dir.clone()
+        }
+    }
+}
+
+impl Server {
+    /// How long a stopping server waits.
+    pub fn shutdown_patience(&self) -> Duration {
+        Duration::from_secs(self.shutdown_seconds)
+    }
+}
+
+impl Tape {
+    /// Size of the ring between readers and one drive, in bytes.
+    pub fn buffer_bytes(&self) -> u64 {
+        self.buffer_size_mb << 20
+    }
+
+    /// How long work waits for a person to insert a tape.
+    pub fn wait_for_tape(&self) -> Duration {
+        Duration::from_secs(self.wait_for_tape_minutes * 60)
+    }
+
+    /// Distance of checkpoints, in bytes.
+    pub fn checkpoint_bytes(&self) -> u64 {
+        self.checkpoint_gb << 30
+    }
+}
+
+impl Backup {
+    /// Threads that read and hash in one run.
+    pub fn worker_threads(&self) -> usize {
+        match self.workers {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            fixed => fixed,
+        }
+    }
+}

@@ -1,1 +1,77 @@
-//! To be filled.
+//! Who is asking, and may they?
+//!
+//! * [`permissions`] is the one table of routes and the role each needs; the web layer asks it for every request;
+//! * [`token`] makes and checks logins (JWT), [`api_key`] the keys of programs; both are held against the database on
+//!   every request, so they die with their user, role or password;
+//! * [`password`] hashes, [`throttle`] slows guessing down, [`setup`] lets the first administrator in.
+//!
+//! [`Auth`] ties them together.
+
+pub mod api_key;
+mod hmac;
+pub mod identity;
+pub mod login;
+pub mod password;
+pub mod permissions;
+pub mod setup;
+pub mod throttle;
+pub mod token;
+
+pub use crate::db::Role;
+pub use identity::{Credential, Identity, Who};
+
+use crate::config::Config;
+use crate::db::Conn;
+use crate::{Error, ErrorKind, Result};
+use password::Hasher;
+use setup::Setup;
+use std::sync::Arc;
+use throttle::Throttle;
+use token::Tokens;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Everything needed to know who is asking. One per server.
+#[derive(Debug)]
+pub struct Auth {
+    /// Hashes and checks passwords.
+    pub hasher: Hasher,
+    /// Makes and checks logins.
+    pub tokens: Tokens,
+    /// Slows down guessing.
+    pub throttle: Throttle,
+    /// The one-time token of the first start.
+    pub setup: Setup,
+    hashing: Arc<Semaphore>,
+}
+
+impl Auth {
+    /// Opens the secrets in the data folder (made at first start).
+    pub fn open(config: &Config) -> Result<Auth> {
+        Ok(Auth {
+            hasher: Hasher::new(config.auth.bcrypt_cost, config.auth.min_password_length)?,
+            tokens: Tokens::open(config)?,
+            throttle: Throttle::new(&config.auth),
+            setup: Setup::new(&config.data_dir),
+            hashing: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
+        })
+    }
+
+    /// Wait for the right to hash a password: a flood of logins must not take all threads that may block.
+    pub async fn hashing_slot(&self) -> Result<OwnedSemaphorePermit> {
+        let slot = self.hashing.clone().acquire_owned().await;
+        slot.map_err(|_| Error::internal("the queue for logins is closed"))
+    }
+
+    /// Who presents `credential`? Reads the database each time: what was revoked there is dead at once.
+    pub fn identify(&self, conn: &mut Conn, credential: &Credential) -> Result<Identity> {
+        match credential {
+            Credential::Token(token) => self.tokens.identify(conn, token),
+            Credential::ApiKey(key) => api_key::identify(conn, key),
+        }
+    }
+}
+
+/// 401 in the words of the contract.
+pub(crate) fn unauthorized(code: &'static str, message: &str) -> Error {
+    Error::new(ErrorKind::Unauthorized, code, message)
+}

@@ -25,6 +25,9 @@ pub type Conn = SqliteConnection;
 /// The pool of connections that everything but the catalog's writer uses.
 pub type DbPool = Pool<ConnectionManager<SqliteConnection>>;
 
+/// A connection out of the pool.
+pub type PooledConn = diesel::r2d2::PooledConnection<ConnectionManager<SqliteConnection>>;
+
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
 
 /// Most connections open at once; handlers that need one wait up to [`POOL_WAIT`].

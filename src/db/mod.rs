@@ -38,7 +38,7 @@ mod text_enum;
 pub mod time;
 pub mod users;
 
-pub use connection::{Conn, DbPool, open, open_one, write_transaction};
+pub use connection::{Conn, DbPool, PooledConn, open, open_one, write_transaction};
 pub use kinds::*;
 pub use paging::Page;
 pub use time::now;

@@ -1,1 +1,16 @@
-//! To be filled.
+//! Encryption keys, and the master key that wraps them.
+//!
+//! A key is 32 random bytes, named on tape and in the database by its fingerprint (hex SHA-256). The database holds it
+//! only **wrapped** with the master key, which lives outside of it ([`master`]): a copy of the database opens nothing.
+//! What leaves the server readable leaves it as a [`sheet`], for administrators, to be printed and kept elsewhere.
+//!
+//! Invariant I9: a key is handed out for writing only after a record sealed with it was opened with the stored key.
+
+pub mod master;
+pub mod secret_file;
+pub mod sheet;
+pub mod store;
+mod wrap;
+
+pub use master::MasterKey;
+pub use store::KeyStore;

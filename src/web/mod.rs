@@ -1,1 +1,70 @@
-//! To be filled.
+//! The REST API, the event stream, OpenAPI, and the files of the UI.
+//!
+//! **One folder per resource, one file per endpoint or small group.** To add one:
+//! 1. `#[utoipa::path(…)] #[get("/things/{id}")] async fn get_thing(…) -> Result<Json<Thing>>` in
+//!    `web/things/get.rs`: authorised already (see 3), it makes one query ([`query`]) or sends one message and answers
+//!    with a type that has a schema. A failure is a [`crate::Error`]; [`errors`] makes the HTTP answer of it.
+//! 2. `pub fn routes(routes: Routes) -> Routes { routes.add(get::get_thing) }` in `web/things/mod.rs`, and that function
+//!    in the list of [`routes::all`]. The path in the attribute is relative to `/api/v1`.
+//! 3. A line in the table of [`crate::auth::permissions`]; without it the route answers 404.
+//!
+//! What a handler takes, it takes as an argument: `Data<DbPool>`, `Data<Bus>`, …, [`Identity`](crate::auth::Identity)
+//! (who is asking), [`ClientAddress`], [`AuditNote`] (what the audit log should say beyond method and path; every change
+//! is written down without it).
+//!
+//! A request passes: security headers → [`gate`] (trailing slash, permission table, credential, role; audit afterwards)
+//! → the handler.
+
+pub mod address;
+pub mod audit;
+pub mod errors;
+pub mod gate;
+mod headers;
+pub mod lifecycle;
+mod openapi;
+pub mod query;
+pub mod responses;
+pub mod routes;
+pub mod server;
+mod site;
+#[cfg(test)]
+pub mod testing;
+
+mod api_keys;
+mod auth;
+mod docs;
+mod encryption_keys;
+mod events;
+mod health;
+mod logs;
+mod settings;
+mod users;
+
+#[cfg(test)]
+mod tests;
+
+pub use address::ClientAddress;
+pub use audit::AuditNote;
+pub use lifecycle::{Exit, Lifecycle};
+pub use openapi::openapi;
+pub use query::query;
+pub use routes::Routes;
+pub use server::{Server, Services};
+
+use actix_web::web::{self, ServiceConfig};
+use std::path::Path;
+
+/// Registers everything: the API, its documentation, the UI in `static_dir`.
+pub fn configure(config: &mut ServiceConfig, static_dir: &Path) {
+    let api = web::scope(routes::BASE)
+        .wrap(actix_web::middleware::from_fn(gate::gate))
+        .configure(errors::configure_extractors)
+        .configure(|scope| routes::all().register(scope))
+        .default_service(web::to(errors::no_such_path));
+    config
+        .service(api)
+        .service(health::alive)
+        .configure(openapi::configure)
+        .service(web::scope("/api").default_service(web::to(errors::no_such_path)))
+        .configure(|config| site::configure(config, static_dir));
+}

@@ -1,0 +1,49 @@
+//! Logging in with a password, and checking one's own.
+
+use super::{Auth, unauthorized};
+use crate::db::users::{self, User};
+use crate::db::{Conn, DbPool};
+use crate::{Error, ErrorKind, Result};
+use serde_json::json;
+use std::net::IpAddr;
+use std::time::Duration;
+
+impl Auth {
+    /// Who `username` with `password` is. Slow on purpose: not on a thread that must not block. No database connection
+    /// is held while the password is checked, or a flood of logins would take them all.
+    ///
+    /// # Errors
+    /// 401 `invalid_credentials` (also for unknown users, after as long a time), 429 `too_many_attempts`.
+    pub fn log_in(&self, pool: &DbPool, username: &str, password: &str, from: Option<IpAddr>) -> Result<User> {
+        let attempt = self.throttle.attempt(username, from).map_err(too_many)?;
+        let user = users::find_by_name(&mut *pool.get()?, username)?;
+        if !self.hasher.verify(password, user.as_ref().map(|user| user.password_hash.as_str())) {
+            return Err(unauthorized("invalid_credentials", "invalid credentials"));
+        }
+        let user = user.ok_or_else(|| unauthorized("invalid_credentials", "invalid credentials"))?;
+        attempt.succeeded();
+        users::logged_in(&mut *pool.get()?, user.id)?;
+        Ok(user)
+    }
+
+    /// Replace the password of user `id` if `old` is the present one; all logins of the user end.
+    ///
+    /// # Errors
+    /// 400 `bad_password` (the new one), 401 `wrong_password` (the old one), 429.
+    pub fn change_password(&self, conn: &mut Conn, id: i32, old: &str, new: &str, from: Option<IpAddr>) -> Result<()> {
+        let user = users::find(conn, id)?;
+        let attempt = self.throttle.attempt(&user.username, from).map_err(too_many)?;
+        if !self.hasher.verify(old, Some(&user.password_hash)) {
+            return Err(unauthorized("wrong_password", "current password is incorrect"));
+        }
+        attempt.succeeded();
+        users::set_password(conn, id, &self.hasher.hash(new)?)?;
+        Ok(())
+    }
+}
+
+fn too_many(wait: Duration) -> Error {
+    let seconds = wait.as_secs() + 1;
+    let message = format!("too many failed logins: try again in {seconds} seconds");
+    Error::new(ErrorKind::TooMany, "too_many_attempts", message).with_details(json!({"retry_after_seconds": seconds}))
+}

@@ -1,0 +1,274 @@
+//! Where settings come from, and laying one over the other.
+
+use super::spec::{self, Reach, Spec};
+use super::{Config, MASK};
+use crate::{Error, ErrorKind, Result};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+const DEFAULTS: &str = include_str!("../../config/default.toml");
+
+/// Values by dotted key.
+pub type Values = BTreeMap<String, Value>;
+
+/// The layers that do not change while the server runs: below the settings changed in the UI are defaults and file,
+/// above them environment and command line.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    below: Values,
+    above: Values,
+}
+
+/// A setting that is wrong: 400, `bad_setting`.
+pub(super) fn bad(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::BadRequest, "bad_setting", message)
+}
+
+impl Sources {
+    /// Defaults, then `file` if one is named (it must be readable), then `environment` (all of it; only names that
+    /// begin with `TAPEBACKARR_` matter), then `flags` of the command line by dotted key.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+        flags: impl IntoIterator<Item = (String, Value)>,
+    ) -> Result<Sources> {
+        let mut below = parse(DEFAULTS)?;
+        if let Some(path) = file {
+            let name = path.display();
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| bad(format!("cannot read the configuration file {name}: {error}")))?;
+            overlay(&mut below, parse(&text).map_err(|error| error.context(name))?)
+                .map_err(|error| error.context(path.display()))?;
+        }
+        let mut above = from_environment(environment)?;
+        for (key, value) in flags {
+            spec_of(&key)?.check(&value).map_err(bad)?;
+            above.insert(key, value);
+        }
+        Ok(Sources { below, above })
+    }
+
+    /// Only the defaults and `flags`: for tests and for embedding.
+    pub fn with(flags: impl IntoIterator<Item = (&'static str, Value)>) -> Result<Sources> {
+        Self::load(None, [], flags.into_iter().map(|(key, value)| (key.to_owned(), value)))
+    }
+
+    /// The settings in force when `stored` is what was changed in the UI. Checked as a whole.
+    pub fn resolve(&self, stored: &Values) -> Result<Config> {
+        let values = self.values(stored)?;
+        let config: Config = serde_json::from_value(nest(&values))
+            .map_err(|error| bad(format!("the settings do not fit together: {error}")))?;
+        if config.tape.refill_percent >= config.tape.start_percent {
+            return Err(bad(format!(
+                "tape.refill_percent = {} is not accepted: it must be below tape.start_percent = {}",
+                config.tape.refill_percent, config.tape.start_percent
+            )));
+        }
+        if config.auth.lockout_max_seconds < config.auth.lockout_seconds {
+            return Err(bad(format!(
+                "auth.lockout_max_seconds = {} is not accepted: it must not be below auth.lockout_seconds = {}",
+                config.auth.lockout_max_seconds, config.auth.lockout_seconds
+            )));
+        }
+        Ok(config)
+    }
+
+    /// The settings in force as a nested object for people, secrets masked.
+    pub fn show(&self, stored: &Values) -> Result<Value> {
+        let mut values = self.values(stored)?;
+        for (key, value) in &mut values {
+            let filled = value.as_str().is_some_and(|text| !text.is_empty());
+            if filled && spec::find(key).is_some_and(Spec::is_secret) {
+                *value = MASK.into();
+            }
+        }
+        Ok(nest(&values))
+    }
+
+    /// Whether environment or command line fix this key.
+    pub fn is_fixed(&self, key: &str) -> bool {
+        self.above.contains_key(key)
+    }
+
+    fn values(&self, stored: &Values) -> Result<Values> {
+        let mut values = self.below.clone();
+        overlay(&mut values, stored.clone())?;
+        overlay(&mut values, self.above.clone())?;
+        Ok(values)
+    }
+}
+
+/// The spec of `key`, or an error that names it.
+pub(super) fn spec_of(key: &str) -> Result<&'static Spec> {
+    spec::find(key).ok_or_else(|| bad(format!("{key}: there is no such setting")))
+}
+
+/// Whether `key` may be changed while the server runs.
+pub(super) fn changeable(spec: &Spec) -> Result<()> {
+    match spec.reach {
+        Reach::Everywhere => Ok(()),
+        Reach::BeforeStart => Err(bad(format!(
+            "{} can only be set in the configuration file, the environment or on the command line",
+            spec.key
+        ))),
+    }
+}
+
+fn parse(text: &str) -> Result<Values> {
+    let table: toml::Table = toml::from_str(text).map_err(|error| bad(error.to_string()))?;
+    let value = serde_json::to_value(table).map_err(|error| bad(error.to_string()))?;
+    let mut values = Values::new();
+    flatten("", &value, &mut values);
+    Ok(values)
+}
+
+/// Nested objects to dotted keys. Lists are values.
+pub(super) fn flatten(prefix: &str, value: &Value, into: &mut Values) {
+    let Value::Object(fields) = value else {
+        into.insert(prefix.to_owned(), value.clone());
+        return;
+    };
+    for (name, field) in fields {
+        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        flatten(&key, field, into);
+    }
+}
+
+fn nest(values: &Values) -> Value {
+    let mut root = Map::new();
+    for (key, value) in values {
+        match key.split_once('.') {
+            None => {
+                root.insert(key.clone(), value.clone());
+            }
+            Some((section, name)) => {
+                if let Value::Object(fields) = root.entry(section).or_insert_with(|| Value::Object(Map::new())) {
+                    fields.insert(name.to_owned(), value.clone());
+                }
+            }
+        }
+    }
+    Value::Object(root)
+}
+
+fn overlay(values: &mut Values, over: Values) -> Result<()> {
+    for (key, value) in over {
+        spec_of(&key)?.check(&value).map_err(bad)?;
+        values.insert(key, value);
+    }
+    Ok(())
+}
+
+/// `TAPEBACKARR_SERVER__PORT=9000` is `server.port = 9000`. Names without a double underscore that are no setting
+/// belong to somebody else (`TAPEBACKARR_CONFIG`, the command line's own).
+fn from_environment(environment: impl IntoIterator<Item = (String, String)>) -> Result<Values> {
+    let mut values = Values::new();
+    for (name, text) in environment {
+        let Some(rest) = name.strip_prefix("TAPEBACKARR_") else { continue };
+        let key = rest.to_lowercase().replace("__", ".");
+        match spec::find(&key) {
+            Some(spec) => {
+                let value = from_text(spec, &text);
+                spec.check(&value).map_err(|error| bad(format!("{name}: {error}")))?;
+                values.insert(key, value);
+            }
+            None if rest.contains("__") => return Err(bad(format!("{name}: there is no setting {key}"))),
+            None => {}
+        }
+    }
+    Ok(values)
+}
+
+fn from_text(spec: &Spec, text: &str) -> Value {
+    match spec.rule {
+        spec::Rule::Whole(..) | spec::Rule::Numbers(_) => {
+            text.trim().parse::<i64>().map_or_else(|_| Value::from(text), Value::from)
+        }
+        spec::Rule::Addresses | spec::Rule::Origins => {
+            text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect()
+        }
+        _ => Value::from(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn environment(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
+    }
+
+    #[test]
+    fn every_documented_key_has_a_spec_and_every_spec_is_documented() {
+        let documented: Vec<String> = parse(DEFAULTS).unwrap().into_keys().collect();
+        let mut known: Vec<String> = spec::SPECS.iter().map(|spec| spec.key.to_owned()).collect();
+        known.sort();
+        assert_eq!(documented, known);
+    }
+
+    #[test]
+    fn defaults_are_valid() {
+        let config = Sources::with([]).unwrap().resolve(&Values::new()).unwrap();
+        assert_eq!(config.server.port, 8080);
+        assert_eq!(config.database_path(), Path::new("/var/lib/tapebackarr/tapebackarr.db"));
+    }
+
+    #[test]
+    fn stronger_layers_win() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("c.toml");
+        std::fs::write(&file, "[server]\nport = 1\nworkers = 1\nstatic_dir = \"a\"\nshutdown_seconds = 1\n").unwrap();
+        let env = environment(&[("TAPEBACKARR_SERVER__WORKERS", "3"), ("TAPEBACKARR_CONFIG", "x"), ("HOME", "/")]);
+        let flags = [("server.port".to_owned(), json!(4))];
+        let sources = Sources::load(Some(&file), env, flags).unwrap();
+        let stored = Values::from([
+            ("server.port".to_owned(), json!(2)),
+            ("server.workers".to_owned(), json!(2)),
+            ("server.static_dir".to_owned(), json!("b")),
+        ]);
+        let server = sources.resolve(&stored).unwrap().server;
+        assert_eq!((server.port, server.workers, server.shutdown_seconds), (4, 3, 1));
+        assert_eq!(server.static_dir, Path::new("b"));
+        assert!(sources.is_fixed("server.workers") && !sources.is_fixed("server.static_dir"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let file = |text: &str| {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("c.toml");
+            std::fs::write(&path, text).unwrap();
+            Sources::load(Some(&path), [], []).unwrap_err().message
+        };
+        let unknown = file("[server]\nprot = 1\n");
+        assert!(unknown.contains("server.prot") && unknown.contains("c.toml"), "{unknown}");
+        let range = file("[server]\nport = 70000\n");
+        assert!(range.contains("server.port = 70000") && range.contains("65535"), "{range}");
+        let kind = file("[logging]\nformat = 3\n");
+        assert!(kind.contains("logging.format = 3") && kind.contains("json"), "{kind}");
+        let env = Sources::load(None, environment(&[("TAPEBACKARR_SERVER__PROT", "1")]), []).unwrap_err();
+        assert!(env.message.contains("TAPEBACKARR_SERVER__PROT"), "{env}");
+        let pair = Sources::with([("tape.refill_percent", json!(95))]).unwrap().resolve(&Values::new()).unwrap_err();
+        assert!(pair.message.contains("tape.start_percent"), "{pair}");
+    }
+
+    #[test]
+    fn lists_come_from_the_environment_too() {
+        let env = environment(&[("TAPEBACKARR_SERVER__TRUSTED_PROXIES", "10.0.0.1, ::1")]);
+        let config = Sources::load(None, env, []).unwrap().resolve(&Values::new()).unwrap();
+        assert_eq!(config.server.trusted_proxies.len(), 2);
+    }
+
+    #[test]
+    fn secrets_are_masked_and_never_in_an_error() {
+        let secret = "0123456789abcdef0123456789abcdef";
+        let sources = Sources::with([("auth.jwt_secret", json!(secret))]).unwrap();
+        let shown = sources.show(&Values::new()).unwrap();
+        assert_eq!(shown["auth"]["jwt_secret"], MASK);
+        let short = Sources::with([("auth.jwt_secret", json!("tooshort"))]).unwrap_err();
+        assert!(!short.message.contains("tooshort") && short.message.contains("auth.jwt_secret"), "{short}");
+    }
+}

@@ -1,0 +1,154 @@
+//! For each key: what is accepted, who may see it, where it may be set.
+
+use serde_json::Value;
+use std::net::IpAddr;
+
+/// What values a key accepts.
+#[derive(Debug, Clone, Copy)]
+pub enum Rule {
+    /// A whole number in this range.
+    Whole(i64, i64),
+    /// One of these numbers.
+    Numbers(&'static [i64]),
+    /// One of these words.
+    Words(&'static [&'static str]),
+    /// Any text.
+    Text,
+    /// A text that must not be empty.
+    Filled,
+    /// Nothing, or at least this many characters, never shown.
+    Secret(usize),
+    /// An IP address.
+    Address,
+    /// A list of IP addresses.
+    Addresses,
+    /// A list of web origins: `https://host[:port]`.
+    Origins,
+    /// A filter of log lines.
+    LogFilter,
+}
+
+/// Where a key may be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Anywhere, also in the UI.
+    Everywhere,
+    /// Needed before the database is open: file, environment, command line.
+    BeforeStart,
+}
+
+/// One key.
+#[derive(Debug, Clone, Copy)]
+pub struct Spec {
+    /// Dotted: `server.port`.
+    pub key: &'static str,
+    /// What is accepted.
+    pub rule: Rule,
+    /// Where it may be set.
+    pub reach: Reach,
+}
+
+const fn key(key: &'static str, rule: Rule) -> Spec {
+    Spec { key, rule, reach: Reach::Everywhere }
+}
+
+const fn early(key: &'static str, rule: Rule) -> Spec {
+    Spec { key, rule, reach: Reach::BeforeStart }
+}
+
+/// Every key there is; a test holds it against `config/default.toml`.
+pub const SPECS: &[Spec] = &[
+    early("data_dir", Rule::Filled),
+    key("server.listen", Rule::Address),
+    key("server.port", Rule::Whole(0, 65535)),
+    key("server.static_dir", Rule::Filled),
+    key("server.trusted_proxies", Rule::Addresses),
+    key("server.cors_origins", Rule::Origins),
+    key("server.workers", Rule::Whole(0, 1024)),
+    key("server.shutdown_seconds", Rule::Whole(1, 3600)),
+    early("database.path", Rule::Text),
+    key("tape.block_size", Rule::Numbers(&[65536, 131072, 262144, 524288, 1048576])),
+    key("tape.buffer_size_mb", Rule::Whole(16, 1 << 20)),
+    key("tape.start_percent", Rule::Whole(1, 100)),
+    key("tape.refill_percent", Rule::Whole(0, 99)),
+    key("tape.checkpoint_gb", Rule::Whole(1, 1 << 20)),
+    key("tape.virtual_dir", Rule::Text),
+    key("tape.wait_for_tape_minutes", Rule::Whole(1, 60 * 24 * 30)),
+    key("backup.workers", Rule::Whole(0, 256)),
+    key("backup.zstd_level", Rule::Whole(1, 19)),
+    key("backup.gzip_level", Rule::Whole(1, 9)),
+    key("auth.token_hours", Rule::Whole(1, 24 * 366)),
+    key("auth.jwt_secret", Rule::Secret(32)),
+    key("auth.bcrypt_cost", Rule::Whole(4, 20)),
+    key("auth.min_password_length", Rule::Whole(8, 64)),
+    key("auth.login_attempts", Rule::Whole(1, 1000)),
+    key("auth.lockout_seconds", Rule::Whole(1, 3600)),
+    key("auth.lockout_max_seconds", Rule::Whole(1, 24 * 3600)),
+    key("logging.level", Rule::LogFilter),
+    key("logging.format", Rule::Words(&["text", "json"])),
+    key("docs.dir", Rule::Filled),
+];
+
+/// The spec of `key`, if there is such a key.
+pub fn find(key: &str) -> Option<&'static Spec> {
+    SPECS.iter().find(|spec| spec.key == key)
+}
+
+impl Spec {
+    /// Whether the value is never shown.
+    pub fn is_secret(&self) -> bool {
+        matches!(self.rule, Rule::Secret(_))
+    }
+
+    /// Check `value`; the error names key, value and what is accepted.
+    pub fn check(&self, value: &Value) -> Result<(), String> {
+        if self.accepts(value) {
+            return Ok(());
+        }
+        let shown = if self.is_secret() { MASKED.to_owned() } else { value.to_string() };
+        Err(format!("{} = {shown} is not accepted: expected {}", self.key, self.expected()))
+    }
+
+    fn accepts(&self, value: &Value) -> bool {
+        match self.rule {
+            Rule::Whole(least, most) => value.as_i64().is_some_and(|n| (least..=most).contains(&n)),
+            Rule::Numbers(numbers) => value.as_i64().is_some_and(|n| numbers.contains(&n)),
+            Rule::Words(words) => value.as_str().is_some_and(|word| words.contains(&word)),
+            Rule::Text => value.is_string(),
+            Rule::Filled => value.as_str().is_some_and(|text| !text.trim().is_empty()),
+            Rule::Secret(least) => value.as_str().is_some_and(|text| text.is_empty() || text.chars().count() >= least),
+            Rule::Address => value.as_str().is_some_and(|text| text.parse::<IpAddr>().is_ok()),
+            Rule::Addresses => each(value, |text| text.parse::<IpAddr>().is_ok()),
+            Rule::Origins => each(value, is_origin),
+            Rule::LogFilter => value
+                .as_str()
+                .is_some_and(|text| !text.is_empty() && text.parse::<tracing_subscriber::filter::Targets>().is_ok()),
+        }
+    }
+
+    fn expected(&self) -> String {
+        match self.rule {
+            Rule::Whole(least, most) => format!("a whole number from {least} to {most}"),
+            Rule::Numbers(numbers) => format!("one of {numbers:?}"),
+            Rule::Words(words) => format!("one of {words:?}"),
+            Rule::Text => "text".into(),
+            Rule::Filled => "text that is not empty".into(),
+            Rule::Secret(least) => format!("nothing, or at least {least} characters"),
+            Rule::Address => "an IP address such as 0.0.0.0, 127.0.0.1 or ::".into(),
+            Rule::Addresses => "a list of IP addresses".into(),
+            Rule::Origins => "a list of origins such as https://example.org (no path, no *)".into(),
+            Rule::LogFilter => "error, warn, info, debug or trace, or a list like info,tapebackarr=debug".into(),
+        }
+    }
+}
+
+const MASKED: &str = "(secret)";
+
+fn each(value: &Value, test: impl Fn(&str) -> bool) -> bool {
+    value.as_array().is_some_and(|items| items.iter().all(|item| item.as_str().is_some_and(&test)))
+}
+
+fn is_origin(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    host.is_some_and(|host| !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-:[]".contains(c)))
+}

@@ -1,0 +1,68 @@
+//! The first administrator.
+
+use super::LoggedIn;
+use crate::Result;
+use crate::auth::Auth;
+use crate::auth::setup::Setup;
+use crate::db::DbPool;
+use crate::events::{Bus, Category, Event};
+use crate::web::users::check_username;
+use crate::web::{AuditNote, query};
+use actix_web::web::{Data, Json};
+use actix_web::{HttpResponse, get, post};
+use serde::{Deserialize, Serialize};
+
+/// Whether there is anybody.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct SetupState {
+    /// True until the first administrator is made.
+    needed: bool,
+}
+
+/// Does the server still need its first administrator?
+#[utoipa::path(tag = "auth", responses((status = 200, body = SetupState)))]
+#[get("/auth/setup")]
+pub async fn setup_state(pool: Data<DbPool>) -> Result<Json<SetupState>> {
+    Ok(Json(SetupState { needed: query(&pool, Setup::is_needed).await? }))
+}
+
+/// The token that the server printed, and who is to be the first administrator.
+#[derive(Deserialize, utoipa::ToSchema)]
+pub struct SetUp {
+    token: String,
+    username: String,
+    /// 8 to 72 bytes.
+    password: String,
+}
+
+/// Make the first administrator, with the token that the server printed. Works once.
+#[utoipa::path(
+    tag = "auth",
+    responses(
+        (status = 201, body = LoggedIn),
+        (status = 401, description = "Wrong token"),
+        (status = 409, description = "There is a user already"),
+    )
+)]
+#[post("/auth/setup")]
+pub async fn set_up(
+    pool: Data<DbPool>,
+    auth: Data<Auth>,
+    bus: Data<Bus>,
+    note: AuditNote,
+    body: Json<SetUp>,
+) -> Result<HttpResponse> {
+    let SetUp { token, username, password } = body.into_inner();
+    note.username(&username);
+    check_username(&username)?;
+    let work = move |conn: &mut _| {
+        auth.setup.check(conn, &token)?;
+        let user = auth.setup.finish(conn, &token, &username, &auth.hasher.hash(&password)?)?;
+        Ok(LoggedIn::new(auth.tokens.issue(&user)?, user))
+    };
+    let login = query(&pool, work).await?;
+    note.id(login.user.id);
+    let message = format!("'{}' is the first administrator", login.user.username);
+    bus.publish(Event::success(Category::System, "Server Set Up", message));
+    Ok(HttpResponse::Created().json(login))
+}

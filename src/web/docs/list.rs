@@ -1,0 +1,69 @@
+//! Which documents there are, and their text.
+
+use crate::config::Config;
+use crate::web::query::block;
+use crate::{Error, Result};
+use actix_web::get;
+use actix_web::web::{Data, Json, Path};
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// What there can be: id (also the name of the file without `.md`), title, description. The id of a request is looked
+/// up here, so no path of a request ever reaches the file system.
+const DOCUMENTS: &[(&str, &str, &str)] = &[
+    ("installation", "Installation", "From nothing to a running server"),
+    ("usage", "Using TapeBackarr", "The first backup and the first restore, step by step"),
+    ("operator", "Operating", "Daily work: tapes, pools, libraries, what to do when something is red"),
+    ("recovery", "Recovery", "Getting data back from the tapes alone, without this server"),
+    ("api", "REST API", "Logging in, roles, events, conventions; the routes are under API documentation"),
+    ("architecture", "Architecture", "How the program is built"),
+    ("database", "Database", "Tables and what is in them"),
+    ("tape-format", "Tape format", "What is on a tape, byte for byte"),
+];
+
+/// A document in the list.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Document {
+    id: &'static str,
+    title: &'static str,
+    description: &'static str,
+}
+
+/// A document with its text.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct DocumentText {
+    id: &'static str,
+    /// The name of the file.
+    title: String,
+    /// Markdown.
+    content: String,
+}
+
+/// The documents that are installed.
+#[utoipa::path(tag = "docs", responses((status = 200, body = Vec<Document>)))]
+#[get("/docs")]
+pub async fn list_docs(config: Data<Config>) -> Result<Json<Vec<Document>>> {
+    let look = move || {
+        let installed = DOCUMENTS.iter().filter(|(id, ..)| file(&config, id).is_file());
+        Ok(installed.map(|&(id, title, description)| Document { id, title, description }).collect())
+    };
+    Ok(Json(block(look).await?))
+}
+
+/// One document.
+#[utoipa::path(tag = "docs", responses((status = 200, body = DocumentText), (status = 404)))]
+#[get("/docs/{id}")]
+pub async fn get_doc(config: Data<Config>, id: Path<String>) -> Result<Json<DocumentText>> {
+    let missing = || Error::not_found("documentation");
+    let &(id, ..) = DOCUMENTS.iter().find(|(known, ..)| *known == id.as_str()).ok_or_else(missing)?;
+    let read = move || match std::fs::read_to_string(file(&config, id)) {
+        Ok(content) => Ok(content),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Error::not_found("documentation")),
+        Err(error) => Err(Error::from(error).context(format!("cannot read the document {id}"))),
+    };
+    Ok(Json(DocumentText { id, title: format!("{id}.md"), content: block(read).await? }))
+}
+
+fn file(config: &Config, id: &str) -> PathBuf {
+    config.docs.dir.join(format!("{id}.md"))
+}

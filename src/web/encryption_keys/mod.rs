@@ -1,0 +1,18 @@
+//! Encryption keys: names and fingerprints for everybody, the keys themselves only for administrators.
+
+mod create;
+mod delete;
+mod keysheet;
+mod list;
+
+use super::Routes;
+
+pub(super) fn routes(routes: Routes) -> Routes {
+    routes
+        .add(list::list_encryption_keys)
+        .add(create::create_encryption_key)
+        .add(create::import_encryption_key)
+        .add(delete::delete_encryption_key)
+        .add(keysheet::keysheet)
+        .add(keysheet::keysheet_text)
+}

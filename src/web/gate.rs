@@ -1,0 +1,172 @@
+//! The gate: every request to the API passes here first and its answer passes here last.
+//!
+//! In: drop a trailing slash, look the route up in the permission table (what is not there does not exist), find out who
+//! is asking, compare roles. Out: write the audit line. The path that is judged is the very string that the router
+//! matches, so no spelling of a path can be judged as one route and served as another.
+
+use super::audit::{AuditNote, End};
+use super::errors::nothing_at;
+use super::{ClientAddress, query};
+use crate::auth::permissions::{self, Access, Answer, Carrier, Route, Trace};
+use crate::auth::{Auth, Credential, Identity, unauthorized};
+use crate::db::audit::NewAuditEntry;
+use crate::db::{DbPool, audit};
+use crate::{Error, ErrorKind, Result};
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::{StatusCode, Uri, header, uri::PathAndQuery};
+use actix_web::middleware::Next;
+use actix_web::web::{Data, Query};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError};
+use serde::Deserialize;
+use std::future::{Ready, ready};
+
+/// The middleware.
+pub async fn gate<B: MessageBody + 'static>(
+    mut request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    drop_trailing_slash(&mut request);
+    let path = request.match_info().as_str().to_owned();
+    let route = match permissions::find(request.method().as_str(), &path) {
+        Answer::Route(route) => route,
+        Answer::Nothing => return Ok(refuse(request, &nothing_at(&path))),
+        Answer::OtherMethods(methods) => return Ok(request.into_response(other_methods(&path, &methods))),
+    };
+    let note = AuditNote::default();
+    request.extensions_mut().insert(note.clone());
+
+    let identity = match identify(&request, route).await {
+        Ok(identity) => identity,
+        Err(error) => return Ok(refuse(request, &error)),
+    };
+    let allowed = route.access.allows(identity.as_ref().map(|identity| identity.role));
+    let address = ClientAddress::of(request.request()).0;
+    let pool = request.app_data::<Data<DbPool>>().cloned();
+    let (response, end) = if allowed {
+        if let Some(identity) = identity.clone() {
+            request.extensions_mut().insert(identity);
+        }
+        let response = next.call(request).await?;
+        let code = response.response().error().and_then(|error| error.as_error::<Error>()).map(|error| error.code);
+        let end = End { status: response.status(), code };
+        (response.map_into_boxed_body(), end)
+    } else {
+        let error = forbidden(route, identity.as_ref());
+        let end = End { status: error.status_code(), code: Some(error.code) };
+        (refuse(request, &error), end)
+    };
+    if route.trace == Trace::Audited || !allowed {
+        write_down(pool, note.line(route, &path, identity.as_ref(), address, end)).await;
+    }
+    Ok(response)
+}
+
+fn refuse(request: ServiceRequest, error: &Error) -> ServiceResponse<BoxBody> {
+    request.into_response(error.error_response())
+}
+
+/// Collection roots answer with and without a slash at the end.
+fn drop_trailing_slash(request: &mut ServiceRequest) {
+    let path = request.uri().path();
+    let Some(shorter) = path.strip_suffix('/').filter(|shorter| !shorter.is_empty()) else { return };
+    let text = match request.uri().query() {
+        Some(query) => format!("{shorter}?{query}"),
+        None => shorter.to_owned(),
+    };
+    let Ok(path_and_query) = PathAndQuery::try_from(text) else { return };
+    let mut parts = request.uri().clone().into_parts();
+    parts.path_and_query = Some(path_and_query);
+    if let Ok(uri) = Uri::from_parts(parts) {
+        request.match_info_mut().get_mut().update(&uri);
+        request.head_mut().uri = uri;
+    }
+}
+
+/// Who is asking. Nobody, on public routes, whatever they present.
+async fn identify(request: &ServiceRequest, route: &Route) -> Result<Option<Identity>> {
+    if route.access == Access::Public {
+        return Ok(None);
+    }
+    let credential =
+        credential(request, route)?.ok_or_else(|| unauthorized("missing_authorization", "missing authorization"))?;
+    request.extensions_mut().insert(credential.clone());
+    let data = (request.app_data::<Data<Auth>>().cloned(), request.app_data::<Data<DbPool>>());
+    let (Some(auth), Some(pool)) = data else {
+        return Err(Error::internal("the server was built without its permission check"));
+    };
+    query(pool, move |conn| auth.identify(conn, &credential)).await.map(Some)
+}
+
+#[derive(Deserialize)]
+struct TokenQuery {
+    token: Option<String>,
+}
+
+/// What the request presents, the strongest first. A header that is there but wrong is not passed over.
+fn credential(request: &ServiceRequest, route: &Route) -> Result<Option<Credential>> {
+    if let Some(value) = request.headers().get("x-api-key") {
+        let key = value.to_str().map_err(|_| unauthorized("invalid_api_key", "invalid API key"))?;
+        return Ok(Some(Credential::ApiKey(key.to_owned())));
+    }
+    if let Some(value) = request.headers().get(header::AUTHORIZATION) {
+        let token = value.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
+        let token = token.ok_or_else(|| unauthorized("invalid_token", "invalid token"))?;
+        return Ok(Some(Credential::Token(token.trim().to_owned())));
+    }
+    if route.carrier == Carrier::HeaderOrQuery
+        && let Ok(query) = Query::<TokenQuery>::from_query(request.query_string())
+    {
+        return Ok(query.into_inner().token.map(Credential::Token));
+    }
+    Ok(None)
+}
+
+fn forbidden(route: &Route, identity: Option<&Identity>) -> Error {
+    let message = match route.access {
+        Access::Least(crate::db::Role::Admin) => "admin access required".to_owned(),
+        Access::Least(role) => format!("{role} access required"),
+        Access::Public => "not allowed".to_owned(),
+    };
+    let role = identity.map(|identity| identity.role);
+    Error::new(ErrorKind::Forbidden, "forbidden", message).with_details(serde_json::json!({"your_role": role}))
+}
+
+fn other_methods(path: &str, methods: &[&str]) -> HttpResponse {
+    let allowed = methods.join(", ");
+    let body = serde_json::json!({
+        "error": format!("{path} does not know this method; it knows {allowed}"),
+        "code": "method_not_allowed",
+    });
+    HttpResponse::build(StatusCode::METHOD_NOT_ALLOWED).insert_header((header::ALLOW, allowed)).json(body)
+}
+
+async fn write_down(pool: Option<Data<DbPool>>, line: NewAuditEntry) {
+    let Some(pool) = pool else { return };
+    let copy = line.clone();
+    if let Err(error) = query(&pool, move |conn| audit::insert(conn, &line)).await {
+        tracing::error!(%error, line = ?copy, "cannot write the audit log; the line is only here");
+    }
+}
+
+/// Who is asking: on every route that is not public.
+impl FromRequest for Identity {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let identity = request.extensions().get::<Identity>().cloned();
+        ready(identity.ok_or_else(|| unauthorized("missing_authorization", "missing authorization")))
+    }
+}
+
+/// What they presented: for what lives longer than a request and must ask again.
+impl FromRequest for Credential {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let credential = request.extensions().get::<Credential>().cloned();
+        ready(credential.ok_or_else(|| unauthorized("missing_authorization", "missing authorization")))
+    }
+}

@@ -1,0 +1,10 @@
+//! The audit log.
+
+mod audit;
+mod export;
+
+use super::Routes;
+
+pub(super) fn routes(routes: Routes) -> Routes {
+    routes.add(audit::list_audit).add(export::export_audit)
+}

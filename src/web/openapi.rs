@@ -1,0 +1,87 @@
+//! The description of the API (OpenAPI 3.1, made from the code) and its viewer, which needs no network.
+
+use super::errors::ErrorBody;
+use super::routes::{self, Routes};
+use actix_web::web::{Json, Redirect, ServiceConfig};
+use actix_web::{get, web};
+use utoipa::OpenApi as _;
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
+use utoipa::openapi::{OpenApi, PathItem};
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "TapeBackarr",
+        description = "Tape backup: files to LTO tape and back. Log in with `POST /api/v1/auth/login` and send \
+            `Authorization: Bearer <token>`, or send an API key as `X-API-Key`. Failures are \
+            `{\"error\": \"message\", \"code\": \"stable_word\", \"details\": {}}`. Long work answers 202 with an \
+            `execution_id`.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
+    ),
+    components(schemas(ErrorBody))
+)]
+struct Frame;
+
+/// The whole description.
+pub fn openapi() -> OpenApi {
+    let mut api = Frame::openapi();
+    let (paths, schemas) = routes::all().describe();
+    api.paths = paths;
+    let components = api.components.get_or_insert_default();
+    components.schemas.extend(schemas);
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+    components.add_security_scheme("login", SecurityScheme::Http(bearer));
+    let key = ApiKey::Header(ApiKeyValue::new("X-API-Key"));
+    components.add_security_scheme("api_key", SecurityScheme::ApiKey(key));
+    for (path, item) in &mut api.paths.paths {
+        describe_access(path, item);
+    }
+    api
+}
+
+/// Adds to each operation what the permission table says.
+fn describe_access(path: &str, item: &mut PathItem) {
+    use crate::auth::permissions::{Access, Answer, find};
+    let operations =
+        [("GET", &mut item.get), ("POST", &mut item.post), ("PUT", &mut item.put), ("DELETE", &mut item.delete)];
+    for (method, operation) in operations {
+        let Some(operation) = operation else { continue };
+        let Answer::Route(route) = find(method, path) else { continue };
+        let words = match route.access {
+            Access::Public => {
+                operation.security = Some(Vec::new());
+                "Needs no login.".to_owned()
+            }
+            Access::Least(role) => {
+                let none: [String; 0] = [];
+                operation.security = Some(vec![
+                    SecurityRequirement::new("login", none.clone()),
+                    SecurityRequirement::new("api_key", none),
+                ]);
+                format!("Least role: {role}.")
+            }
+        };
+        let description = operation.description.take().unwrap_or_default();
+        operation.description = Some(format!("{description}\n\n{words}").trim().to_owned());
+    }
+}
+
+pub(super) fn routes(routes: Routes) -> Routes {
+    routes.add(openapi_json)
+}
+
+/// This description.
+#[utoipa::path(tag = "system", responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
+#[get("/openapi.json")]
+async fn openapi_json() -> Json<OpenApi> {
+    Json(openapi())
+}
+
+pub(super) fn configure(config: &mut ServiceConfig) {
+    let viewer = SwaggerUi::new("/api/docs/{_:.*}").config(Config::new([format!("{}/openapi.json", routes::BASE)]));
+    let to_viewer = web::to(|| async { Redirect::to("/api/docs/").see_other() });
+    config.route("/api/docs", to_viewer).service(viewer);
+}

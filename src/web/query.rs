@@ -1,0 +1,26 @@
+//! Database work for handlers: off the threads that serve requests.
+
+use crate::db::{Conn, DbPool};
+use crate::{Error, ErrorKind, Result};
+use actix_web::web;
+
+/// Runs `work` with a connection of the pool on a thread that may block: `query(&pool, |conn| tapes::find(conn, id))`.
+pub async fn query<T, F>(pool: &DbPool, work: F) -> Result<T>
+where
+    T: Send + 'static,
+    F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+{
+    let pool = pool.clone();
+    block(move || work(&mut *pool.get()?)).await
+}
+
+/// Runs `work` on a thread that may block, without a connection.
+pub async fn block<T, F>(work: F) -> Result<T>
+where
+    T: Send + 'static,
+    F: FnOnce() -> Result<T> + Send + 'static,
+{
+    web::block(work).await.map_err(|_| {
+        Error::new(ErrorKind::Unavailable, "stopping", "the server is stopping, or the work failed without a word")
+    })?
+}

@@ -1,0 +1,161 @@
+//! The HTTP server: what the handlers share, the application, starting and stopping.
+
+use super::{Exit, Lifecycle, configure, headers};
+use crate::auth::Auth;
+use crate::config::{Config, Sources};
+use crate::db::DbPool;
+use crate::events::Bus;
+use crate::keys::KeyStore;
+use crate::{Error, ErrorKind, Result};
+use actix_cors::Cors;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServerHandle, ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::{Compress, Condition, from_fn};
+use actix_web::web::{Data, ServiceConfig};
+use actix_web::{App, HttpServer};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// What the handlers of this module share. Each handler takes only what it needs, as `Data<…>`.
+#[derive(Clone)]
+pub struct Services {
+    /// Settings in force.
+    pub config: Data<Config>,
+    /// Where they come from: for showing and changing them.
+    pub sources: Data<Sources>,
+    /// The database.
+    pub pool: Data<DbPool>,
+    /// Events.
+    pub bus: Data<Bus>,
+    /// Who is asking.
+    pub auth: Data<Auth>,
+    /// Encryption keys.
+    pub keys: Data<KeyStore>,
+    /// The wish to end.
+    pub lifecycle: Data<Lifecycle>,
+}
+
+impl Services {
+    fn register(&self, config: &mut ServiceConfig) {
+        config
+            .app_data(self.config.clone())
+            .app_data(self.sources.clone())
+            .app_data(self.pool.clone())
+            .app_data(self.bus.clone())
+            .app_data(self.auth.clone())
+            .app_data(self.keys.clone())
+            .app_data(self.lifecycle.clone());
+    }
+}
+
+/// The whole application: what the server runs and what the tests ask. `more` registers the data of other handlers
+/// (`config.app_data(Data::new(address_of_an_actor))`).
+pub fn app(
+    services: Services,
+    more: impl FnOnce(&mut ServiceConfig),
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> {
+    let config = services.config.clone();
+    let server = &config.server;
+    App::new()
+        .configure(|config| services.register(config))
+        .configure(more)
+        .configure(|app| configure(app, &server.static_dir))
+        .wrap(Compress::default())
+        .wrap(Condition::new(!server.cors_origins.is_empty(), cross_origin(&server.cors_origins)))
+        .wrap(from_fn(headers::secure))
+}
+
+fn cross_origin(origins: &[String]) -> Cors {
+    let cors = Cors::default()
+        .allowed_methods(["GET", "POST", "PUT", "DELETE"])
+        .allowed_headers(["accept", "authorization", "content-type", "x-api-key", "last-event-id"])
+        .max_age(300);
+    origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
+}
+
+/// A server that has its port and waits to be run.
+pub struct Server {
+    server: actix_web::dev::Server,
+    addresses: Vec<SocketAddr>,
+    lifecycle: Lifecycle,
+}
+
+impl Server {
+    /// Takes the port. `more` registers the data of other handlers, in every worker.
+    ///
+    /// # Errors
+    /// `cannot_listen`: the port is taken, or not allowed.
+    pub fn bind(services: Services, more: impl Fn(&mut ServiceConfig) + Clone + Send + 'static) -> Result<Server> {
+        let config = services.config.clone();
+        let lifecycle = services.lifecycle.get_ref().clone();
+        let address = SocketAddr::new(config.server.listen, config.server.port);
+        let server = HttpServer::new(move || app(services.clone(), more.clone()))
+            .client_request_timeout(Duration::from_secs(30))
+            .keep_alive(Duration::from_secs(75))
+            .shutdown_timeout(config.server.shutdown_seconds)
+            .disable_signals();
+        let server = match config.server.workers {
+            0 => server,
+            workers => server.workers(workers),
+        };
+        let server = server.bind(address).map_err(|error| {
+            let message = format!(
+                "cannot listen on {address}: {error}; is another server running, or does the port need more rights? \
+                 Choose another with server.listen and server.port"
+            );
+            Error::new(ErrorKind::Unavailable, "cannot_listen", message)
+        })?;
+        let addresses = server.addrs();
+        Ok(Server { server: server.run(), addresses, lifecycle })
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Serves until SIGTERM, SIGINT or [`Lifecycle::request`]; then takes no more, lets running requests finish (at
+    /// most `server.shutdown_seconds`) and says why it ended.
+    pub async fn run(self) -> Result<Exit> {
+        let Server { server, lifecycle, .. } = self;
+        let stopping = tokio::spawn(stop_when_asked(server.handle(), lifecycle.clone()));
+        let result = server.await;
+        lifecycle.request(Exit::Stop);
+        stopping.await.map_err(|error| Error::internal(format!("stopping the server: {error}")))?;
+        result?;
+        Ok(lifecycle.requested().unwrap_or(Exit::Stop))
+    }
+}
+
+async fn stop_when_asked(handle: ServerHandle, lifecycle: Lifecycle) {
+    tokio::select! {
+        _ = lifecycle.wait() => {}
+        () = signal() => lifecycle.request(Exit::Stop),
+    }
+    handle.stop(true).await;
+}
+
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let handlers = signal(SignalKind::terminate()).and_then(|term| Ok((term, signal(SignalKind::interrupt())?)));
+    match handlers {
+        Ok((mut terminate, mut interrupt)) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        Err(error) => {
+            tracing::error!(%error, "signals cannot be received; only the API can stop this server");
+            std::future::pending::<()>().await;
+        }
+    }
+}

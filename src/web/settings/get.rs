@@ -1,0 +1,17 @@
+//! Reading the settings, secrets masked.
+
+use crate::Result;
+use crate::config::Sources;
+use crate::db::{DbPool, settings};
+use crate::web::query;
+use actix_web::get;
+use actix_web::web::{Data, Json};
+use serde_json::Value;
+
+/// All settings as they are stored; after a change, those the next start will use. Secrets show as `********`.
+#[utoipa::path(tag = "settings", responses((status = 200, body = Object)))]
+#[get("/settings")]
+pub async fn get_settings(pool: Data<DbPool>, sources: Data<Sources>) -> Result<Json<Value>> {
+    let stored = query(&pool, settings::list).await?;
+    Ok(Json(sources.show(&stored)?))
+}

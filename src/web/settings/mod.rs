@@ -1,0 +1,11 @@
+//! Settings: what is in force, changing it, starting again.
+
+mod actions;
+mod get;
+mod update;
+
+use super::Routes;
+
+pub(super) fn routes(routes: Routes) -> Routes {
+    routes.add(get::get_settings).add(update::update_settings).add(actions::restart).add(actions::test_telegram)
+}
