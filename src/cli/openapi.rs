@@ -11,6 +11,6 @@ pub struct OpenapiArgs {}
 
 /// Prints the document.
 pub fn run(_: &OpenapiArgs) -> CliResult {
-    let document = serde_json::to_value(crate::web::openapi::openapi()).doing("cannot make the document")?;
+    let document = serde_json::to_value(crate::web::openapi()).doing("cannot make the document")?;
     super::output::json(&document)
 }
