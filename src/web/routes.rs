@@ -22,6 +22,18 @@ pub fn all() -> Routes {
         super::logs::routes,
         super::docs::routes,
         super::openapi::routes,
+        super::dashboard::routes,
+        super::tapes::routes,
+        super::pools::routes,
+        super::drives::routes,
+        super::libraries::routes,
+        super::sources::routes,
+        super::jobs::routes,
+        super::executions::routes,
+        super::sets::routes,
+        super::catalog::routes,
+        super::restore::routes,
+        super::database_backup::routes,
     ]
     .into_iter()
     .fold(Routes::default(), |routes, add| add(routes))
@@ -41,6 +53,7 @@ pub struct Routes {
 impl Routes {
     /// The same with a handler that carries `#[utoipa::path]` and `#[get("/…")]` (or `post`, …).
     // The `__dev` traits of utoipa are what its own `OpenApi` derive uses; there is no other way to ask a handler.
+    #[allow(clippy::should_implement_trait)] // It collects; nobody takes it for a sum.
     pub fn add<E>(mut self, endpoint: E) -> Self
     where
         E: HttpServiceFactory + utoipa::Path + utoipa::__dev::SchemaReferences + 'static,
@@ -55,7 +68,12 @@ impl Routes {
             self.paths.add_path_operation(full.clone(), vec![method], operation);
         }
         E::schemas(&mut self.schemas);
-        self.endpoints.push((pattern, Box::new(move |config| drop(config.service(endpoint)))));
+        self.endpoints.push((
+            pattern,
+            Box::new(move |config| {
+                config.service(endpoint);
+            }),
+        ));
         self
     }
 

@@ -69,6 +69,12 @@ where
     type Body = B;
 }
 
+impl Default for Site {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Site {
     /// Nobody is there yet.
     pub fn empty() -> Site {
