@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn the_state_of_a_chain_is_listed_directory_by_directory() {
-        let mut catalog = Catalog::new();
+        let mut catalog = Catalog::empty();
         let full = catalog.filled(None, &["./", "d/", "d/sub/", "d/sub/old", "d/a", "x"], &[]);
         let second = catalog.filled(Some(full), &[], &["d/sub"]);
         let third = catalog.filled(Some(second), &["d/sub/", "d/sub/new", "x"], &["d/a"]);
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn names_that_are_no_text_come_back_as_they_were_and_sorted() {
-        let mut catalog = Catalog::new();
+        let mut catalog = Catalog::empty();
         let set = catalog.set(None);
         let mut members = Vec::new();
         for (offset, name) in [&b"d/\xff"[..], "d/\u{FFFD}".as_bytes(), b"d/a"].iter().enumerate() {

@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_set_lists_itself_directories_first() {
-        let mut catalog = Catalog::new();
+        let mut catalog = Catalog::empty();
         let set = catalog.filled(None, &["./", "z/", "z/y", "a", "b"], &[]);
         assert_eq!(names(&catalog, &[set], "/"), [format!("z {set}"), format!("a {set}"), format!("b {set}")]);
         assert_eq!(names(&catalog, &[set], "./z/"), [format!("y {set}")]);
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_chain_shows_the_newest_of_each_and_hides_what_is_gone() {
-        let mut catalog = Catalog::new();
+        let mut catalog = Catalog::empty();
         let full = catalog.filled(None, &["d/", "d/a", "d/b", "d/c"], &[]);
         let second = catalog.filled(Some(full), &["d/b"], &["d/c"]);
         let third = catalog.filled(Some(second), &["d/c"], &["d/a"]);
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn what_was_in_a_directory_that_went_stays_gone() {
-        let mut catalog = Catalog::new();
+        let mut catalog = Catalog::empty();
         let full = catalog.filled(None, &["d/", "d/old", "d/sub/", "d/sub/old"], &[]);
         let without = catalog.filled(Some(full), &[], &["d"]);
         let again = catalog.filled(Some(without), &["d/", "d/new", "d/sub/"], &[]);
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_file_in_the_place_of_a_directory_hides_it() {
-        let mut catalog = Catalog::new();
+        let mut catalog = Catalog::empty();
         let full = catalog.filled(None, &["d/", "d/old"], &[]);
         let replaced = catalog.filled(Some(full), &["d"], &[]);
         assert_eq!(names(&catalog, &[replaced, full], ""), [format!("d {replaced}")]);

@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn a_chain_ends_at_the_full_set() {
-        let mut catalog = Catalog::new();
+        let mut catalog = Catalog::empty();
         let full = catalog.set(None);
         catalog.complete(full);
         let middle = catalog.set(Some(full));
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn a_broken_chain_is_named() {
-        let mut catalog = Catalog::new();
+        let mut catalog = Catalog::empty();
         let full = catalog.set(None);
         let child = catalog.set(Some(full));
         let conn = &mut *catalog.db.conn();

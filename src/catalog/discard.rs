@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn what_others_have_stays_and_the_rest_goes() {
-        let mut catalog = Catalog::new();
+        let mut catalog = Catalog::empty();
         let full = catalog.filled(None, &["d/", "d/a", "d/b", "e/", "e/x"], &[]);
         let second = catalog.filled(Some(full), &["d/b", "d/c", "f/", "f/y"], &["d/a"]);
         catalog.writer.index(full).expect("index");
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_directory_made_again_after_it_was_dropped_is_found() {
-        let mut catalog = Catalog::new();
+        let mut catalog = Catalog::empty();
         let first = catalog.filled(None, &["d/", "d/a"], &[]);
         catalog.writer.discard(first).expect("discard");
         let second = catalog.filled(None, &["d/", "d/a"], &[]);

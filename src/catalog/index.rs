@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_path_is_indexed_once_whatever_the_number_of_sets() {
-        let mut catalog = Catalog::new();
+        let mut catalog = Catalog::empty();
         let full = catalog.filled(None, &["./", "d/", "d/a", "d/b"], &[]);
         let second = catalog.filled(Some(full), &["d/a", "d/c"], &["d/b"]);
         assert_eq!(catalog.writer.unindexed().expect("pending"), [full, second]);
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_large_set_takes_several_steps_and_goes_on_where_it_stopped() {
-        let mut catalog = Catalog::new();
+        let mut catalog = Catalog::empty();
         let paths: Vec<String> = (0..9000).map(|number| format!("d/{number:05}")).collect();
         let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
         let set = catalog.filled(None, &paths, &[]);

@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn versions_come_newest_first_with_their_tape() {
-        let mut catalog = Catalog::new();
+        let mut catalog = Catalog::empty();
         let full = catalog.filled(None, &["d/", "d/a"], &[]);
         let second = catalog.filled(Some(full), &["d/a"], &[]);
         let third = catalog.filled(Some(second), &["d/x"], &["d/a"]);
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_tape_is_that_of_the_part() {
-        let mut catalog = Catalog::new();
+        let mut catalog = Catalog::empty();
         let set = catalog.filled(None, &["a"], &[]);
         let conn = &mut *catalog.db.conn();
         let other = crate::db::testing::tape(conn, "B00001");

@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn parts_of_paths_are_found_whatever_their_case() {
-        let mut catalog = Catalog::new();
+        let mut catalog = Catalog::empty();
         let full = indexed(&mut catalog, None, &["etc/", "etc/passwd", "etc/Über.txt", "x"], &[]);
         let second = indexed(&mut catalog, Some(full), &["etc/passwd", "etc/passwd-"], &[]);
         assert_eq!(all(&catalog, "PASSW", 9), ["etc/passwd", "etc/passwd-"]);
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn pages_go_on_where_they_stopped_without_repeating() {
-        let mut catalog = Catalog::new();
+        let mut catalog = Catalog::empty();
         let paths: Vec<String> = (0..300).map(|number| format!("d/file{number:03}")).collect();
         let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
         indexed(&mut catalog, None, &paths, &[]);
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn dropped_paths_are_not_found_and_strange_patterns_do_no_harm() {
-        let mut catalog = Catalog::new();
+        let mut catalog = Catalog::empty();
         let full = indexed(&mut catalog, None, &["d/keep", "d/it's \"quoted\""], &[]);
         let second = indexed(&mut catalog, Some(full), &["d/dropped", "e/dropped"], &[]);
         assert_eq!(all(&catalog, "\"quoted", 9), ["d/it's \"quoted\""]);

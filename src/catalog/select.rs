@@ -464,7 +464,7 @@ mod tests {
 
     #[test]
     fn everything_of_a_state_in_the_order_of_tapes() {
-        let mut catalog = Catalog::new();
+        let mut catalog = Catalog::empty();
         let full = catalog.filled(None, &["./", "z", "d/", "d/a", "d/b", "d/sub/", "d/sub/x", "d-/", "d-/y"], &[]);
         let second = catalog.filled(Some(full), &["d/b", "d/n"], &["d/a", "d/sub"]);
         let (all, selected) = chosen(&catalog, &[second, full], &Wanted::All);
@@ -479,7 +479,7 @@ mod tests {
 
     #[test]
     fn folders_files_and_what_is_not_there() {
-        let mut catalog = Catalog::new();
+        let mut catalog = Catalog::empty();
         let set = catalog.filled(None, &["d/", "d/a", "d/sub/", "d/sub/x", "d-/", "d-/y", "e"], &[]);
         let (found, selected) = chosen(&catalog, &[set], &paths(&["/d/", "e", "d/a", "nope", "d-/nope"]));
         assert_eq!(found, ["1:d", "1:d/a", "1:d/sub", "1:d/sub/x", "1:e"]);
@@ -490,7 +490,7 @@ mod tests {
 
     #[test]
     fn what_was_below_something_that_went_stays_gone() {
-        let mut catalog = Catalog::new();
+        let mut catalog = Catalog::empty();
         let full = catalog.filled(None, &["d/", "d/sub/", "d/sub/deep/", "d/sub/deep/old"], &[]);
         let replaced = catalog.filled(Some(full), &["d/sub"], &[]);
         let again = catalog.filled(Some(replaced), &["d/sub/", "d/sub/new"], &[]);
@@ -505,7 +505,7 @@ mod tests {
 
     #[test]
     fn a_hard_link_brings_its_target_of_the_same_set() {
-        let mut catalog = Catalog::new();
+        let mut catalog = Catalog::empty();
         let full = catalog.set(None);
         let mut target = file("d/target", 9);
         target.tar_offset = 0;

@@ -17,8 +17,8 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// An empty one.
-    pub fn new() -> Self {
+    /// One without sets.
+    pub fn empty() -> Self {
         let db = db::testing::database();
         let tape = db::testing::tape(&mut db.conn(), "A00001");
         let job = db::testing::job(&mut db.conn(), "etc");

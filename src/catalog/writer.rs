@@ -323,7 +323,7 @@ mod tests {
 
     #[test]
     fn a_member_written_again_replaces_the_first() {
-        let mut catalog = Catalog::new();
+        let mut catalog = Catalog::empty();
         let set = catalog.set(None);
         catalog.writer.insert(set, 1, &[(file("a/b", 5), 10)]).expect("first");
         catalog.writer.insert(set, 2, &[(file("a/b", 5), 700)]).expect("again");
@@ -336,7 +336,7 @@ mod tests {
 
     #[test]
     fn a_set_that_does_not_exist_is_refused_and_leaves_nothing() {
-        let mut catalog = Catalog::new();
+        let mut catalog = Catalog::empty();
         let error = catalog.writer.insert(99, 1, &[(file("a", 1), 1)]).expect_err("no set");
         assert_eq!(error.message, "writing the catalog of backup set 99: backup set 99 not found");
         let set = catalog.set(None);
@@ -350,7 +350,7 @@ mod tests {
 
     #[test]
     fn a_deletion_does_not_hide_what_the_set_has() {
-        let mut catalog = Catalog::new();
+        let mut catalog = Catalog::empty();
         let set = catalog.set(None);
         catalog.writer.insert(set, 1, &[(file("a", 1), 1)]).expect("insert");
         catalog.writer.insert_deleted(set, &[b"a".to_vec(), b"b".to_vec()]).expect("deleted");

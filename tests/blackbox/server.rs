@@ -38,7 +38,7 @@ impl Default for Library {
 impl Server {
     /// A server that has just been installed: an administrator, a library with labelled tapes in pool 1.
     pub fn with_library(library: Library) -> Server {
-        let mut server = Server::bare();
+        let server = Server::bare();
         server.create_library(&library);
         server.add_library();
         let body = json!({"library_id": 1, "barcodes": true, "pool_id": 1});
