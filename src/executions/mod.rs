@@ -20,8 +20,9 @@ mod progress;
 mod raw_read;
 mod request;
 mod reservations;
-mod restore;
+pub mod restore;
 pub mod run;
+mod tape_reading;
 mod verify;
 
 pub use context::{Context, Services};

@@ -2,6 +2,8 @@
 //!
 //! A request is stored as JSON with its execution, so that work that had not begun survives a restart.
 
+pub use crate::restore::ExistingPolicy;
+
 use crate::db::BackupType;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -64,21 +66,6 @@ pub struct BackupRequest {
     /// Instead of the job's own type.
     #[serde(default)]
     pub backup_type: Option<BackupType>,
-}
-
-/// What happens to a file that is already at the destination.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ExistingPolicy {
-    /// Leave what is there; the file counts as skipped.
-    #[default]
-    Keep,
-    /// Replace it.
-    Overwrite,
-    /// Replace it only if the file on tape has a newer modification time.
-    Newer,
-    /// Restore beside it as `name.restored`, `name.restored-2`, …
-    Rename,
 }
 
 /// Bring files back. Names a set, or a job and a moment.
