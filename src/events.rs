@@ -107,12 +107,7 @@ impl Event {
         Self::new(EventType::Error, category, title, message)
     }
 
-    fn new(
-        event_type: EventType,
-        category: Category,
-        title: impl Into<String>,
-        message: impl Into<String>,
-    ) -> Self {
+    fn new(event_type: EventType, category: Category, title: impl Into<String>, message: impl Into<String>) -> Self {
         Event { event_type, category, title: title.into(), message: message.into(), details: Value::Null }
     }
 

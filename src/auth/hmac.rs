@@ -14,8 +14,11 @@ static PROVIDER: CryptoProvider =
 /// Makes `jsonwebtoken` use this module. Safe to call any number of times.
 pub fn install() {
     static ONCE: Once = Once::new();
-    // It fails only if somebody installed one before, which then is in use: nothing to do about it.
-    ONCE.call_once(|| drop(PROVIDER.install_default()));
+    ONCE.call_once(|| {
+        if PROVIDER.install_default().is_err() {
+            tracing::warn!("another provider of cryptography for logins was installed before; it stays in use");
+        }
+    });
 }
 
 struct Hs256(PKey<Private>);

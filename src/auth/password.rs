@@ -31,7 +31,10 @@ impl Hasher {
     /// 400 `bad_password`: too short, too long, or with a NUL byte.
     pub fn hash(&self, password: &str) -> Result<String> {
         if password.chars().count() < self.least_characters {
-            return Err(bad(format!("the password is too short: it needs at least {} characters", self.least_characters)));
+            return Err(bad(format!(
+                "the password is too short: it needs at least {} characters",
+                self.least_characters
+            )));
         }
         if password.len() > LONGEST {
             return Err(bad(format!("the password is too long: at most {LONGEST} bytes, this has {}", password.len())));

@@ -76,8 +76,7 @@ impl Throttle {
             self.forget(&mut entries, now);
         }
         for subject in [Some(&name), address.as_ref()].into_iter().flatten() {
-            let entry =
-                entries.entry(subject.clone()).or_insert(Entry { failures: 0, locked_until: now, last: now });
+            let entry = entries.entry(subject.clone()).or_insert(Entry { failures: 0, locked_until: now, last: now });
             if now.duration_since(entry.last) > self.longest_lock * 2 {
                 entry.failures = 0;
             }

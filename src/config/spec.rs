@@ -116,9 +116,7 @@ impl Spec {
             Rule::Words(words) => value.as_str().is_some_and(|word| words.contains(&word)),
             Rule::Text => value.is_string(),
             Rule::Filled => value.as_str().is_some_and(|text| !text.trim().is_empty()),
-            Rule::Secret(least) => {
-                value.as_str().is_some_and(|text| text.is_empty() || text.chars().count() >= least)
-            }
+            Rule::Secret(least) => value.as_str().is_some_and(|text| text.is_empty() || text.chars().count() >= least),
             Rule::Address => value.as_str().is_some_and(|text| text.parse::<IpAddr>().is_ok()),
             Rule::Addresses => each(value, |text| text.parse::<IpAddr>().is_ok()),
             Rule::Origins => each(value, is_origin),
@@ -152,7 +150,5 @@ fn each(value: &Value, test: impl Fn(&str) -> bool) -> bool {
 
 fn is_origin(text: &str) -> bool {
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    host.is_some_and(|host| {
-        !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-:[]".contains(c))
-    })
+    host.is_some_and(|host| !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-:[]".contains(c)))
 }

@@ -192,6 +192,8 @@ pub fn find(conn: &mut Conn, id: i32) -> Result<Execution> {
     found(job_executions::table.find(id).select(Execution::as_select()).first(conn), format_args!("execution {id}"))
 }
 
+type Joined = (Execution, Option<String>, Option<String>, Option<String>);
+
 /// Executions, newest first.
 pub fn list(conn: &mut Conn, filter: &ExecutionFilter, page: Page) -> Result<Vec<ExecutionListed>> {
     let mut query = job_executions::table
@@ -217,7 +219,7 @@ pub fn list(conn: &mut Conn, filter: &ExecutionFilter, page: Page) -> Result<Vec
     if let Some(statuses) = &filter.statuses {
         query = query.filter(job_executions::status.eq_any(statuses));
     }
-    let rows: Vec<(Execution, Option<String>, Option<String>, Option<String>)> = query.load(conn)?;
+    let rows: Vec<Joined> = query.load(conn)?;
     let listed = |(execution, job_name, tape_label, device_path)| ExecutionListed {
         execution,
         job_name,

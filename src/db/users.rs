@@ -109,6 +109,12 @@ pub fn logged_in(conn: &mut Conn, id: i32) -> Result<()> {
     changed(row.execute(conn), format_args!("user {id}"))
 }
 
+/// Ends every login of a user: tokens made before are dead.
+pub fn end_logins(conn: &mut Conn, id: i32) -> Result<()> {
+    let row = diesel::update(users::table.find(id)).set(users::token_generation.eq(users::token_generation + 1));
+    changed(row.execute(conn), format_args!("user {id}"))
+}
+
 /// Deletes a user; what it did stays in the audit log under its name. Refused for the last administrator.
 pub fn delete(conn: &mut Conn, id: i32) -> Result<()> {
     write_transaction(conn, |conn| {

@@ -56,7 +56,7 @@ pub fn read_or_create(path: &Path) -> Result<Secret> {
     let mut secret = Secret::default();
     openssl::rand::rand_bytes(&mut *secret)
         .map_err(|error| Error::internal(format!("no randomness for {}: {error}", path.display())))?;
-    let mut text = Zeroizing::new(hex::encode(&*secret));
+    let mut text = Zeroizing::new(hex::encode(secret.as_slice()));
     text.push('\n');
     write(path, text.as_bytes())?;
     Ok(secret)

@@ -80,7 +80,7 @@ impl AuditNote {
 #[derive(Debug, Clone)]
 pub(super) struct End {
     pub status: StatusCode,
-    pub code: Option<String>,
+    pub code: Option<&'static str>,
 }
 
 fn outcome(status: StatusCode) -> AuditOutcome {

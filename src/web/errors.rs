@@ -50,11 +50,7 @@ impl ResponseError for Error {
         if let Some(seconds) = self.details.as_ref().and_then(|details| details["retry_after_seconds"].as_u64()) {
             response.insert_header((header::RETRY_AFTER, seconds));
         }
-        response.json(ErrorBody {
-            error: self.message.clone(),
-            code: self.code.into(),
-            details: self.details.clone(),
-        })
+        response.json(ErrorBody { error: self.message.clone(), code: self.code.into(), details: self.details.clone() })
     }
 }
 
@@ -106,8 +102,8 @@ fn bad_query(error: &QueryPayloadError) -> Error {
 }
 
 /// JSON 404 for what nobody registered.
-pub async fn no_such_path(request: HttpRequest) -> Error {
-    nothing_at(request.path())
+pub async fn no_such_path(request: HttpRequest) -> crate::Result<HttpResponse> {
+    Err(nothing_at(request.path()))
 }
 
 pub(super) fn nothing_at(path: &str) -> Error {

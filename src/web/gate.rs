@@ -48,13 +48,12 @@ pub async fn gate<B: MessageBody + 'static>(
             request.extensions_mut().insert(identity);
         }
         let response = next.call(request).await?;
-        let code = response.response().error().map(|error| error.as_response_error());
-        let code = code.and_then(|error| error.downcast_ref::<Error>()).map(|error| error.code);
-        let end = End { status: response.status(), code: code.map(str::to_owned) };
+        let code = response.response().error().and_then(|error| error.as_error::<Error>()).map(|error| error.code);
+        let end = End { status: response.status(), code };
         (response.map_into_boxed_body(), end)
     } else {
         let error = forbidden(route, identity.as_ref());
-        let end = End { status: error.status_code(), code: Some(error.code.into()) };
+        let end = End { status: error.status_code(), code: Some(error.code) };
         (refuse(request, &error), end)
     };
     if route.trace == Trace::Audited || !allowed {

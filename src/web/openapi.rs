@@ -5,7 +5,9 @@ use super::routes::{self, Routes};
 use actix_web::web::{Json, Redirect, ServiceConfig};
 use actix_web::{get, web};
 use utoipa::OpenApi as _;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{OpenApi, PathItem};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
@@ -43,12 +45,8 @@ pub fn openapi() -> OpenApi {
 /// Adds to each operation what the permission table says.
 fn describe_access(path: &str, item: &mut PathItem) {
     use crate::auth::permissions::{Access, Answer, find};
-    let operations = [
-        ("GET", &mut item.get),
-        ("POST", &mut item.post),
-        ("PUT", &mut item.put),
-        ("DELETE", &mut item.delete),
-    ];
+    let operations =
+        [("GET", &mut item.get), ("POST", &mut item.post), ("PUT", &mut item.put), ("DELETE", &mut item.delete)];
     for (method, operation) in operations {
         let Some(operation) = operation else { continue };
         let Answer::Route(route) = find(method, path) else { continue };

@@ -51,7 +51,7 @@ impl Services {
 /// The whole application: what the server runs and what the tests ask. `more` registers the data of other handlers
 /// (`config.app_data(Data::new(address_of_an_actor))`).
 pub fn app(
-    services: &Services,
+    services: Services,
     more: impl FnOnce(&mut ServiceConfig),
 ) -> App<
     impl ServiceFactory<
@@ -62,11 +62,12 @@ pub fn app(
         InitError = (),
     >,
 > {
-    let server = &services.config.server;
+    let config = services.config.clone();
+    let server = &config.server;
     App::new()
         .configure(|config| services.register(config))
         .configure(more)
-        .configure(|config| configure(config, &server.static_dir))
+        .configure(|app| configure(app, &server.static_dir))
         .wrap(Compress::default())
         .wrap(Condition::new(!server.cors_origins.is_empty(), cross_origin(&server.cors_origins)))
         .wrap(from_fn(headers::secure))
@@ -96,7 +97,7 @@ impl Server {
         let config = services.config.clone();
         let lifecycle = services.lifecycle.get_ref().clone();
         let address = SocketAddr::new(config.server.listen, config.server.port);
-        let server = HttpServer::new(move || app(&services, more.clone()))
+        let server = HttpServer::new(move || app(services.clone(), more.clone()))
             .client_request_timeout(Duration::from_secs(30))
             .keep_alive(Duration::from_secs(75))
             .shutdown_timeout(config.server.shutdown_seconds)

@@ -35,7 +35,9 @@ async fn page(request: HttpRequest, config: Option<Data<Config>>) -> Result<Http
             response.headers_mut().insert(header::CACHE_CONTROL, revalidate);
             Ok(response)
         }
-        None if request.path() == "/" => Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(PLACEHOLDER)),
+        None if request.path() == "/" => {
+            Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(PLACEHOLDER))
+        }
         None => Err(nothing_at(request.path())),
     }
 }

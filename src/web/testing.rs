@@ -53,6 +53,28 @@ pub struct Answer {
     pub text: String,
 }
 
+/// An application that can be called.
+pub trait Called:
+    Service<actix_http::Request, Response = ServiceResponse<Self::Body>, Error = actix_web::Error>
+{
+    /// What its answers are made of.
+    type Body: MessageBody;
+}
+
+impl<S, B> Called for S
+where
+    S: Service<actix_http::Request, Response = ServiceResponse<B>, Error = actix_web::Error>,
+    B: MessageBody,
+{
+    type Body = B;
+}
+
+impl Default for Site {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Site {
     /// Nobody is there yet.
     pub fn empty() -> Site {
@@ -113,10 +135,8 @@ impl Site {
     }
 
     /// The application, ready to be called.
-    pub async fn app(
-        &self,
-    ) -> impl Service<actix_http::Request, Response = ServiceResponse<impl MessageBody>, Error = actix_web::Error> {
-        test::init_service(app(&self.services, |_| {})).await
+    pub fn app(&self) -> impl Future<Output = impl Called<Body = impl MessageBody + 'static + use<>> + use<>> + use<> {
+        test::init_service(app(self.services.clone(), |_| {}))
     }
 
     /// A request with the login of `role`.
@@ -131,11 +151,7 @@ pub fn request(method: &str, path: &str) -> TestRequest {
 }
 
 /// Sends it and reads the whole answer.
-pub async fn call<S, B>(app: &S, request: TestRequest) -> Answer
-where
-    S: Service<actix_http::Request, Response = ServiceResponse<B>, Error = actix_web::Error>,
-    B: MessageBody,
-{
+pub async fn call(app: &impl Called, request: TestRequest) -> Answer {
     let (status, headers, bytes) = match app.call(request.to_request()).await {
         Ok(response) => {
             let (status, headers) = (response.status(), response.headers().clone());

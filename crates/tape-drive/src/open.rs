@@ -1,8 +1,7 @@
 //! From a device path to a drive or a changer.
 
-use crate::fault::FaultDrive;
+use crate::fault::{FaultChanger, FaultDrive};
 use crate::null::NullDrive;
-use crate::virt::state::Folder;
 use crate::virt::{VirtualChanger, VirtualDrive, control, drive};
 use crate::{Changer, DriveError, DriveErrorKind, Operation, Result, TapeDrive};
 use std::path::Path;
@@ -18,8 +17,7 @@ pub fn open_drive(device_path: &str) -> Result<Box<dyn TapeDrive>> {
     if let Some((directory, unit)) = virtual_unit(device_path) {
         let number = drive::number_of(unit)?;
         let inner = VirtualDrive::open(directory, number)?;
-        let faults = control::faults(&Folder::open(directory)?, number);
-        return Ok(Box::new(FaultDrive::new(inner, faults)));
+        return Ok(Box::new(FaultDrive::new(inner, control::opened(directory, unit)?)));
     }
     Err(unsupported(device_path))
 }
@@ -29,7 +27,8 @@ pub fn open_drive(device_path: &str) -> Result<Box<dyn TapeDrive>> {
 /// Errors as for [`open_drive`].
 pub fn open_changer(device_path: &str) -> Result<Box<dyn Changer>> {
     if let Some((directory, "changer")) = virtual_unit(device_path) {
-        return Ok(Box::new(VirtualChanger::open(directory)?));
+        let inner = VirtualChanger::open(directory)?;
+        return Ok(Box::new(FaultChanger::new(inner, control::opened(directory, "changer")?)));
     }
     Err(unsupported(device_path))
 }

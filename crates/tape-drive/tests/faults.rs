@@ -1,10 +1,16 @@
 //! Faults: every condition is reported as a real drive reports it, and leaves the tape as a real drive leaves it.
 
+use std::time::{Duration, Instant};
 use tape_drive::conformance::{self, Outcome, Profile, Wanted};
 use tape_drive::fault::{Condition, FaultDrive, FaultHandle, FaultPlan, NoReply, When};
+use tape_drive::lto::Generation;
 use tape_drive::virt::library::{self, Settings};
-use tape_drive::virt::{CartridgeSpec, LibrarySpec, Place, VirtualDrive, control};
-use tape_drive::{DriveErrorKind, FilemarkSync, Operation, Position, ReadOutcome, TapeDrive, WriteOutcome, open_drive};
+use tape_drive::virt::speed::SpeedSpec;
+use tape_drive::virt::{CartridgeSpec, LibrarySpec, Place, VirtualDrive, changer_control, control};
+use tape_drive::{
+    DriveErrorKind, DriveState, ElementKind, FilemarkSync, Operation, Position, ReadOutcome, TapeDrive, WriteOutcome,
+    open_changer, open_drive,
+};
 use tape_scsi::TapeAlert;
 
 fn library() -> tempfile::TempDir {
@@ -170,6 +176,65 @@ fn a_drive_that_is_in_use_elsewhere_can_be_made_to_fail() {
     control.clear_faults();
     drive.write_block(&[1; 10]).unwrap();
     assert!(control.fired().is_empty());
+}
+
+#[test]
+fn a_plan_in_the_folder_is_taken_at_opening() {
+    let dir = library();
+    let plan = FaultPlan::nth_of(1, Operation::Write, Condition::HardwareError);
+    std::fs::write(dir.path().join("drive0.faults"), serde_json::to_vec(&plan).unwrap()).unwrap();
+    let path = format!("virtual:{}#drive0", dir.path().display());
+    let mut drive = open_drive(&path).unwrap();
+    drive.status().unwrap_err();
+    assert_eq!(drive.write_block(&[1; 10]).unwrap_err().kind, DriveErrorKind::HardwareError);
+    drop(drive);
+    std::fs::write(dir.path().join("drive0.faults"), "nonsense").unwrap();
+    assert!(open_drive(&path).err().unwrap().message.contains("drive0.faults"));
+}
+
+#[test]
+fn a_robot_that_gives_no_answer_may_have_moved() {
+    let dir = tempfile::tempdir().unwrap();
+    library::create(dir.path(), &LibrarySpec { settings: Settings::volatile(), ..LibrarySpec::default() }).unwrap();
+    library::add_cartridge(dir.path(), &CartridgeSpec::new("TB0001L9"), Place::Slot(0)).unwrap();
+    let mut changer = open_changer(&format!("virtual:{}#changer", dir.path().display())).unwrap();
+    let slots: Vec<_> = changer.inventory().unwrap().of(ElementKind::Storage).map(|slot| slot.address).collect();
+    let control = changer_control(dir.path()).unwrap();
+    let mut at = 0;
+    for (condition, kind, moved) in [
+        (Condition::NoReply(NoReply::CarriedOut), DriveErrorKind::Aborted, 1),
+        (Condition::NoReply(NoReply::Lost), DriveErrorKind::Aborted, 0),
+        (Condition::HardwareError, DriveErrorKind::HardwareError, 0),
+        (Condition::MediumChanged, DriveErrorKind::MediumChanged, 0),
+    ] {
+        control.fail_next(condition);
+        let error = changer.move_medium(slots[at], slots[at + 1]).unwrap_err();
+        assert_eq!(error.kind, kind);
+        at += moved;
+        assert!(changer.inventory().unwrap().element(slots[at]).unwrap().full, "{condition:?}");
+    }
+}
+
+#[test]
+fn a_drive_with_the_speed_of_a_real_one_takes_its_time() {
+    let dir = library();
+    let mut settings = library::read(dir.path()).unwrap().settings;
+    let speed = SpeedSpec { load_ms: 300, wind_ms: 100, seek_ms: 50, ..SpeedSpec::of(Generation::LTO9) };
+    settings.speed = Some(speed);
+    library::set_settings(dir.path(), settings).unwrap();
+    let mut drive = VirtualDrive::open(dir.path(), 0).unwrap();
+    let state = drive.status().unwrap().state;
+    assert!(matches!(state, DriveState::BecomingReady { percent: Some(0..100) }), "{state:?}");
+    assert_eq!(drive.position().unwrap_err().kind, DriveErrorKind::NotReady);
+    assert_eq!(drive.load().unwrap_err().kind, DriveErrorKind::MediumChanged);
+    let begin = Instant::now();
+    // 8 MB at 400 MB/s, then a change of position.
+    for _ in 0..8 {
+        drive.write_block(&[0; 1_000_000]).unwrap();
+    }
+    drive.rewind().unwrap();
+    assert!(begin.elapsed() >= Duration::from_millis(70), "{:?}", begin.elapsed());
+    assert!(drive.health().unwrap().motion_hours.unwrap() > 0.0);
 }
 
 /// The suite is worth something only if it notices a drive that misbehaves.

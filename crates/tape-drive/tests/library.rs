@@ -137,6 +137,19 @@ fn hands_cannot_take_what_a_drive_holds() {
 }
 
 #[test]
+fn a_cartridge_that_finds_no_place_is_not_made() {
+    let dir = library();
+    let spec = CartridgeSpec::new("TB0009L9");
+    assert!(library::add_cartridge(dir.path(), &spec, Place::Slot(0)).is_err());
+    assert!(library::add_cartridge(dir.path(), &spec, Place::Slot(99)).is_err());
+    assert_eq!(library::cartridges(dir.path()).unwrap().len(), 3);
+    library::add_cartridge(dir.path(), &spec, Place::Slot(3)).unwrap();
+    assert!(library::add_cartridge(dir.path(), &spec, Place::Shelf).is_err(), "there is one of that name");
+    library::remove_cartridge(dir.path(), "TB0009L9").unwrap();
+    library::add_cartridge(dir.path(), &spec, Place::AnySlot).unwrap();
+}
+
+#[test]
 fn everything_survives_a_restart() {
     let dir = library();
     library::put(dir.path(), "TB0001L9", Place::Drive(0)).unwrap();

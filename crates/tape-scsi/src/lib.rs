@@ -4,6 +4,7 @@
 //! Decoders never panic and never allocate more than they were given.
 
 mod asc;
+pub mod attribute_id;
 mod mam;
 mod sense;
 mod sense_key;
@@ -11,7 +12,7 @@ mod tape_alert;
 mod tape_alert_table;
 
 pub use asc::additional_sense_text;
-pub use mam::{Attribute, AttributeError, AttributeValue, attribute_id};
+pub use mam::{Attribute, AttributeError, AttributeValue};
 pub use sense::Sense;
 pub use sense_key::SenseKey;
 pub use tape_alert::{AlertSeverity, TapeAlert};

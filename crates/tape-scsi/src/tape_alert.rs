@@ -43,6 +43,8 @@ impl TapeAlert {
     pub const EXPIRED_CLEANING_MEDIA: TapeAlert = TapeAlert(22);
     /// 31: the drive has a hardware fault.
     pub const HARDWARE_B: TapeAlert = TapeAlert(31);
+    /// 60: a write to recorded data of a write-once cartridge was refused.
+    pub const WORM_OVERWRITE: TapeAlert = TapeAlert(60);
 
     /// The flag `number`; `None` unless it is 1 to 64.
     pub fn new(number: u8) -> Option<TapeAlert> {

@@ -35,9 +35,7 @@ pub async fn change_password(
     body: Json<ChangePassword>,
 ) -> Result<Json<Status>> {
     let id = identity.user_id().ok_or_else(|| Error::bad_request("an API key has no password"))?;
-    let change = move |conn: &mut _| {
-        auth.change_password(conn, id, &body.old_password, &body.new_password, address.0)
-    };
+    let change = move |conn: &mut _| auth.change_password(conn, id, &body.old_password, &body.new_password, address.0);
     query(&pool, change).await?;
     Ok(Json(Status::new("password changed")))
 }

@@ -7,9 +7,5 @@ mod update;
 use super::Routes;
 
 pub(super) fn routes(routes: Routes) -> Routes {
-    routes
-        .add(get::get_settings)
-        .add(update::update_settings)
-        .add(actions::restart)
-        .add(actions::test_telegram)
+    routes.add(get::get_settings).add(update::update_settings).add(actions::restart).add(actions::test_telegram)
 }

@@ -1,8 +1,8 @@
 //! Reading users.
 
 use crate::Result;
-use crate::db::users::{self, User};
 use crate::db::DbPool;
+use crate::db::users::{self, User};
 use crate::web::query;
 use actix_web::get;
 use actix_web::web::{Data, Json, Path};

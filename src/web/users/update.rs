@@ -26,12 +26,7 @@ pub struct ResetPassword {
 /// Give a user another role. Refused for the last administrator.
 #[utoipa::path(tag = "users", responses((status = 200, body = User), (status = 409, description = "The last administrator")))]
 #[put("/users/{id}/role")]
-pub async fn set_role(
-    pool: Data<DbPool>,
-    note: AuditNote,
-    id: Path<i32>,
-    body: Json<SetRole>,
-) -> Result<Json<User>> {
+pub async fn set_role(pool: Data<DbPool>, note: AuditNote, id: Path<i32>, body: Json<SetRole>) -> Result<Json<User>> {
     note.detail("role", body.role.as_str());
     Ok(Json(query(&pool, move |conn| users::set_role(conn, *id, body.role)).await?))
 }

@@ -1,6 +1,7 @@
 //! A drive that fails as its plan says.
 
-use super::plan::{Condition, FaultHandle, NoReply};
+use super::handle::FaultHandle;
+use super::plan::{Condition, NoReply};
 use crate::drive::*;
 use crate::{DriveError, DriveErrorKind, Operation, Position, Result, TapePosition};
 use std::collections::BTreeSet;

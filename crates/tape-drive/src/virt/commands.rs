@@ -3,6 +3,7 @@
 use super::drive::*;
 use super::image::ImageRead;
 use super::index;
+use super::loading::Threading;
 use crate::drive::*;
 use crate::{DriveError, DriveErrorKind, Operation, Position, Result, TapePosition};
 use tape_scsi::{Attribute, Sense, SenseKey, TapeAlert};
@@ -14,7 +15,7 @@ impl VirtualDrive {
         let at = Position::block(tape.position);
         let start = tape.image.bytes_before(tape.position);
         if tape.cartridge.kind == MediumKind::Worm && tape.position < tape.image.objects() {
-            self.alerts.insert(TapeAlert::new(60).unwrap_or(TapeAlert::WRITE_PROTECT));
+            self.alerts.insert(TapeAlert::WORM_OVERWRITE);
             return Err(sense(operation, SenseKey::DataProtect, 0x30, 0x0c).at(at));
         }
         if start.saturating_add(bytes) > tape.cartridge.capacity_bytes {
@@ -79,6 +80,10 @@ impl TapeDrive for VirtualDrive {
 
     fn status(&mut self) -> Result<DriveStatus> {
         self.attend(Operation::Status)?;
+        if let Some(percent) = self.threading_percent() {
+            let state = DriveState::BecomingReady { percent: Some(percent) };
+            return Ok(DriveStatus { state, write_protected: false });
+        }
         let (state, write_protected) = match &self.bay {
             Bay::Empty => (DriveState::Empty, false),
             Bay::Ejected(_) => (DriveState::Unloaded, false),
@@ -88,6 +93,7 @@ impl TapeDrive for VirtualDrive {
     }
 
     fn load(&mut self) -> Result<()> {
+        self.finish_threading();
         self.attend(Operation::Load)?;
         match &self.bay {
             Bay::Threaded(_) => self.wind(Operation::Load, 0),
@@ -308,10 +314,9 @@ impl TapeDrive for VirtualDrive {
         Ok(DriveHealth { cleaning_required, ..self.counters() })
     }
 
-    fn set_compression(&mut self, compression: Compression) -> Result<()> {
-        self.attend(Operation::ModeSelect)?;
-        self.compression = compression;
-        Ok(())
+    /// Accepted and without effect: blocks are stored as they are.
+    fn set_compression(&mut self, _compression: Compression) -> Result<()> {
+        self.attend(Operation::ModeSelect)
     }
 
     fn set_programmable_early_warning(&mut self, bytes: u64) -> Result<()> {

@@ -6,7 +6,7 @@
 
 use super::cartridge::{Cartridge, WriteProtection};
 use super::files::Lock;
-use super::image::{Image, ImageAccess};
+use super::image::Image;
 use super::library::{bay_mut, drive_lock, refused};
 use super::speed::Pace;
 use super::state::*;
@@ -16,6 +16,7 @@ use crate::lto::{Access, Generation};
 use crate::{DriveError, DriveErrorKind, Operation, Position, Result};
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Instant;
 use tape_scsi::{Sense, SenseKey, TapeAlert};
 
 /// A drive of a virtual library.
@@ -27,12 +28,13 @@ pub struct VirtualDrive {
     pub(super) settings: Settings,
     pub(super) generation: Generation,
     pub(super) bay: Bay,
-    attention: Option<Attention>,
-    pub(super) compression: Compression,
+    pub(super) attention: Option<Attention>,
     pub(super) early_warning_ahead_bytes: u64,
     pub(super) health: DriveHealth,
     pub(super) alerts: BTreeSet<TapeAlert>,
     pub(super) pace: Option<Pace>,
+    /// A cartridge was put in, and is being threaded from the first time to the second.
+    pub(super) threading: Option<(Instant, Instant)>,
     _lock: Lock,
 }
 
@@ -78,7 +80,7 @@ impl Tape {
 
 /// What the next command will be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Attention {
+pub(super) enum Attention {
     MediumChanged,
     Reset,
 }
@@ -111,11 +113,11 @@ impl VirtualDrive {
             generation: bay.generation,
             bay: Bay::Empty,
             attention: None,
-            compression: Compression::On,
             early_warning_ahead_bytes: 0,
             health: bay.health,
             alerts: BTreeSet::new(),
             pace,
+            threading: None,
             settings: state.settings,
             _lock: lock,
         };
@@ -126,6 +128,12 @@ impl VirtualDrive {
     /// Looks at what others did to the library, then tells of a unit attention if there is one. Every command begins so.
     pub(super) fn attend(&mut self, operation: Operation) -> Result<()> {
         self.refresh()?;
+        if self.threading_percent().is_some() {
+            return match operation {
+                Operation::Status => Ok(()),
+                _ => Err(sense(operation, SenseKey::NotReady, 0x04, 0x01)),
+            };
+        }
         match self.attention.take() {
             None => Ok(()),
             Some(Attention::MediumChanged) => Err(sense(operation, SenseKey::UnitAttention, 0x28, 0x00)),
@@ -178,156 +186,6 @@ impl VirtualDrive {
         })
     }
 
-    /// Takes notice of a cartridge that was put in or taken out. Nobody can do that to a threaded one.
-    fn refresh(&mut self) -> Result<()> {
-        if matches!(self.bay, Bay::Threaded(_)) {
-            return Ok(());
-        }
-        let bay = self.bay_state()?;
-        match (bay.cartridge, bay.thread) {
-            (None, _) => self.bay = Bay::Empty,
-            (Some(name), Thread::Threaded) => {
-                if bay.attention {
-                    self.attention = Some(Attention::MediumChanged);
-                }
-                self.thread(&name, if bay.attention { Threading::Inserted } else { Threading::Found })?;
-            }
-            (Some(_), Thread::Ejected) => {
-                if matches!(self.bay, Bay::Empty) {
-                    self.bay = Bay::Ejected(Ejected::Unloaded);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Threads the cartridge `name`, or ejects it if that cannot be.
-    pub(super) fn thread(&mut self, name: &str, how: Threading) -> Result<()> {
-        if let (Some(pace), Threading::Inserted | Threading::Loaded) = (&mut self.pace, how) {
-            pace.load();
-        }
-        self.bay = match self.try_thread(name, how) {
-            Ok(bay) => bay,
-            Err(error) => Bay::Ejected(Ejected::Broken(error.message)),
-        };
-        let thread = if matches!(self.bay, Bay::Threaded(_)) { Thread::Threaded } else { Thread::Ejected };
-        if thread == Thread::Ejected {
-            // What cannot be used is not a medium that changed.
-            self.attention = None;
-        }
-        let health = self.counters();
-        self.update_bay(|bay| {
-            bay.thread = thread;
-            bay.attention = false;
-            bay.health = DriveHealth { cleaning_required: bay.health.cleaning_required, ..health };
-        })
-    }
-
-    fn try_thread(&mut self, name: &str, how: Threading) -> Result<Bay> {
-        let mut cartridge = Cartridge::load(&self.folder, name)?;
-        if cartridge.kind == MediumKind::Cleaning {
-            return self.clean(name, cartridge);
-        }
-        let access = self.generation.access(cartridge.density);
-        if access == Access::None {
-            self.alerts.insert(TapeAlert::UNSUPPORTED_FORMAT);
-            return Ok(Bay::Ejected(Ejected::Incompatible));
-        }
-        let path = self.folder.cartridge_file(name, "tap");
-        let protected = access == Access::ReadOnly || cartridge.write_protection == WriteProtection::On;
-        let mode = if protected { ImageAccess::Read } else { ImageAccess::ReadWrite };
-        let image = Image::open(&path, mode).map_err(|error| io_error(&path, "open", &error))?;
-        if how != Threading::Found {
-            cartridge.load_count += 1;
-            self.health.load_count += 1;
-            cartridge.save(&self.folder, name, self.settings.durability)?;
-        }
-        let name = name.to_owned();
-        let tape = Tape { name, cartridge, image, access, position: 0 };
-        self.note_settled(tape.image.objects());
-        Ok(Bay::Threaded(Box::new(tape)))
-    }
-
-    /// A cleaning cartridge cleans as soon as it is put in.
-    fn clean(&mut self, name: &str, mut cartridge: Cartridge) -> Result<Bay> {
-        self.alerts.clear();
-        if let Some(left) = cartridge.cleanings_left.checked_sub(1) {
-            cartridge.cleanings_left = left;
-            cartridge.load_count += 1;
-            cartridge.save(&self.folder, name, self.settings.durability)?;
-            self.update_bay(|bay| bay.health.cleaning_required = false)?;
-            self.alerts.insert(TapeAlert::CLEANING_MEDIA);
-        } else {
-            self.alerts.insert(TapeAlert::EXPIRED_CLEANING_MEDIA);
-        }
-        Ok(Bay::Ejected(Ejected::Cleaning))
-    }
-
-    /// Unthreads and ejects, after writing what is buffered.
-    pub(super) fn eject(&mut self) -> Result<()> {
-        self.settle(Operation::Unload)?;
-        let Bay::Threaded(tape) = &mut self.bay else { return Ok(()) };
-        let (used, capacity) = (tape.image.bytes_before(tape.position), tape.cartridge.capacity_bytes);
-        if let Some(pace) = &mut self.pace {
-            pace.seek(capacity, used, 0);
-            pace.unload();
-        }
-        self.put_away()?;
-        self.bay = Bay::Ejected(Ejected::Unloaded);
-        self.alerts.clear();
-        self.update_bay(|bay| bay.thread = Thread::Ejected)?;
-        Ok(())
-    }
-
-    /// Writes down what is known of the tape and of the drive.
-    fn put_away(&mut self) -> Result<()> {
-        let health = self.counters();
-        if let Bay::Threaded(tape) = &mut self.bay {
-            for alert in [TapeAlert::HARD_ERROR, TapeAlert::MEDIA] {
-                if self.alerts.contains(&alert) {
-                    tape.cartridge.remember(alert);
-                }
-            }
-            tape.cartridge.save(&self.folder, &tape.name, self.settings.durability)?;
-            let path = self.folder.cartridge_file(&tape.name, "tap");
-            // Only saves time at the next load, so a full disk is no reason to keep the tape.
-            if tape.access == Access::ReadWrite && tape.image.save_index().is_err() {
-                let _ = std::fs::remove_file(super::sidecar::path_of(&path));
-            }
-        }
-        self.update_bay(|bay| {
-            bay.health = DriveHealth { cleaning_required: bay.health.cleaning_required, ..health };
-        })
-    }
-
-    /// Everything that was accepted is on the medium from here on.
-    pub(super) fn settle(&mut self, operation: Operation) -> Result<()> {
-        let durability = self.settings.durability;
-        let Bay::Threaded(tape) = &mut self.bay else { return Ok(()) };
-        let suspect = tape.image.settled();
-        if suspect == tape.image.objects() {
-            return Ok(());
-        }
-        if let Err(error) = tape.image.settle(durability) {
-            self.health.write_errors += 1;
-            let message = format!("the image of the tape cannot be put on its disk: {error}");
-            let error = DriveError::new(DriveErrorKind::Io, operation, message);
-            return Err(error.at(Position::block(tape.position)).suspect_since(Position::block(suspect)));
-        }
-        let settled = tape.image.settled();
-        if let Some(pace) = &mut self.pace {
-            pace.flush();
-        }
-        self.note_settled(settled);
-        Ok(())
-    }
-
-    /// Notes how much a power cut that also ends this process would leave. Without the note it leaves less, so a note
-    /// that cannot be written is no error.
-    fn note_settled(&self, objects: u64) {
-        let _ = std::fs::write(self.folder.file(&format!("drive{}.mark", self.number)), objects.to_le_bytes());
-    }
-
     /// The drive's counters, with what the speed model counted.
     pub(super) fn counters(&self) -> DriveHealth {
         let mut health = self.health;
@@ -347,7 +205,6 @@ impl VirtualDrive {
     }
 
     fn forget_modes(&mut self) {
-        self.compression = Compression::On;
         self.early_warning_ahead_bytes = 0;
         if let Bay::Threaded(tape) = &mut self.bay {
             tape.position = 0;
@@ -397,17 +254,6 @@ impl Drop for VirtualDrive {
     }
 }
 
-/// How a cartridge came to be threaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Threading {
-    /// It was put in.
-    Inserted,
-    /// It was in the drive, and the host loads it.
-    Loaded,
-    /// It was threaded when the drive was opened.
-    Found,
-}
-
 impl Ejected {
     pub(super) fn error(&self, operation: Operation) -> DriveError {
         match self {
@@ -426,8 +272,8 @@ pub(super) fn sense(operation: Operation, key: SenseKey, asc: u8, ascq: u8) -> D
 
 /// The number in `drive0` of a device path.
 pub(crate) fn number_of(unit: &str) -> Result<u16> {
-    let digits = unit.strip_prefix("drive").and_then(|digits| digits.parse().ok());
-    digits.ok_or_else(|| {
+    let number = unit.strip_prefix("drive").and_then(|digits| digits.parse().ok());
+    number.filter(|number| unit == format!("drive{number}")).ok_or_else(|| {
         refused(format!("{unit:?} is not a unit of a virtual library; use drive0, drive1, … or changer"))
     })
 }

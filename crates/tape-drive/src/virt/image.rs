@@ -5,7 +5,7 @@
 //! first; [`Image::settle`] marks the point up to which it counts as being on the medium. [`Image::lose_unsettled`] takes
 //! away what a drive would still have had in its buffer.
 
-use super::index::{FILEMARK_BYTES, Index, Object};
+use super::index::{FILEMARK_BYTES, Index, MAX_RECORD_BYTES, Object};
 use super::{files::Durability, sidecar};
 use rustix::fs::Advice;
 use std::fs::{File, OpenOptions};
@@ -110,7 +110,7 @@ impl Image {
 
     /// Writes a block behind the last object. On an error it is not in the image.
     pub fn append_block(&mut self, block: &[u8]) -> io::Result<()> {
-        let length = u32::try_from(block.len()).ok().filter(|&length| length <= sidecar::MAX_RECORD_BYTES);
+        let length = u32::try_from(block.len()).ok().filter(|&length| length <= MAX_RECORD_BYTES);
         let Some(length) = length.filter(|&length| length > 0) else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "a block has 1 to 268435455 bytes"));
         };
@@ -263,6 +263,7 @@ fn read_all(file: &File, mut parts: &mut [IoSliceMut<'_>], mut at: u64) -> io::R
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn new_image() -> (tempfile::TempDir, PathBuf, Image) {
         let dir = tempfile::tempdir().unwrap();
@@ -341,5 +342,42 @@ mod tests {
         let mut buffer = [0; 8];
         assert_eq!(image.read(0, &mut buffer).unwrap(), ImageRead::Damaged);
         assert_eq!(image.read(1, &mut buffer).unwrap(), ImageRead::Block(4));
+    }
+
+    /// Bytes that are likely to be length words.
+    fn hostile() -> impl Strategy<Value = Vec<u8>> {
+        let word = prop_oneof![
+            3 => Just(0u32),
+            6 => 1u32..12,
+            1 => Just(u32::MAX),
+            1 => Just(u32::MAX - 1),
+            1 => any::<u32>(),
+        ];
+        proptest::collection::vec(word, 0..40)
+            .prop_map(|words| words.into_iter().flat_map(u32::to_le_bytes).collect::<Vec<u8>>())
+    }
+
+    proptest! {
+        #[test]
+        fn any_file_is_an_image_of_something(mut bytes in hostile(), cut in 0usize..4) {
+            bytes.truncate(bytes.len().saturating_sub(cut));
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("T.tap");
+            std::fs::write(&path, &bytes).unwrap();
+            let mut image = Image::open(&path, ImageAccess::ReadWrite).unwrap();
+            prop_assert!(image.bytes() <= bytes.len() as u64);
+            let mut buffer = [0; 16];
+            for object in 0..image.objects() {
+                prop_assert_ne!(image.read(object, &mut buffer).unwrap(), ImageRead::EndOfData);
+            }
+            // Whatever it was, it can be continued, and what is written behind it is read again.
+            let end = image.objects();
+            image.append_block(b"new").unwrap();
+            image.append_filemarks(1).unwrap();
+            drop(image);
+            let image = Image::open(&path, ImageAccess::Read).unwrap();
+            prop_assert_eq!(image.objects(), end + 2);
+            prop_assert_eq!(image.read(end, &mut buffer).unwrap(), ImageRead::Block(3));
+        }
     }
 }

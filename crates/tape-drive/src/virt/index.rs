@@ -36,6 +36,8 @@ pub struct Index {
     end: u64,
 }
 
+/// Longest record: the length word has 28 bits, the other four are a class (SIMH magtape format).
+pub const MAX_RECORD_BYTES: u32 = 0x0fff_ffff;
 /// Length words before and behind a block (SIMH magtape format).
 const BLOCK_OVERHEAD: u64 = 8;
 /// A tape mark is one zero word.
@@ -48,7 +50,7 @@ pub fn stored_bytes(length: u32) -> u64 {
 
 impl Object {
     /// Bytes between the beginnings of two such objects in a row.
-    fn stride(self) -> u64 {
+    pub(crate) fn stride(self) -> u64 {
         match self {
             Object::Block(length) => stored_bytes(length),
             Object::Filemark => FILEMARK_BYTES,

@@ -124,10 +124,14 @@ pub fn add_cartridge(dir: &Path, spec: &CartridgeSpec, place: Place) -> Result<(
     let folder = Folder::open(dir)?;
     let cartridge = Cartridge::new(spec)?;
     folder.update(|state| {
+        // First, because it can be refused; nothing is kept of it if a file cannot be written.
+        put_down(state, &spec.name, place)?;
         let image = folder.cartridge_file(&spec.name, "tap");
         Image::create(&image).map_err(|error| io_error(&image, "create", &error))?;
-        cartridge.save(&folder, &spec.name, state.settings.durability)?;
-        put_down(state, &spec.name, place)
+        cartridge.save(&folder, &spec.name, state.settings.durability).inspect_err(|_| {
+            // The error that led here is the one to tell.
+            let _ = std::fs::remove_file(&image);
+        })
     })
 }
 

@@ -6,7 +6,7 @@
 //! * [`library`] is the directory: what is in which drive and slot, changed by hand here and by the robot in [`changer`];
 //! * [`drive`] is the drive: states, unit attentions, early warning, the buffer that a power cut loses, alerts, health;
 //! * [`speed`] is how long all that takes on a real one; by default nothing takes any time;
-//! * [`control`] reaches the drives that are open in this process, to inject faults.
+//! * [`control`] reaches the drives that are open in this process, and in others when they open, to inject faults.
 //!
 //! All state is in files, updated under a lock and by rename, so several drives and the changer of one library can be
 //! used by different threads and processes at the same time, and everything survives a restart. The formats are
@@ -21,14 +21,16 @@ mod files;
 pub mod image;
 pub mod index;
 pub mod library;
+mod loading;
 mod scan;
 pub mod sidecar;
 pub mod speed;
 pub mod state;
+mod survey;
 
 pub use cartridge::CartridgeSpec;
 pub use changer::VirtualChanger;
-pub use control::{DriveControl, control};
+pub use control::{DeviceControl, changer_control, control};
 pub use drive::VirtualDrive;
 pub use library::{LibrarySpec, Place};
 pub use scan::scan;

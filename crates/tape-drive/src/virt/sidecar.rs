@@ -1,24 +1,16 @@
-//! The index of an image, read from the image or from the small file beside it.
+//! The index of an image in a small file beside it, `BARCODE.idx`.
 //!
-//! The file beside it (`BARCODE.idx`) only saves time: it is written when a tape is unloaded, checked when it is loaded,
-//! and made again from the image if it is missing, old, or wrong. What was appended after it was written is found by
-//! reading on from where it ends.
-//!
-//! Where the length words of an image do not hold together, the part in front of the damage is found forwards, the part
-//! behind it backwards from the end of the file (every block has its length at both ends), and what lies between is one
-//! damaged object. With an index beside it not even that is lost: it knows where the next block begins.
+//! It only saves time: it is written when a tape is unloaded, checked when it is loaded, and made again from the image
+//! ([`super::survey`]) if it is missing, old, or wrong. What was appended after it was written is found by reading on
+//! from where it ends. And where the length words of an image are damaged, it still knows where the next block begins.
 
 use super::files;
-use super::index::{Index, Object, stored_bytes};
+use super::index::{Index, MAX_RECORD_BYTES, Object, stored_bytes};
+use super::survey::{self, Words};
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-/// Longest record: the length word has 28 bits, the other four are a class (SIMH magtape format).
-pub const MAX_RECORD_BYTES: u32 = 0x0fff_ffff;
-const END_OF_MEDIUM: u32 = 0xffff_ffff;
-const ERASE_GAP: u32 = 0xffff_fffe;
 const MAGIC: &[u8; 8] = b"TBIDX001";
 /// At most so many places of the image are compared with the index before it is believed.
 const SAMPLES: usize = 64;
@@ -35,7 +27,7 @@ pub fn load(file: &File, image: &Path) -> io::Result<Index> {
         Ok(bytes) => decode(&bytes).filter(|index| fits(index, file, length)),
         Err(_) => None,
     };
-    read_on(known.unwrap_or_default(), file, length)
+    survey::read_on(known.unwrap_or_default(), file, length)
 }
 
 /// Writes the index beside the image.
@@ -64,130 +56,6 @@ fn fits(index: &Index, file: &File, length: u64) -> bool {
         }
     });
     good.count() as u64 * 2 >= samples
-}
-
-/// Continues an index to the end of the image.
-fn read_on(mut index: Index, file: &File, length: u64) -> io::Result<Index> {
-    let mut at = index.end();
-    let mut words = Words::new(file);
-    loop {
-        match object_at(&mut words, at, length)? {
-            Found::Object(object, end) => {
-                index.push_at(at, object, 1);
-                at = end;
-            }
-            Found::Gap => at += 4,
-            Found::End => return Ok(index),
-            Found::Nonsense => break,
-        }
-    }
-    let (begin, behind) = read_backwards(&mut words, at, length)?;
-    if let Some(begin) = begin {
-        index.push_damaged(begin);
-        for object in behind.into_iter().rev() {
-            index.push(object, 1);
-        }
-    }
-    // Without a readable object behind it, what does not fit is the block that was being written when power failed:
-    // the data ends before it.
-    Ok(index)
-}
-
-enum Found {
-    /// An object, and where it ends.
-    Object(Object, u64),
-    Gap,
-    End,
-    Nonsense,
-}
-
-fn object_at(words: &mut Words<'_>, at: u64, length: u64) -> io::Result<Found> {
-    if at >= length {
-        return Ok(Found::End);
-    }
-    if length - at < 4 {
-        return Ok(Found::Nonsense);
-    }
-    Ok(match words.at(at)? {
-        0 => Found::Object(Object::Filemark, at + 4),
-        END_OF_MEDIUM => Found::End,
-        ERASE_GAP => Found::Gap,
-        block if block <= MAX_RECORD_BYTES => {
-            let end = at + stored_bytes(block);
-            if end <= length && words.at(end - 4)? == block {
-                Found::Object(Object::Block(block), end)
-            } else {
-                Found::Nonsense
-            }
-        }
-        _ => Found::Nonsense,
-    })
-}
-
-/// Objects from the end of the file back to `floor`, last first, and where the first of them begins.
-fn read_backwards(words: &mut Words<'_>, floor: u64, length: u64) -> io::Result<(Option<u64>, Vec<Object>)> {
-    let mut at = length;
-    let mut objects = Vec::new();
-    let mut blocks = 0u64;
-    while at >= floor + 4 {
-        match words.at(at - 4)? {
-            0 => {
-                objects.push(Object::Filemark);
-                at -= 4;
-            }
-            block if block <= MAX_RECORD_BYTES => {
-                let stored = stored_bytes(block);
-                if at < floor + stored || words.at(at - stored)? != block {
-                    break;
-                }
-                objects.push(Object::Block(block));
-                blocks += 1;
-                at -= stored;
-            }
-            _ => break,
-        }
-    }
-    // Zero words alone prove nothing: a file that a crash cut short often ends in zeros.
-    Ok(if blocks == 0 { (None, Vec::new()) } else { (Some(at), objects) })
-}
-
-/// Length words of an image, read a page at a time: a stretch of zeros is millions of tape marks.
-struct Words<'a> {
-    file: &'a File,
-    page: Vec<u8>,
-    page_at: u64,
-}
-
-const PAGE_BYTES: u64 = 4096;
-
-impl<'a> Words<'a> {
-    fn new(file: &'a File) -> Self {
-        Words { file, page: Vec::new(), page_at: 0 }
-    }
-
-    /// The word at `at`; an error of kind `UnexpectedEof` if the file ends before it does.
-    fn at(&mut self, at: u64) -> io::Result<u32> {
-        let mut bytes = [0; 4];
-        if !self.copy(at, &mut bytes) {
-            let page_at = at / PAGE_BYTES * PAGE_BYTES;
-            self.page.resize(PAGE_BYTES as usize, 0);
-            let read = self.file.read_at(&mut self.page, page_at)?;
-            self.page.truncate(read);
-            self.page_at = page_at;
-            if !self.copy(at, &mut bytes) {
-                self.file.read_exact_at(&mut bytes, at)?;
-            }
-        }
-        Ok(u32::from_le_bytes(bytes))
-    }
-
-    fn copy(&self, at: u64, bytes: &mut [u8; 4]) -> bool {
-        let found = at
-            .checked_sub(self.page_at)
-            .and_then(|offset| usize::try_from(offset).ok())
-            .and_then(|offset| self.page.get(offset..offset.checked_add(4)?));
-        found.map(|found| bytes.copy_from_slice(found)).is_some()
-    }
 }
 
 /// Magic, number of runs, objects and end (8 bytes each, little-endian), then per run: offset (8), first object (8),
@@ -238,10 +106,10 @@ fn decode(bytes: &[u8]) -> Option<Index> {
         let count = next.checked_sub(first)?;
         match word {
             u32::MAX if count == 1 => index.push_damaged(next_offset),
-            0 => index.push_at(offset, Object::Filemark, count),
             length if length <= MAX_RECORD_BYTES => {
-                stored_bytes(length).checked_mul(count)?.checked_add(offset)?;
-                index.push_at(offset, Object::Block(length), count);
+                let object = if length == 0 { Object::Filemark } else { Object::Block(length) };
+                object.stride().checked_mul(count)?.checked_add(offset)?;
+                index.push_at(offset, object, count);
             }
             _ => return None,
         }
@@ -256,86 +124,9 @@ fn checksum(bytes: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::survey::samples::*;
     use super::*;
-    use std::io::Write;
-
-    fn image(objects: &[Object]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        for object in objects {
-            match object {
-                Object::Block(length) => {
-                    bytes.extend(length.to_le_bytes());
-                    bytes.extend(std::iter::repeat_n(0xaa, (*length + (length & 1)) as usize));
-                    bytes.extend(length.to_le_bytes());
-                }
-                Object::Filemark => bytes.extend([0; 4]),
-                Object::Damaged => bytes.extend([0xff, 0xff, 0xff, 0x7f, 1, 2, 3, 4, 5]),
-            }
-        }
-        bytes
-    }
-
-    fn index_of(bytes: &[u8]) -> Index {
-        let mut file = tempfile::NamedTempFile::new().unwrap();
-        file.write_all(bytes).unwrap();
-        load(file.as_file(), file.path()).unwrap()
-    }
-
-    const TAPE: &[Object] = &[
-        Object::Block(512),
-        Object::Filemark,
-        Object::Block(1000),
-        Object::Block(1000),
-        Object::Block(77),
-        Object::Filemark,
-        Object::Block(5),
-        Object::Filemark,
-    ];
-
-    fn objects(index: &Index) -> Vec<Object> {
-        (0..index.objects()).map(|number| index.get(number).unwrap().0).collect()
-    }
-
-    #[test]
-    fn a_whole_image_is_read() {
-        assert_eq!(objects(&index_of(&image(TAPE))), TAPE);
-        assert_eq!(objects(&index_of(&[])), []);
-    }
-
-    #[test]
-    fn foreign_marks_are_understood() {
-        let mut bytes = image(&TAPE[..2]);
-        bytes.extend(ERASE_GAP.to_le_bytes());
-        bytes.extend(image(&TAPE[2..3]));
-        bytes.extend(END_OF_MEDIUM.to_le_bytes());
-        bytes.extend([1, 2, 3]);
-        assert_eq!(objects(&index_of(&bytes)), &TAPE[..3]);
-    }
-
-    #[test]
-    fn a_torn_end_is_where_the_data_ends() {
-        let bytes = image(TAPE);
-        let whole = index_of(&bytes);
-        for cut in 0..bytes.len() {
-            let index = index_of(&bytes[..cut]);
-            let expected = (0..whole.objects())
-                .take_while(|&object| whole.get(object + 1).map_or(whole.end(), |(_, at)| at) <= cut as u64)
-                .count();
-            // A cut can leave length words that happen to fit backwards, but never more than was there.
-            assert!(index.objects() >= expected as u64, "cut at {cut}");
-            assert_eq!(&objects(&index)[..expected], &TAPE[..expected], "cut at {cut}");
-        }
-    }
-
-    #[test]
-    fn behind_damage_everything_is_found_again() {
-        let mut bytes = image(&TAPE[..2]);
-        bytes.extend(image(&[Object::Damaged]));
-        bytes.extend(image(&TAPE[3..]));
-        let index = index_of(&bytes);
-        assert_eq!(index.get(2).unwrap().0, Object::Damaged);
-        assert_eq!(&objects(&index)[3..], &TAPE[3..]);
-    }
+    use proptest::prelude::*;
 
     #[test]
     fn the_file_beside_it_is_believed_only_if_it_fits() {
@@ -373,6 +164,21 @@ mod tests {
             let mut wrong = good.clone();
             wrong[at] ^= 1;
             assert_eq!(decode(&wrong), None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_bytes_never_panic(mut bytes in proptest::collection::vec(any::<u8>(), 32..200), runs in 0u8..8) {
+            bytes[..8].copy_from_slice(MAGIC);
+            bytes[8..16].copy_from_slice(&u64::from(runs).to_le_bytes());
+            bytes.truncate(32 + usize::from(runs) * 20);
+            let sum = checksum(&bytes);
+            bytes.extend(sum.to_le_bytes());
+            if let Some(index) = decode(&bytes) {
+                let file = tempfile::tempfile().unwrap();
+                prop_assert!(!fits(&index, &file, 0) || index.objects() == 0);
+            }
         }
     }
 }

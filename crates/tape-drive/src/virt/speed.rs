@@ -67,7 +67,7 @@ impl SpeedSpec {
             return 0;
         }
         let distance = (self.place(capacity, from) - self.place(capacity, to)).abs();
-        self.seek_ms + (distance * self.wind_ms as f64) as u64
+        self.seek_ms.saturating_add((distance * self.wind_ms as f64) as u64)
     }
 
     /// How far from the beginning of the tape a byte lies, as a share of its length.
@@ -168,7 +168,7 @@ impl Pace {
         if let Motion::Starved(since) = self.motion {
             self.starved += self.updated.saturating_sub(since);
         }
-        let time = Duration::from_secs_f64(self.level / self.spec.native_bytes_per_s.max(1) as f64);
+        let time = seconds(self.level / self.spec.native_bytes_per_s.max(1) as f64);
         self.moved += time;
         self.wait(time);
         self.level = 0.0;
@@ -183,9 +183,9 @@ impl Pace {
         let passed = now.saturating_sub(self.updated).as_secs_f64();
         self.updated = now;
         self.ahead = (self.ahead + passed * speed).min(self.buffer_bytes) - bytes as f64;
-        self.moved += Duration::from_secs_f64(bytes as f64 / speed);
+        self.moved += seconds(bytes as f64 / speed);
         if self.ahead < 0.0 {
-            self.wait(Duration::from_secs_f64(-self.ahead / speed));
+            self.wait(seconds(-self.ahead / speed));
             self.ahead = 0.0;
             self.updated = self.now();
         }
@@ -201,6 +201,19 @@ impl Pace {
         self.move_for(self.spec.load_ms);
     }
 
+    /// Draws in a cartridge while nobody waits for it; returns how long it takes.
+    pub fn load_in_background(&mut self) -> Duration {
+        let time = milliseconds(self.spec.load_ms);
+        self.moved += time;
+        match self.spec.clock {
+            Clock::Real => time,
+            Clock::Counted => {
+                self.skipped += time;
+                Duration::ZERO
+            }
+        }
+    }
+
     /// Ejects one.
     pub fn unload(&mut self) {
         self.move_for(self.spec.unload_ms);
@@ -209,7 +222,7 @@ impl Pace {
     fn move_for(&mut self, ms: u64) {
         self.flush();
         self.ahead = 0.0;
-        let time = Duration::from_millis(ms);
+        let time = milliseconds(ms);
         self.moved += time;
         self.wait(time);
         self.updated = self.now();
@@ -245,7 +258,7 @@ impl Pace {
         match self.motion {
             Motion::Idle => {}
             Motion::Starved(since) => {
-                let wound_back = self.updated.saturating_sub(since) >= Duration::from_millis(self.spec.back_hitch_ms);
+                let wound_back = self.updated.saturating_sub(since) >= milliseconds(self.spec.back_hitch_ms);
                 if wound_back && self.level >= self.buffer_bytes / 4.0 {
                     self.starved += self.updated.saturating_sub(since);
                     self.motion = Motion::Streaming;
@@ -269,6 +282,17 @@ impl Pace {
         let filled = (self.level / (self.buffer_bytes * 0.75)).min(1.0);
         slowest + (native - slowest).max(0.0) * filled
     }
+}
+
+/// Nothing a drive does takes longer than this, whatever the settings say: they come from a file.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST).min(LONGEST)
+}
+
+fn milliseconds(ms: u64) -> Duration {
+    Duration::from_millis(ms).min(LONGEST)
 }
 
 #[cfg(test)]
@@ -325,6 +349,21 @@ mod tests {
         pace.skipped += Duration::from_secs(3600);
         pace.write(MB);
         assert_eq!(pace.starved(), before);
+    }
+
+    #[test]
+    fn senseless_settings_are_survived() {
+        let none =
+            SpeedSpec { native_bytes_per_s: 0, slowest_bytes_per_s: 9, wraps: 0, ..SpeedSpec::of(Generation::LTO9) };
+        let spec = SpeedSpec { load_ms: u64::MAX, wind_ms: u64::MAX, seek_ms: 1, clock: Clock::Counted, ..none };
+        let mut pace = Pace::new(spec, 0);
+        pace.load();
+        pace.load_in_background();
+        pace.write(1 << 40);
+        pace.seek(0, 0, u64::MAX);
+        pace.read(u64::MAX);
+        pace.flush();
+        assert!(pace.moved() > LONGEST);
     }
 
     #[test]

@@ -1,0 +1,37 @@
+//! Encryption keys over REST.
+
+use crate::db::Role;
+use crate::web::testing::{Site, call};
+use serde_json::json;
+
+#[actix_web::test]
+async fn keys_are_made_imported_printed_and_deleted() {
+    let site = Site::new();
+    let app = site.app().await;
+    let post = |path: &str| site.request(Role::Admin, "POST", path);
+    let made = call(&app, post("/api/v1/encryption-keys").set_json(json!({"name": "K1", "description": "d"}))).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let secret = made.json["key_base64"].as_str().unwrap().to_owned();
+    assert_eq!((secret.len(), &made.json["key"]["algorithm"]), (44, &"aes-256-gcm".into()));
+    assert!(made.json["message"].as_str().unwrap().starts_with("IMPORTANT"));
+
+    let short = json!({"name": "K2", "key_base64": "AQID"});
+    let answer = call(&app, post("/api/v1/encryption-keys/import").set_json(&short)).await;
+    assert_eq!((answer.status, &answer.json["error"]), (400, &"key must be 32 bytes (256 bits), got 3 bytes".into()));
+    let same = json!({"name": "K2", "key_base64": secret});
+    assert_eq!(call(&app, post("/api/v1/encryption-keys/import").set_json(&same)).await.status, 409);
+    let other = json!({"name": "K2", "key_base64": "A".repeat(43) + "="});
+    assert_eq!(call(&app, post("/api/v1/encryption-keys/import").set_json(&other)).await.status, 201);
+
+    let list = call(&app, site.request(Role::Readonly, "GET", "/api/v1/encryption-keys")).await;
+    assert_eq!(list.json["keys"].as_array().map(Vec::len), Some(2));
+    assert!(!list.text.contains(&secret) && !list.text.contains("key_data"), "{list:?}");
+    let sheet = call(&app, site.request(Role::Admin, "GET", "/api/v1/encryption-keys/keysheet")).await;
+    assert_eq!(sheet.json["keys"][0]["key_base64"], secret);
+    let text = call(&app, site.request(Role::Admin, "GET", "/api/v1/encryption-keys/keysheet/text")).await;
+    assert!(text.text.contains(&secret) && text.text.contains("K2"), "{}", text.text);
+
+    let path = format!("/api/v1/encryption-keys/{}", made.json["key"]["id"]);
+    assert_eq!(call(&app, site.request(Role::Admin, "DELETE", &path)).await.status, 200);
+    assert_eq!(call(&app, site.request(Role::Admin, "DELETE", &path)).await.status, 404);
+}
