@@ -5,8 +5,8 @@
 
 use crate::{Error, Result};
 use crossbeam_channel::{Sender, unbounded};
-use std::pin::Pin;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use tokio::sync::oneshot;
 
 type Command<D> = Box<dyn FnOnce(&mut Slot<D>) + Send>;

@@ -10,7 +10,9 @@
 use crate::db::executions::{Execution, ExecutionChanges, NewExecution};
 use crate::db::{self, ExecutionStatus};
 use crate::events::{Category, Event};
-use crate::executions::{Context as Work, Control as Handle, Log, Progress, ProgressView, Request, Services, Stop, run};
+use crate::executions::{
+    Context as Work, Control as Handle, Log, Progress, ProgressView, Request, Services, Stop, run,
+};
 use crate::{Error, ErrorKind, Result};
 use actix::prelude::*;
 use std::collections::{BTreeMap, HashMap};
@@ -253,7 +255,10 @@ impl Handler<Submit> for Jobs {
         if let Some(job) = job_id
             && db::executions::has_open(&mut conn, job)?
         {
-            return Err(Error::conflict("job_running", format!("job {job} has a run that has not ended; it never overlaps itself")));
+            return Err(Error::conflict(
+                "job_running",
+                format!("job {job} has a run that has not ended; it never overlaps itself"),
+            ));
         }
         let new = NewExecution {
             kind: message.request.kind().into(),

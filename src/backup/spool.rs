@@ -65,7 +65,6 @@ impl Paths {
     pub fn is_empty(&self) -> bool {
         self.left == 0
     }
-
 }
 
 fn read_path(from: &mut impl Read) -> std::io::Result<Vec<u8>> {

@@ -17,6 +17,7 @@
 pub mod baseline;
 pub mod browse;
 pub mod chain;
+pub mod commit;
 pub mod discard;
 pub mod index;
 pub mod kind;

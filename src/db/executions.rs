@@ -326,7 +326,8 @@ pub fn finish(conn: &mut Conn, id: i32, status: ExecutionStatus, changes: &Execu
 /// they had a checkpoint. Those that waited stay so. Returns the ones that were changed.
 pub fn reconcile(conn: &mut Conn, message: &str) -> Result<Vec<Execution>> {
     let time = now();
-    let left = job_executions::table.filter(job_executions::status.eq_any([ExecutionStatus::Running, ExecutionStatus::Paused]));
+    let left = job_executions::table
+        .filter(job_executions::status.eq_any([ExecutionStatus::Running, ExecutionStatus::Paused]));
     Ok(diesel::update(left)
         .set((
             job_executions::status.eq(ExecutionStatus::Failed),

@@ -351,9 +351,8 @@ pub fn interrupted_at(conn: &mut Conn, tape_id: i32, start_block: i64) -> Result
 
 /// All sets that have a part on a tape, or began on it.
 pub fn on_tape(conn: &mut Conn, tape_id: i32) -> Result<Vec<BackupSet>> {
-    let with_part = backup_set_parts::table
-        .filter(backup_set_parts::tape_id.eq(tape_id))
-        .select(backup_set_parts::backup_set_id);
+    let with_part =
+        backup_set_parts::table.filter(backup_set_parts::tape_id.eq(tape_id)).select(backup_set_parts::backup_set_id);
     Ok(backup_sets::table
         .filter(backup_sets::tape_id.eq(tape_id).or(backup_sets::id.eq_any(with_part)))
         .order(backup_sets::id)

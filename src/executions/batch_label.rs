@@ -190,8 +190,9 @@ fn by_hand(context: &Context, request: &BatchLabelRequest, drive: i32) -> Result
             }
             context.control.sleep(POLL);
         }
-        let barcode =
-            futures_executor::block_on(context.services.drives.snapshot(drive))?.medium.and_then(|medium| medium.barcode);
+        let barcode = futures_executor::block_on(context.services.drives.snapshot(drive))?
+            .medium
+            .and_then(|medium| medium.barcode);
         if let Err(error) = label_one(context, &lease, request, number, barcode.as_deref(), &mut outcome) {
             context.warn(None, &error.message);
             outcome.failed.push(error.message);

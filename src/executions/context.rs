@@ -150,8 +150,10 @@ impl Context {
 pub fn stopped(why: Stop) -> Error {
     match why {
         Stop::Cancelled => Error::new(ErrorKind::Conflict, "cancelled", "cancelled"),
-        Stop::Shutdown => {
-            Error::new(ErrorKind::Unavailable, "shutdown", "the server was shut down while this was running; run it again")
-        }
+        Stop::Shutdown => Error::new(
+            ErrorKind::Unavailable,
+            "shutdown",
+            "the server was shut down while this was running; run it again",
+        ),
     }
 }

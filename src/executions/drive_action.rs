@@ -66,7 +66,10 @@ fn clean(context: &Context, lease: &Lease) -> Result<()> {
     let library = drive.library_id.ok_or_else(|| {
         Error::conflict(
             "no_library",
-            format!("drive {} is in no library; insert a cleaning cartridge by hand: the drive runs it by itself", drive.name()),
+            format!(
+                "drive {} is in no library; insert a cleaning cartridge by hand: the drive runs it by itself",
+                drive.name()
+            ),
         )
     })?;
     let inventory = mount::put_away(context, lease, library, None)?;

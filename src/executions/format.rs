@@ -11,9 +11,14 @@ use serde_json::{Value, json};
 pub fn run(context: &Context, request: &FormatRequest) -> Result<Value> {
     let drive_id = match (request.drive_id, request.tape_id) {
         (Some(drive), _) => drive,
-        (None, Some(tape)) => db::drives::holding(&mut *context.conn()?, tape)?.map(|drive| drive.id).ok_or_else(|| {
-            Error::conflict("tape_not_loaded", format!("tape {tape} is in no drive; load it, or name the drive it is in"))
-        })?,
+        (None, Some(tape)) => {
+            db::drives::holding(&mut *context.conn()?, tape)?.map(|drive| drive.id).ok_or_else(|| {
+                Error::conflict(
+                    "tape_not_loaded",
+                    format!("tape {tape} is in no drive; load it, or name the drive it is in"),
+                )
+            })?
+        }
         (None, None) => return Err(Error::bad_request("name a drive or a tape")),
     };
     let lease = context.take_drive(drive_id, request.tape_id)?;

@@ -1,10 +1,10 @@
 //! Reads what is on the tape in a drive: label, sets, the first files; nothing is written.
 
 use super::{Context, InspectRequest};
+use crate::Result;
 use crate::actors::drive::tasks::FirstBlock;
 use crate::actors::drive::{DriveTask, Unit};
 use crate::db;
-use crate::Result;
 use serde_json::{Value, json};
 use tape_drive::TapeDrive;
 use tape_format::part::{self, FileKind};
@@ -98,10 +98,20 @@ fn letter(kind: &MemberKind) -> char {
 
 fn permissions(mode: u32) -> String {
     let bit = |mask: u32, letter: char| if mode & mask != 0 { letter } else { '-' };
-    [(0o400, 'r'), (0o200, 'w'), (0o100, 'x'), (0o40, 'r'), (0o20, 'w'), (0o10, 'x'), (0o4, 'r'), (0o2, 'w'), (0o1, 'x')]
-        .into_iter()
-        .map(|(mask, letter)| bit(mask, letter))
-        .collect()
+    [
+        (0o400, 'r'),
+        (0o200, 'w'),
+        (0o100, 'x'),
+        (0o40, 'r'),
+        (0o20, 'w'),
+        (0o10, 'x'),
+        (0o4, 'r'),
+        (0o2, 'w'),
+        (0o1, 'x'),
+    ]
+    .into_iter()
+    .map(|(mask, letter)| bit(mask, letter))
+    .collect()
 }
 
 /// Inspects the tape.
@@ -112,20 +122,26 @@ pub fn run(context: &Context, request: &InspectRequest) -> Result<Value> {
     let found = match super::drive_action::load(context, &lease) {
         Ok(found) => found,
         Err(error) if error.code == "no_tape" => {
-            return Ok(merge(base, json!({"status": "no_tape", "drive_online": true, "message": error.message,
-                "has_tapebackarr_label": false, "contents": []})));
+            return Ok(merge(
+                base,
+                json!({"status": "no_tape", "drive_online": true, "message": error.message,
+                "has_tapebackarr_label": false, "contents": []}),
+            ));
         }
         Err(error) => return Err(error),
     };
     let medium = futures_executor::block_on(context.services.drives.snapshot(drive.id))?.medium;
-    let lto = medium.as_ref().and_then(|medium| tape_drive::lto::format_of_density(medium.density)).map(|format| format.name);
+    let lto =
+        medium.as_ref().and_then(|medium| tape_drive::lto::format_of_density(medium.density)).map(|format| format.name);
     let facts = json!({
         "status": "complete", "drive_online": true, "lto_type": lto,
         "capacity_bytes": medium.as_ref().map(|medium| medium.capacity_bytes),
         "barcode": medium.as_ref().and_then(|medium| medium.barcode.clone()),
     });
     let described = match found {
-        FirstBlock::Blank => json!({"has_tapebackarr_label": false, "label_message": "the tape is blank", "contents": []}),
+        FirstBlock::Blank => {
+            json!({"has_tapebackarr_label": false, "label_message": "the tape is blank", "contents": []})
+        }
         FirstBlock::Foreign(what) => {
             json!({"has_tapebackarr_label": false, "label_message": what, "contents": []})
         }

@@ -119,7 +119,10 @@ fn take(context: &Context, drive_id: Option<i32>, tape: &Tape) -> Result<Lease> 
             None => {
                 return Err(Error::conflict(
                     "tape_not_loaded",
-                    format!("tape {} is in no drive and no library; insert it into a drive and name the drive", tape.label),
+                    format!(
+                        "tape {} is in no drive and no library; insert it into a drive and name the drive",
+                        tape.label
+                    ),
                 ));
             }
             Some(drive) if drive.taken_by.is_some() => Wanted::Wait(format!("drive {} is in use", drive.name)),

@@ -1,6 +1,6 @@
 //! What a person does with a library: inventory, load, unload, transfer.
 
-use super::{Context, LibraryAction, LibraryRequest, Lease, mount};
+use super::{Context, Lease, LibraryAction, LibraryRequest, mount};
 use crate::actors::drive::tasks::LoadMedium;
 use crate::actors::library::Scan;
 use crate::db;
@@ -23,7 +23,9 @@ pub fn run(context: &Context, request: &LibraryRequest) -> Result<Value> {
             let lease = take_bay(context, library.id, &inventory, ElementAddress(*drive))?;
             load_from(context, &lease, library.id, ElementAddress(*slot))?;
             context.perform(&lease, LoadMedium)?;
-            Ok(json!({"message": format!("Loaded the tape of slot {slot} into drive {drive}"), "drive_id": lease.drive()}))
+            Ok(
+                json!({"message": format!("Loaded the tape of slot {slot} into drive {drive}"), "drive_id": lease.drive()}),
+            )
         }
         LibraryAction::Unload { slot, drive } => {
             let inventory = libraries.inventory_blocking(library.id, Scan::Remembered)?;
@@ -90,9 +92,9 @@ fn take_bay(context: &Context, library: i32, inventory: &Inventory, bay: Element
         .iter()
         .find(|drive| element.drive_serial.is_some() && drive.serial_number == element.drive_serial)
         .or_else(|| {
-            drives.iter().find(|drive| {
-                drive.library_id == Some(library) && drive.library_drive_number == Some(i32::from(bay.0))
-            })
+            drives
+                .iter()
+                .find(|drive| drive.library_id == Some(library) && drive.library_drive_number == Some(i32::from(bay.0)))
         })
         .ok_or_else(|| {
             Error::conflict(

@@ -42,7 +42,9 @@ impl Log {
         };
         match count.cmp(&MAX_WARNINGS) {
             std::cmp::Ordering::Less => Some(line(path, message)),
-            std::cmp::Ordering::Equal => Some(line(None, "there are more warnings; from here on they are only counted")),
+            std::cmp::Ordering::Equal => {
+                Some(line(None, "there are more warnings; from here on they are only counted"))
+            }
             std::cmp::Ordering::Greater => None,
         }
     }

@@ -1,8 +1,8 @@
 //! Gets a tape into a drive: by doing nothing, by the robot, or by asking a person.
 
 use super::{Context, Lease};
-use crate::actors::drive::tasks::{FirstBlock, LoadMedium, ReadLabel, UnloadMedium};
 use crate::actors::drive::observe::is_ready;
+use crate::actors::drive::tasks::{FirstBlock, LoadMedium, ReadLabel, UnloadMedium};
 use crate::actors::library::Scan;
 use crate::db::{self, SlotType};
 use crate::events::{Category, Event};
@@ -96,7 +96,10 @@ pub fn put_away(context: &Context, lease: &Lease, library: i32, to: Option<Eleme
     let home = to
         .or_else(|| element.source.filter(is_free))
         .or_else(|| {
-            inventory.of(ElementKind::Storage).find(|slot| !slot.full && slot.exception.is_none()).map(|slot| slot.address)
+            inventory
+                .of(ElementKind::Storage)
+                .find(|slot| !slot.full && slot.exception.is_none())
+                .map(|slot| slot.address)
         })
         .ok_or_else(|| Error::conflict("library_full", "the library has no empty slot for the tape in the drive"))?;
     if !element.accessible {
@@ -139,11 +142,9 @@ fn ask(context: &Context, lease: &Lease, label: &str, uuid: &str) -> Result<Labe
     let drive = db::drives::find(&mut *context.conn()?, lease.drive())?;
     let request = format!("Insert tape {label} into drive {}.", drive.name());
     context.phase("waiting", &request)?;
-    context.services.bus.publish(
-        Event::warning(Category::Tape, "Tape Required", &request).details(
-            serde_json::json!({"execution_id": context.id, "drive_id": lease.drive(), "label": label, "uuid": uuid}),
-        ),
-    );
+    context.services.bus.publish(Event::warning(Category::Tape, "Tape Required", &request).details(
+        serde_json::json!({"execution_id": context.id, "drive_id": lease.drive(), "label": label, "uuid": uuid}),
+    ));
     let since = Instant::now();
     let limit = context.services.config.tape.wait_for_tape();
     let mut seen: Option<String> = None;
@@ -168,7 +169,11 @@ fn ask(context: &Context, lease: &Lease, label: &str, uuid: &str) -> Result<Labe
         if since.elapsed() > limit {
             return Err(Error::conflict(
                 "tape_not_inserted",
-                format!("nobody inserted tape {label} into drive {} within {} minutes", drive.name(), limit.as_secs() / 60),
+                format!(
+                    "nobody inserted tape {label} into drive {} within {} minutes",
+                    drive.name(),
+                    limit.as_secs() / 60
+                ),
             ));
         }
         context.control.sleep(POLL);

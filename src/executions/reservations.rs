@@ -70,7 +70,8 @@ impl Reservations {
             Wanted::Wait(reason) => Ok(Err(reason)),
             Wanted::Take { drive, tape, choice } => {
                 let drive_free = taken.drives.get(&drive).is_none_or(|holder| *holder == execution);
-                let tape_free = tape.is_none_or(|tape| taken.tapes.get(&tape).is_none_or(|holder| *holder == execution));
+                let tape_free =
+                    tape.is_none_or(|tape| taken.tapes.get(&tape).is_none_or(|holder| *holder == execution));
                 if !drive_free || !tape_free {
                     return Ok(Err("the drive or the tape was taken by other work".into()));
                 }

@@ -86,7 +86,11 @@ fn select(conn: &mut Conn, request: &RestoreRequest) -> Result<(i32, Selected)> 
         let named: Vec<&str> = missing.iter().take(NAMED).map(String::as_str).collect();
         let more = if missing.len() > NAMED { format!(" and {} more", missing.len() - NAMED) } else { String::new() };
         let what = format!("in the state of backup set {set_id}: {}{more}", named.join(", "));
-        return Err(Error::new(ErrorKind::NotFound, "nothing_found", format!("nothing of what was asked for is {what}")));
+        return Err(Error::new(
+            ErrorKind::NotFound,
+            "nothing_found",
+            format!("nothing of what was asked for is {what}"),
+        ));
     }
     Ok((set_id, selected))
 }

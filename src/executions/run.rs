@@ -1,7 +1,10 @@
 //! Runs an execution: one arm per kind of request.
 
 use super::{Context, Request};
-use super::{backup, batch_label, database_backup, drive_action, format, inspect, label, library_action, raw_read, restore, verify};
+use super::{
+    backup, batch_label, database_backup, drive_action, format, inspect, label, library_action, raw_read, restore,
+    verify,
+};
 use crate::Result;
 use serde_json::Value;
 

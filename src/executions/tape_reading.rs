@@ -3,7 +3,7 @@
 //! Two threads: one sees to tapes and drives, the execution's own takes the members. A tape that cannot be had or read
 //! costs what is on it and nothing else.
 
-use super::{Context, Lease, TapeFill, Taken, Wanted, mount};
+use super::{Context, Lease, Taken, TapeFill, Wanted, mount};
 use crate::actors::drive::{DriveTask, Unit};
 use crate::db;
 use crate::media::choose::{DriveFacts, Place};
@@ -107,7 +107,8 @@ impl Feeder<'_> {
         match self.context.perform(&lease, task)? {
             Ok(report) => {
                 self.broken.extend(report.broken);
-                let lost = if report.lost > 0 { format!(", {} places were given up", report.lost) } else { String::new() };
+                let lost =
+                    if report.lost > 0 { format!(", {} places were given up", report.lost) } else { String::new() };
                 self.context.log(&format!("Tape {}: {} blocks read{lost}.", label.label, report.blocks));
                 after(&lease, visit)?;
                 Ok(true)
@@ -235,7 +236,10 @@ fn choose(
             let why = match rank(drive) {
                 0 => format!("Tape {label} is in drive {}.", drive.name),
                 1 => format!("The library brings tape {label} to drive {}.", drive.name),
-                _ => format!("Tape {label} is in no drive and in no library that could bring it: drive {} asks for it.", drive.name),
+                _ => format!(
+                    "Tape {label} is in no drive and in no library that could bring it: drive {} asks for it.",
+                    drive.name
+                ),
             };
             Ok(Wanted::Take { drive: drive.id, tape: Some(tape_id), choice: why })
         }

@@ -60,7 +60,10 @@ pub fn verify_set(context: &Context, set_id: i32) -> Result<()> {
         count => Err(Error::new(
             ErrorKind::Unprocessable,
             "verify_failed",
-            format!("backup set {set_id} is not on tape as the catalog says ({count} errors, first: {})", verified.first()),
+            format!(
+                "backup set {set_id} is not on tape as the catalog says ({count} errors, first: {})",
+                verified.first()
+            ),
         )
         .with_details(verified.to_json())),
     }
@@ -92,7 +95,10 @@ fn verify(context: &Context, set_id: i32, drive: Option<i32>) -> Result<Verified
     let result = verifying.result;
     if result.error_count == 0 {
         note_verified(context, plan, set_id)?;
-        context.log(&format!("Backup set {set_id}: {} files, {} bytes, all as the catalog says.", result.files, result.bytes));
+        context.log(&format!(
+            "Backup set {set_id}: {} files, {} bytes, all as the catalog says.",
+            result.files, result.bytes
+        ));
     }
     Ok(result)
 }
@@ -250,7 +256,10 @@ impl Counting {
             return Err(format!("it belongs to part {} of set {}", head.part.number, head.set.uuid));
         }
         if head.part.totals != self.listed {
-            return Err(format!("it says that it lists {} members, but lists {}", head.part.totals.members, self.listed.members));
+            return Err(format!(
+                "it says that it lists {} members, but lists {}",
+                head.part.totals.members, self.listed.members
+            ));
         }
         Ok(self.listed)
     }
@@ -263,8 +272,8 @@ impl TocSink for Counting {
 
     fn member(&mut self, record: MemberRecord) -> tape_format::Result<()> {
         let file = record.kind == MemberKind::File;
-        self.listed = self.listed
-            + Totals { members: 1, files: u64::from(file), bytes: if file { record.size } else { 0 } };
+        self.listed =
+            self.listed + Totals { members: 1, files: u64::from(file), bytes: if file { record.size } else { 0 } };
         Ok(())
     }
 

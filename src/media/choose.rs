@@ -272,8 +272,11 @@ mod tests {
 
     #[test]
     fn a_second_job_takes_the_second_drive_and_another_tape() {
-        let mut tapes =
-            [tape(1, TapeStatus::Active, Place::Drive(1)), tape(2, TapeStatus::Blank, SLOT), tape(3, TapeStatus::Blank, SLOT)];
+        let mut tapes = [
+            tape(1, TapeStatus::Active, Place::Drive(1)),
+            tape(2, TapeStatus::Blank, SLOT),
+            tape(3, TapeStatus::Blank, SLOT),
+        ];
         tapes[0].taken_by = Some(9);
         let Choice::Use { tape, drive, .. } = pick(&tapes, &[drive(1, Some(9)), drive(2, None)]) else { panic!() };
         assert_eq!((tape, drive), (2, 2));

@@ -10,7 +10,8 @@ use tape_format::part::{FrameTable, PartLayout};
 
 /// The part as a plan needs it.
 pub fn planned(set: &BackupSet, part: &SetPart) -> Result<Part> {
-    let layout = of(set, part).map_err(|error| error.context(format!("part {} of backup set {}", part.part_number, set.id)))?;
+    let layout =
+        of(set, part).map_err(|error| error.context(format!("part {} of backup set {}", part.part_number, set.id)))?;
     Ok(Part { tape_id: part.tape_id, layout: Arc::new(layout) })
 }
 

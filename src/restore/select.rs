@@ -78,7 +78,10 @@ fn must_be_completed(conn: &mut Conn, set_id: i32) -> Result<()> {
     let set = db::sets::find(conn, set_id)?;
     match set.status {
         SetStatus::Completed => Ok(()),
-        status => Err(Error::conflict("set_state", format!("backup set {set_id} is {status}: only completed sets can be read"))),
+        status => Err(Error::conflict(
+            "set_state",
+            format!("backup set {set_id} is {status}: only completed sets can be read"),
+        )),
     }
 }
 
@@ -194,7 +197,8 @@ impl Gathered {
                 Some(link) if !link.target.is_empty() => plan.links.push(Link { path, ..link.clone() }),
                 _ => {
                     let name = |bytes: &[u8]| tape_format::path_text::to_text(bytes).into_owned();
-                    let why = format!("it is another name of {}, which the catalog of its set does not list", name(&key.1));
+                    let why =
+                        format!("it is another name of {}, which the catalog of its set does not list", name(&key.1));
                     broken.push((name(&path), why));
                 }
             }

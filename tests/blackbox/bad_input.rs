@@ -3,6 +3,7 @@
 use crate::files;
 use crate::server::{Library, Server};
 use serde_json::{Value, json};
+use tape_drive::virt::cartridge::WriteProtection;
 
 /// The error of a run that was accepted and failed.
 #[track_caller]
@@ -137,7 +138,7 @@ fn tapes_that_are_not_what_they_seem_are_not_written() {
     let started = api.post("/api/v1/tapes/3/label", json!({"label": codes[2]})).ok();
     api.complete(started);
     server.kill();
-    server.cli(&["virtual", "protect", dir.join(format!("cartridges/{}.tap", codes[2])).to_str().unwrap()]);
+    tape_drive::virt::library::set_write_protection(&dir, &codes[2], WriteProtection::On).unwrap();
     server.restart();
     let started = api.post(&format!("/api/v1/jobs/{job}/run"), json!({"tape_id": 3})).ok();
     let message = failed(&server, started, "write_protected");

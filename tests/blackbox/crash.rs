@@ -44,7 +44,8 @@ fn killed_in_the_middle_of_a_set_and_started_again() {
     let to = server.dir.path().join("new");
     api.restore(json!({"backup_set_id": after["result"]["backup_set_id"], "dest_path": to.to_str().unwrap()}));
     files::assert_equal(&source, &to);
-    let verified = api.post(&format!("/api/v1/backup-sets/{}/verify", before["result"]["backup_set_id"]), json!({})).ok();
+    let verified =
+        api.post(&format!("/api/v1/backup-sets/{}/verify", before["result"]["backup_set_id"]), json!({})).ok();
     api.complete(verified);
 }
 

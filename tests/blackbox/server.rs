@@ -38,7 +38,7 @@ impl Default for Library {
 impl Server {
     /// A server that has just been installed: an administrator, a library with labelled tapes in pool 1.
     pub fn with_library(library: Library) -> Server {
-        let mut server = Server::bare();
+        let server = Server::bare();
         server.create_library(&library);
         server.add_library();
         let body = json!({"library_id": 1, "barcodes": true, "pool_id": 1});
@@ -58,8 +58,14 @@ impl Server {
         let dir = TempDir::new().unwrap();
         let port = free_port();
         let (child, lines) = spawn(dir.path(), port);
-        let mut server =
-            Server { dir, api: Api::new(&format!("http://127.0.0.1:{port}")), child, lines, port, token: String::new() };
+        let mut server = Server {
+            dir,
+            api: Api::new(&format!("http://127.0.0.1:{port}")),
+            child,
+            lines,
+            port,
+            token: String::new(),
+        };
         let token = server.setup_token();
         let body = json!({"token": token, "username": "admin", "password": PASSWORD});
         server.api.post("/api/v1/auth/setup", body).ok();
@@ -108,8 +114,17 @@ impl Server {
         let capacity = format!("{}MiB", library.capacity_mb);
         let dir = self.library_dir();
         self.cli(&[
-            "virtual", "create", dir.to_str().unwrap(), "--drives", &drives, "--slots", &slots, "--tapes", &slots,
-            "--capacity", &capacity,
+            "virtual",
+            "create",
+            dir.to_str().unwrap(),
+            "--drives",
+            &drives,
+            "--slots",
+            &slots,
+            "--tapes",
+            &slots,
+            "--capacity",
+            &capacity,
         ]);
     }
 
@@ -205,7 +220,9 @@ fn spawn(dir: &Path, port: u16) -> (Child, Receiver<String>) {
     let (sender, lines) = channel();
     let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
     let other = sender.clone();
-    std::thread::spawn(move || BufReader::new(out).lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    std::thread::spawn(move || {
+        BufReader::new(out).lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+    });
     std::thread::spawn(move || BufReader::new(err).lines().map_while(Result::ok).try_for_each(|line| other.send(line)));
     (child, lines)
 }

@@ -60,10 +60,12 @@ fn store(unit: &Unit, state: &DriveSnapshot) -> Result<()> {
 
 fn announce(unit: &Unit, label: &LabelSeen) -> Result<()> {
     let mut conn = unit.db.get()?;
-    let details = serde_json::json!({"drive_id": unit.id, "device": unit.device_path, "label": label.label, "uuid": label.uuid});
+    let details =
+        serde_json::json!({"drive_id": unit.id, "device": unit.device_path, "label": label.label, "uuid": label.uuid});
     match db::tapes::find_by_uuid(&mut conn, &label.uuid)? {
         Some(tape) => unit.bus.publish(
-            Event::info(Category::Tape, "Tape Loaded", format!("Tape {} is in drive {}", tape.label, unit.id)).details(details),
+            Event::info(Category::Tape, "Tape Loaded", format!("Tape {} is in drive {}", tape.label, unit.id))
+                .details(details),
         ),
         None => unit.bus.publish(
             Event::warning(

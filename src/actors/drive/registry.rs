@@ -104,4 +104,3 @@ impl Drives {
         futures_executor::block_on(addr.send(Perform(task)))?
     }
 }
-

@@ -402,7 +402,10 @@ pub fn check_tape(drive: &mut dyn TapeDrive, unit: &Unit, uuid: uuid::Uuid) -> R
     if label.uuid != uuid {
         return Err(Error::conflict(
             "wrong_tape",
-            format!("the tape in the drive is '{}' (UUID {}), not the one expected (UUID {uuid})", label.label, label.uuid),
+            format!(
+                "the tape in the drive is '{}' (UUID {}), not the one expected (UUID {uuid})",
+                label.label, label.uuid
+            ),
         )
         .with_details(serde_json::json!({"found": label.label, "found_uuid": label.uuid, "expected_uuid": uuid})));
     }

@@ -91,7 +91,8 @@ impl Handler<MoveMedium> for LibraryActor {
             let details = serde_json::json!({"library_id": id, "from": message.from, "to": message.to});
             if let Err(error) = moved {
                 bus.publish(
-                    Event::error(Category::Tape, "Library Move Failed", format!("Library {name}: {error}")).details(details),
+                    Event::error(Category::Tape, "Library Move Failed", format!("Library {name}: {error}"))
+                        .details(details),
                 );
                 return Err(error.into());
             }

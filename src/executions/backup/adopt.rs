@@ -49,7 +49,8 @@ pub fn adopt(
     db::tape_lifecycle::part_written(&mut *context.conn()?, tape_id, end.file as i64, end.block as i64, bytes)?;
     if !adopted.complete {
         futures_executor::block_on(context.services.catalog.send(Discard { set_id: set.id }))??;
-        context.why(&[format!("A part of set {}, which was cut off, is on the tape; this run goes behind it.", set.id)])?;
+        context
+            .why(&[format!("A part of set {}, which was cut off, is on the tape; this run goes behind it.", set.id)])?;
         return Ok(Some(end));
     }
     let job = db::jobs::find(&mut *context.conn()?, set.job_id)?;
@@ -62,8 +63,7 @@ pub fn adopt(
         warning_count: 0,
         deleted_count: adopted.deleted,
         checksum: None,
-        expires_at: (job.retention_days > 0)
-            .then(|| db::now() + chrono::Duration::days(i64::from(job.retention_days))),
+        expires_at: (job.retention_days > 0).then(|| db::now() + chrono::Duration::days(i64::from(job.retention_days))),
         key: None,
     };
     db::sets::reopen(&mut *context.conn()?, set.id)?;
@@ -116,7 +116,16 @@ impl DriveTask for ReadToc {
     const NAME: &'static str = "read a table of contents";
 
     fn run(self, drive: &mut dyn TapeDrive, _: &Unit) -> Result<Option<Adopted>> {
-        let mut sink = Sink { task: &self, set_id: None, part: 1, frames: Vec::new(), head: None, rows: Vec::new(), gone: Vec::new(), deleted: 0 };
+        let mut sink = Sink {
+            task: &self,
+            set_id: None,
+            part: 1,
+            frames: Vec::new(),
+            head: None,
+            rows: Vec::new(),
+            gone: Vec::new(),
+            deleted: 0,
+        };
         let (head, end_block) = match part::read_toc(drive, self.block, &self.keys, &mut sink) {
             Ok(read) => read,
             // another key, another program, or damage: not ours to adopt
@@ -132,14 +141,7 @@ impl DriveTask for ReadToc {
         let totals = head.totals;
         let complete = head.part.last && head.part.number == 1;
         let layout = PartLayout::from_toc(head, self.block, end_block)?;
-        Ok(Some(Adopted {
-            set_id,
-            layout,
-            complete,
-            files: totals.files as i64,
-            bytes: totals.bytes as i64,
-            deleted,
-        }))
+        Ok(Some(Adopted { set_id, layout, complete, files: totals.files as i64, bytes: totals.bytes as i64, deleted }))
     }
 }
 

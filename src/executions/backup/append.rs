@@ -181,6 +181,10 @@ fn summary(conn: &mut Conn, set: &BackupSet, part: &db::set_parts::SetPart, last
         first_block: number(part.first_block),
         toc_block: number(part.toc_block),
         key_fingerprint: key,
-        totals: Totals { members: number(set.file_count), files: number(set.file_count), bytes: number(set.total_bytes) },
+        totals: Totals {
+            members: number(set.file_count),
+            files: number(set.file_count),
+            bytes: number(set.total_bytes),
+        },
     })
 }

@@ -36,13 +36,7 @@ pub struct Drained {
 
 /// Writes all frames. On the way it changes tapes where one is full. It ends with an error when it is told to stop, when
 /// a drive fails, or when no tape can be had; then the tape ends behind its last committed part.
-pub fn drain(
-    context: &Context,
-    header: &SetHeader,
-    pool_id: i32,
-    engine: Engine,
-    first: OpenTape,
-) -> Result<Drained> {
+pub fn drain(context: &Context, header: &SetHeader, pool_id: i32, engine: Engine, first: OpenTape) -> Result<Drained> {
     let (feed, feeder) = match header.set_id {
         Some(set_id) => {
             let (feed, feeder) = feed::start(context.services.catalog.clone(), set_id)?;
@@ -71,10 +65,7 @@ pub fn drain(
     let stream = lent.ok_or_else(|| Error::internal("the stream did not come back from the drive"))?;
     context.log(&format!(
         "{} files, {} bytes; {} paths are gone since the parent; the drive waited for data {} times.",
-        stream.files,
-        stream.totals.bytes,
-        gone,
-        report.stats.pauses
+        stream.files, stream.totals.bytes, gone, report.stats.pauses
     ));
     Ok(Drained {
         parts,

@@ -37,8 +37,7 @@ pub fn run(context: &Context, request: &BackupRequest) -> Result<Value> {
     db::executions::update(&mut *context.conn()?, context.id, &changes)?;
     context.log(&format!("This is backup set {} ({}).", set.id, set.uuid));
     let header = plan.header(context, &set);
-    let drained = engine::start(options)
-        .and_then(|engine| drain::drain(context, &header, plan.pool_id, engine, first));
+    let drained = engine::start(options).and_then(|engine| drain::drain(context, &header, plan.pool_id, engine, first));
     writer.finish();
     let drained = drained.and_then(|drained| commit(context, &plan, set.id, &drained).map(|()| drained));
     let drained = match drained {

@@ -2,10 +2,10 @@
 
 use super::tape::OpenTape;
 use super::write::SetHeader;
-use crate::backup::engine::EngineOptions;
 use crate::backup::diff::Inodes;
+use crate::backup::engine::EngineOptions;
 use crate::backup::filter::{Case, Filter, FilterSpec};
-use crate::backup::source;
+use crate::backup::source::{self, SourceKind};
 use crate::backup::walk::Mounts;
 use crate::backup::warning::{Severity, Warning, WarningSink};
 use crate::catalog::{baseline::Baseline, chain};
@@ -18,6 +18,7 @@ use crate::db::{
 };
 use crate::executions::{BackupRequest, Context, Warnings};
 use crate::{Error, Result};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tape_format::codec::Codec;
 use tape_format::crypt::Key;
@@ -42,6 +43,7 @@ pub struct Plan {
     pub key: Option<(EncryptionKey, Arc<Key>)>,
     /// Compression of the frames.
     pub codec: Codec,
+    root: PathBuf,
     retention_days: i64,
 }
 
@@ -55,7 +57,12 @@ pub fn make(context: &Context, request: &BackupRequest) -> Result<Plan> {
         return Err(Error::conflict("source_disabled", format!("source {} is disabled; enable it first", source.name)));
     }
     context.phase("initializing", format!("Job {}: checking source {}.", job.name, source.path))?;
-    source::check(&source.path, source.source_type)?;
+    let kind = match source.source_type {
+        SourceType::Local => SourceKind::Local,
+        SourceType::Nfs => SourceKind::Nfs,
+        SourceType::Smb => SourceKind::Smb,
+    };
+    let checked = source::check(kind, Path::new(&source.path))?;
     let wanted = request.backup_type.unwrap_or(job.backup_type);
     let parent = match wanted {
         BackupType::Full => None,
@@ -89,6 +96,7 @@ pub fn make(context: &Context, request: &BackupRequest) -> Result<Plan> {
         pool_id: pool.id,
         backup_type,
         key,
+        root: checked.root,
         retention_days,
         job,
         source,
@@ -118,7 +126,7 @@ impl Plan {
             None => None,
             Some(parent) => {
                 let chain = chain::of(&mut *context.conn()?, parent)?;
-                let baseline = Baseline::new(context.services.db.clone(), chain)?;
+                let baseline = Baseline::new(&context.services.db, &chain)?;
                 Some(Box::new(baseline) as Box<dyn crate::backup::diff::Baseline>)
             }
         };
@@ -136,7 +144,7 @@ impl Plan {
             exclude_paths: vec![config.data_dir.clone()],
             cancel: context.control.flag(),
             warnings: Some(sink(warnings)),
-            ..EngineOptions::new(&self.source.path)
+            ..EngineOptions::new(&self.root)
         })
     }
 

@@ -9,8 +9,8 @@ use crate::backup::engine::{Gone, Watch};
 use crate::executions::{Context, Control, Progress};
 use crate::{Error, Result};
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tape_drive::{Compression, Removal, TapeDrive};
 use tape_format::codec::Codec;
 use tape_format::crypt::Key;
@@ -237,9 +237,9 @@ impl DriveTask for WritePart {
 pub fn part_error(error: &PartError) -> Error {
     use tape_format::part::PartErrorKind as Kind;
     let code = match &error.kind {
-        Kind::Drive(error) => return Error::from(error.clone()),
+        Kind::Drive(error) => return Error::from(error.as_ref().clone()),
         Kind::WrongPosition { .. } => "position_mismatch",
-        Kind::NoRoom | Kind::TocDoesNotFit { .. } => "tape_full",
+        Kind::NoRoom | Kind::EndedTooEarly { .. } => "tape_full",
         Kind::Source(_) => "source_failed",
         Kind::Format(_) => "format",
     };

@@ -22,7 +22,9 @@ pub fn prepare(kind: SourceType, path: &str) -> Result<PathBuf> {
     }
     let wanted = Path::new(path);
     if !wanted.is_absolute() || path.contains('\0') {
-        return Err(Error::bad_request(format!("the destination '{path}' must be an absolute path: it must begin with /")));
+        return Err(Error::bad_request(format!(
+            "the destination '{path}' must be an absolute path: it must begin with /"
+        )));
     }
     if kind != SourceType::Local {
         let mounts = mounted().map_err(|error| Error::from(error).context("read /proc/self/mountinfo"))?;
@@ -48,7 +50,8 @@ fn must_be_mounted(kind: SourceType, path: &Path, mounts: &[Mount]) -> Result<()
         SourceType::Local => true,
         SourceType::Nfs => fs_type.starts_with("nfs") || fs_type.contains(".nfs"),
         SourceType::Smb => {
-            matches!(fs_type, "cifs" | "smb2" | "smb3" | "smbfs") || (fs_type.starts_with("fuse.") && fs_type.contains("smb"))
+            matches!(fs_type, "cifs" | "smb2" | "smb3" | "smbfs")
+                || (fs_type.starts_with("fuse.") && fs_type.contains("smb"))
         }
     };
     if mount.is_some_and(|mount| fits(&mount.fs_type)) {
@@ -86,7 +89,8 @@ mod tests {
 
     #[test]
     fn a_share_has_to_be_mounted() {
-        let mount = |point: &str, fs_type: &str| Mount { point: point.into(), fs_type: fs_type.into(), source: "x".into() };
+        let mount =
+            |point: &str, fs_type: &str| Mount { point: point.into(), fs_type: fs_type.into(), source: "x".into() };
         let mounts = [mount("/", "ext4"), mount("/tmp", "nfs4")];
         must_be_mounted(SourceType::Nfs, Path::new("/tmp/not/there/yet"), &mounts).unwrap();
         let error = must_be_mounted(SourceType::Smb, Path::new("/tmp/x"), &mounts).unwrap_err();

@@ -111,7 +111,9 @@ impl Restoring<'_> {
             self.context.progress.set_path(path.to_string());
             match self.extractor.read_back(&item.path) {
                 Ok((size, sha256)) if size == expected.size && sha256 == expected.sha256 => {}
-                Ok(_) => self.lost(&path, "read back from the destination it is not what was restored: check that disk"),
+                Ok(_) => {
+                    self.lost(&path, "read back from the destination it is not what was restored: check that disk")
+                }
                 Err(error) => {
                     self.context.check()?;
                     let error = destination_error(error);

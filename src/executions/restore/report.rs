@@ -73,7 +73,8 @@ impl Report {
 
     /// Success only if everything that was asked for is there; nothing at all is no success either.
     pub fn outcome(&self) -> Result<Value> {
-        let fail = |code, message| Err(Error::new(ErrorKind::Unprocessable, code, message).with_details(self.to_json()));
+        let fail =
+            |code, message| Err(Error::new(ErrorKind::Unprocessable, code, message).with_details(self.to_json()));
         if self.error_count > 0 {
             let named: Vec<&str> = self.errors.iter().take(NAMED).map(String::as_str).collect();
             let rest = self.error_count.saturating_sub(NAMED as u64);
