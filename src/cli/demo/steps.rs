@@ -164,13 +164,11 @@ impl Steps<'_> {
         Ok((execution, took))
     }
 
-    /// The end of the log of work that failed.
+    /// The end of the log of work that failed; that it failed is told anyway.
     fn tell_log(&self, id: i64) -> CliResult {
-        let log = self.context.client.get_with(&format!("executions/{id}/logs"), &[("after", Some("0".to_owned()))])?;
+        let path = format!("executions/{id}/logs");
+        let log = self.context.client.get_with(&path, &[("after", Some("0".to_owned()))]).unwrap_or_default();
         let lines: Vec<String> = log.as_array().into_iter().flatten().map(follow::log_line).collect();
-        for line in lines.iter().skip(lines.len().saturating_sub(20)) {
-            self.narrator.say(&format!("    {line}"))?;
-        }
-        Ok(())
+        lines.iter().skip(lines.len().saturating_sub(20)).try_for_each(|line| self.narrator.say(&format!("    {line}")))
     }
 }
