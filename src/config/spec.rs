@@ -73,6 +73,7 @@ pub const SPECS: &[Spec] = &[
     key("tape.refill_percent", Rule::Whole(0, 99)),
     key("tape.checkpoint_gb", Rule::Whole(1, 1 << 20)),
     key("tape.virtual_dir", Rule::Text),
+    key("tape.wait_for_tape_minutes", Rule::Whole(1, 60 * 24 * 30)),
     key("backup.workers", Rule::Whole(0, 256)),
     key("backup.zstd_level", Rule::Whole(1, 19)),
     key("backup.gzip_level", Rule::Whole(1, 9)),

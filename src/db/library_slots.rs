@@ -102,7 +102,7 @@ pub fn replace(conn: &mut Conn, library_id: i32, seen: &[SeenSlot]) -> Result<Ve
             let key =
                 (tape_library_slots::library_id.eq(library_id), tape_library_slots::slot_number.eq(slot.slot_number));
             diesel::insert_into(tape_library_slots::table)
-                .values((key, values.clone(), tape_library_slots::created_at.eq(time)))
+                .values((key, values, tape_library_slots::created_at.eq(time)))
                 .on_conflict((tape_library_slots::library_id, tape_library_slots::slot_number))
                 .do_update()
                 .set(values)
