@@ -1,1 +1,217 @@
-//! To be filled.
+//! Puts the house together: opens the database, starts the actors and the web server, and takes all of it down again.
+
+use crate::actors::catalog::{CatalogActor, Discard};
+use crate::actors::drive::Drives;
+use crate::actors::jobs::{self, Jobs};
+use crate::actors::library::{Libraries, Scan};
+use crate::actors::notifier::Notifier;
+use crate::actors::scheduler::Scheduler;
+use crate::auth::Auth;
+use crate::config::{Config, Sources};
+use crate::db::{self, DbPool, SetStatus};
+use crate::events::{Bus, Category, Event};
+use crate::executions::{self, Services};
+use crate::keys::{KeyStore, MasterKey};
+use crate::web::{self, Exit, Lifecycle};
+use crate::{Error, Result};
+use actix::Addr;
+use actix_web::web::Data;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How long a stopping server waits for its last events to be stored.
+const LAST_EVENTS: Duration = Duration::from_secs(5);
+
+/// What the handlers of the web server reach. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// What executions share too: settings, database, events, drives, libraries, catalog, keys.
+    pub services: Services,
+    /// The queue.
+    pub jobs: Addr<Jobs>,
+    /// The clock.
+    pub scheduler: Addr<Scheduler>,
+}
+
+impl App {
+    /// A database connection. It may wait for one: call it in `web::block`.
+    pub fn conn(&self) -> Result<db::PooledConn> {
+        Ok(self.services.db.get()?)
+    }
+
+    /// Puts work into the queue; the answer is the execution's id.
+    pub async fn submit(&self, request: executions::Request, title: String, user_id: Option<i32>) -> Result<i32> {
+        self.jobs.send(jobs::Submit { request, title, user_id }).await?
+    }
+
+    /// Starts the actors on the current actix system. Nothing runs before the state left by the last run is in order.
+    pub async fn start(config: Arc<Config>, db: DbPool, bus: Bus, keys: Arc<KeyStore>) -> Result<App> {
+        let catalog = CatalogActor::start(&config.database_path())?;
+        put_in_order(&db, &bus, &catalog).await?;
+        let drives = Drives::new(db.clone(), bus.clone());
+        let libraries = Libraries::new(db.clone(), bus.clone());
+        let services = Services { config, db, bus, drives, libraries, catalog, keys };
+        services.drives.reload().await?;
+        services.libraries.reload().await?;
+        for id in services.libraries.ids() {
+            if let Err(error) = services.libraries.inventory(id, Scan::Remembered).await {
+                tracing::warn!(library = id, %error, "the library does not answer");
+            }
+        }
+        for id in services.drives.ids() {
+            if let Err(error) = services.drives.refresh(id).await {
+                tracing::warn!(drive = id, %error, "the drive does not answer");
+            }
+        }
+        let jobs = Jobs::start(services.clone());
+        let scheduler =
+            Scheduler::start(services.db.clone(), services.bus.clone(), jobs.clone(), services.drives.clone());
+        Ok(App { services, jobs, scheduler })
+    }
+
+    /// Stops taking work and waits until everything running has come to a safe end.
+    pub async fn stop(&self) -> Result<()> {
+        self.jobs.send(jobs::Shutdown).await.map_err(Error::from)
+    }
+}
+
+/// What a crash left: executions that were at work have failed; sets that were being written are not sets.
+async fn put_in_order(db: &DbPool, bus: &Bus, catalog: &Addr<CatalogActor>) -> Result<()> {
+    const INTERRUPTED: &str = "the server stopped while this was running; run it again";
+    for row in db::executions::reconcile(&mut *db.get()?, INTERRUPTED)? {
+        bus.publish(
+            Event::error(Category::System, "Interrupted", format!("{}: {INTERRUPTED}", row.title))
+                .details(serde_json::json!({"execution_id": row.id, "kind": row.kind})),
+        );
+    }
+    let unfinished = db::sets::unfinished(&mut *db.get()?)?;
+    for set in unfinished {
+        catalog.send(Discard { set_id: set.id }).await??;
+        db::sets::fail(&mut *db.get()?, set.id, SetStatus::Failed)?;
+    }
+    Ok(())
+}
+
+/// Everything that must be there before the first request.
+struct House {
+    app: App,
+    server: web::Server,
+    bus: Bus,
+    notifier: JoinHandle<()>,
+    setup_token: Option<String>,
+}
+
+impl House {
+    async fn open(sources: Sources, lifecycle: Lifecycle) -> Result<House> {
+        // the folder and the file can only be named before the database is open
+        let early = sources.resolve(&BTreeMap::new())?;
+        std::fs::create_dir_all(&early.data_dir)
+            .map_err(|error| Error::from(error).context(format!("the data folder {}", early.data_dir.display())))?;
+        std::fs::create_dir_all(early.spool_dir())?;
+        let db = db::open(early.database_path())?;
+        let config = sources.resolve(&db::settings::list(&mut *db.get()?)?)?;
+        let keys = Arc::new(KeyStore::new(MasterKey::open(&mut *db.get()?, &config.data_dir)?));
+        let auth = Auth::open(&config)?;
+        let setup_token = auth.setup.begin(&mut *db.get()?)?;
+        let (bus, inbox) = Bus::new();
+        let notifier = Notifier::start(db.clone(), &bus, inbox)?;
+        let config = Arc::new(config);
+        let app = App::start(config.clone(), db.clone(), bus.clone(), keys.clone()).await?;
+        let services = web::Services {
+            config: Data::from(config),
+            sources: Data::new(sources),
+            pool: Data::new(db),
+            bus: Data::new(bus.clone()),
+            auth: Data::new(auth),
+            keys: Data::from(keys),
+            lifecycle: Data::new(lifecycle),
+        };
+        let shared = Data::new(app.clone());
+        let server = web::Server::bind(services, move |config| {
+            config.app_data(shared.clone());
+        })?;
+        Ok(House { app, server, bus, notifier, setup_token })
+    }
+
+    async fn live(self) -> Result<Exit> {
+        let House { app, server, bus, notifier, .. } = self;
+        let exit = server.run().await;
+        app.stop().await?;
+        drop(app);
+        if !bus.flush(LAST_EVENTS) {
+            tracing::warn!("the last events could not be stored");
+        }
+        drop((bus, notifier));
+        exit
+    }
+}
+
+/// Runs the server until it is told to stop.
+///
+/// # Errors
+/// What keeps it from starting: settings, data folder, database, master key, port.
+pub fn serve(sources: Sources) -> Result<()> {
+    let running = start(sources)?;
+    if let Some(token) = &running.setup_token {
+        println!("There is no user yet. Set-up token (works once): {token}");
+    }
+    for address in &running.addresses {
+        println!("Listening on http://{address}");
+    }
+    running.wait().map(drop)
+}
+
+/// A server on a thread of its own.
+pub struct RunningServer {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// Makes the first administrator; `None` if there are users.
+    pub setup_token: Option<String>,
+    addresses: Vec<SocketAddr>,
+    lifecycle: Lifecycle,
+    thread: JoinHandle<Result<Exit>>,
+}
+
+impl RunningServer {
+    /// Asks it to stop and waits for its orderly end.
+    pub fn stop(self) -> Result<()> {
+        self.lifecycle.request(Exit::Stop);
+        self.wait().map(drop)
+    }
+
+    /// Waits for its end.
+    pub fn wait(self) -> Result<Exit> {
+        self.thread.join().unwrap_or_else(|_| Err(Error::internal("the server ended in a program error")))
+    }
+}
+
+/// Starts a server on a thread of its own and returns when it listens.
+///
+/// # Errors
+/// As [`serve`].
+pub fn start(sources: Sources) -> Result<RunningServer> {
+    let lifecycle = Lifecycle::default();
+    let (ready, opened) = std::sync::mpsc::channel();
+    let asked = lifecycle.clone();
+    let thread = std::thread::Builder::new().name("server".into()).spawn(move || {
+        actix::System::new().block_on(async move {
+            match House::open(sources, asked).await {
+                Ok(house) => {
+                    let _ = ready.send(Ok((house.server.addresses().to_vec(), house.setup_token.clone())));
+                    house.live().await
+                }
+                Err(error) => {
+                    let _ = ready.send(Err(error.clone()));
+                    Err(error)
+                }
+            }
+        })
+    })?;
+    let (addresses, setup_token) =
+        opened.recv().map_err(|_| Error::internal("the server ended while it was starting"))??;
+    let addr = addresses.first().copied().ok_or_else(|| Error::internal("the server has no address"))?;
+    Ok(RunningServer { addr, setup_token, addresses, lifecycle, thread })
+}

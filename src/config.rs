@@ -84,6 +84,8 @@ pub struct Tape {
     pub checkpoint_gb: u64,
     /// Folder of virtual libraries; empty for the one in the data folder: use [`Config::virtual_dir`].
     pub virtual_dir: PathBuf,
+    /// Minutes that work waits for a person to insert a tape.
+    pub wait_for_tape_minutes: u64,
 }
 
 /// Defaults of runs.
@@ -166,6 +168,11 @@ impl Config {
         }
     }
 
+    /// The folder of temporary files that may become large.
+    pub fn spool_dir(&self) -> PathBuf {
+        self.data_dir.join("spool")
+    }
+
     /// The folder of virtual libraries.
     pub fn virtual_dir(&self) -> PathBuf {
         if self.tape.virtual_dir.as_os_str().is_empty() {
@@ -187,6 +194,11 @@ impl Tape {
     /// Size of the ring between readers and one drive, in bytes.
     pub fn buffer_bytes(&self) -> u64 {
         self.buffer_size_mb << 20
+    }
+
+    /// How long work waits for a person to insert a tape.
+    pub fn wait_for_tape(&self) -> Duration {
+        Duration::from_secs(self.wait_for_tape_minutes * 60)
     }
 
     /// Distance of checkpoints, in bytes.

@@ -155,6 +155,25 @@ impl From<tape_drive::DriveError> for Error {
     }
 }
 
+impl From<tape_format::FormatError> for Error {
+    fn from(error: tape_format::FormatError) -> Self {
+        use tape_format::FormatError as Format;
+        let (kind, code) = match error {
+            Format::Drive(error) => return Error::from(error),
+            Format::InvalidName { .. } => (ErrorKind::BadRequest, "invalid_name"),
+            Format::NotALabel(_) => (ErrorKind::Conflict, "foreign_tape"),
+            Format::KeyNeeded { .. } => (ErrorKind::Unprocessable, "key_needed"),
+            Format::WrongKey { .. } => (ErrorKind::Unprocessable, "wrong_key"),
+            Format::NotAuthentic { .. } => (ErrorKind::Unprocessable, "not_authentic"),
+            Format::Crypto { .. } => (ErrorKind::Internal, "crypto"),
+            Format::Io(_) => (ErrorKind::Internal, "io"),
+            Format::Source(_) => (ErrorKind::Unprocessable, "source_failed"),
+            _ => (ErrorKind::Unprocessable, "tape_format"),
+        };
+        Error::new(kind, code, error.to_string())
+    }
+}
+
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Self {
         Error::new(ErrorKind::Internal, "io", error.to_string())

@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use tape_format::codec::Codec;
+use tape_format::part::DeletedPaths;
 use tape_format::ring::{Ring, RingOptions, RingReader};
 use tape_format::{Frame, FrameSource};
 
@@ -127,6 +128,35 @@ pub struct Frames {
     totals: Arc<Mutex<Totals>>,
 }
 
+/// Sees how far a run is.
+#[derive(Clone)]
+pub struct Watch {
+    shared: Arc<Shared>,
+}
+
+impl Watch {
+    /// How far the run is.
+    pub fn progress(&self) -> Progress {
+        let ring_percent = self.shared.ring.stats().filled_percent;
+        Progress { ring_percent, ..self.shared.counters.progress() }
+    }
+}
+
+/// The paths that are gone since the parent set: complete once the last frame has been drawn.
+#[derive(Clone)]
+pub struct Gone {
+    outcome: Arc<Mutex<Option<PathSpool>>>,
+}
+
+impl DeletedPaths for Gone {
+    fn for_each(&self, visit: &mut dyn FnMut(&[u8]) -> tape_format::Result<()>) -> tape_format::Result<()> {
+        match lock(&self.outcome).as_mut() {
+            Some(paths) => paths.for_each(visit),
+            None => Err(tape_format::FormatError::Source("the walk has not ended, but the tape side has".into())),
+        }
+    }
+}
+
 /// Begins to read a source. An error here means that nothing was begun.
 pub fn start(options: EngineOptions) -> Result<Engine> {
     let cores = std::thread::available_parallelism().map_or(2, |count| count.get());
@@ -227,8 +257,17 @@ impl Engine {
 
     /// How far the run is.
     pub fn progress(&self) -> Progress {
-        let ring_percent = self.shared.ring.stats().filled_percent;
-        Progress { ring_percent, ..self.shared.counters.progress() }
+        self.watch().progress()
+    }
+
+    /// For those who want to see how far the run is, on any thread.
+    pub fn watch(&self) -> Watch {
+        Watch { shared: self.shared.clone() }
+    }
+
+    /// The paths that are gone since the parent set, for the table of contents.
+    pub fn gone(&self) -> Gone {
+        Gone { outcome: self.outcome.clone() }
     }
 
     /// Where the time went so far.

@@ -37,6 +37,17 @@ impl PathSpool {
         Ok(())
     }
 
+    /// Visits all paths; more can be appended afterwards.
+    pub fn for_each(&mut self, visit: &mut dyn FnMut(&[u8]) -> tape_format::Result<()>) -> tape_format::Result<()> {
+        self.file.seek(SeekFrom::Start(0))?;
+        let mut reader = BufReader::with_capacity(64 << 10, &mut self.file);
+        for _ in 0..self.count {
+            visit(&read_path(&mut reader)?)?;
+        }
+        self.file.seek(SeekFrom::End(0))?;
+        Ok(())
+    }
+
     /// The list, from its beginning.
     pub fn finish(mut self) -> Result<Paths> {
         self.file.seek(SeekFrom::Start(0)).map_err(temporary)?;
@@ -54,14 +65,14 @@ impl Paths {
     pub fn is_empty(&self) -> bool {
         self.left == 0
     }
+}
 
-    fn read(&mut self) -> std::io::Result<Vec<u8>> {
-        let mut length = [0; 4];
-        self.file.read_exact(&mut length)?;
-        let mut path = vec![0; u32::from_le_bytes(length) as usize];
-        self.file.read_exact(&mut path)?;
-        Ok(path)
-    }
+fn read_path(from: &mut impl Read) -> std::io::Result<Vec<u8>> {
+    let mut length = [0; 4];
+    from.read_exact(&mut length)?;
+    let mut path = vec![0; u32::from_le_bytes(length) as usize];
+    from.read_exact(&mut path)?;
+    Ok(path)
 }
 
 impl Iterator for Paths {
@@ -69,7 +80,7 @@ impl Iterator for Paths {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
-        let path = self.read().map_err(temporary);
+        let path = read_path(&mut self.file).map_err(temporary);
         if path.is_err() {
             self.left = 0;
         }
@@ -93,6 +104,9 @@ mod tests {
             for n in 0..count {
                 spool.push(&path(n)).unwrap();
             }
+            let mut visited = Vec::new();
+            spool.for_each(&mut |path| Ok(visited.push(path.to_vec()))).unwrap();
+            assert_eq!(visited.len(), count as usize);
             let paths = spool.finish().unwrap();
             assert_eq!((paths.len(), paths.is_empty()), (u64::from(count), count == 0));
             let back: Vec<_> = paths.map(|path| path.unwrap()).collect();

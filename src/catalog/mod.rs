@@ -17,7 +17,9 @@
 pub mod baseline;
 pub mod browse;
 pub mod chain;
+pub mod commit;
 pub mod discard;
+pub mod files;
 pub mod index;
 pub mod kind;
 pub mod layers;

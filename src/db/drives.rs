@@ -179,6 +179,17 @@ pub fn delete(conn: &mut Conn, id: i32) -> Result<()> {
     })
 }
 
+/// All drives as they are in the table.
+pub fn all(conn: &mut Conn) -> Result<Vec<Drive>> {
+    Ok(tape_drives::table.order(tape_drives::id).select(Drive::as_select()).load(conn)?)
+}
+
+/// The drive that a tape was last seen in.
+pub fn holding(conn: &mut Conn, tape_id: i32) -> Result<Option<Drive>> {
+    let query = tape_drives::table.filter(tape_drives::current_tape_id.eq(tape_id).and(tape_drives::enabled.eq(true)));
+    Ok(query.select(Drive::as_select()).first(conn).optional()?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -176,12 +176,16 @@ pub struct ExecutionChanges {
 /// Which executions a list is to show; absent conditions do not matter.
 #[derive(Debug, Clone, Default)]
 pub struct ExecutionFilter {
+    /// Only this one.
+    pub id: Option<i32>,
     /// Of this job.
     pub job_id: Option<i32>,
     /// Of this kind.
     pub kind: Option<String>,
     /// In one of these states.
     pub statuses: Option<Vec<ExecutionStatus>>,
+    /// Older than the one with this id.
+    pub before: Option<i32>,
 }
 
 /// States in which an execution still wants something.
@@ -190,6 +194,12 @@ pub const ACTIVE: [ExecutionStatus; 3] = [ExecutionStatus::Pending, ExecutionSta
 /// The execution with this id.
 pub fn find(conn: &mut Conn, id: i32) -> Result<Execution> {
     found(job_executions::table.find(id).select(Execution::as_select()).first(conn), format_args!("execution {id}"))
+}
+
+/// The execution with this id, with the names around it.
+pub fn find_listed(conn: &mut Conn, id: i32) -> Result<ExecutionListed> {
+    let filter = ExecutionFilter { id: Some(id), ..Default::default() };
+    list(conn, &filter, Page::first(1))?.pop().ok_or_else(|| Error::not_found(format_args!("execution {id}")))
 }
 
 type Joined = (Execution, Option<String>, Option<String>, Option<String>);
@@ -218,6 +228,12 @@ pub fn list(conn: &mut Conn, filter: &ExecutionFilter, page: Page) -> Result<Vec
     }
     if let Some(statuses) = &filter.statuses {
         query = query.filter(job_executions::status.eq_any(statuses));
+    }
+    if let Some(id) = filter.id {
+        query = query.filter(job_executions::id.eq(id));
+    }
+    if let Some(before) = filter.before {
+        query = query.filter(job_executions::id.lt(before));
     }
     let rows: Vec<Joined> = query.load(conn)?;
     let listed = |(execution, job_name, tape_label, device_path)| ExecutionListed {
@@ -323,10 +339,11 @@ pub fn finish(conn: &mut Conn, id: i32, status: ExecutionStatus, changes: &Execu
 }
 
 /// After a start nothing is at work: executions left `running` by a crash fail with `message`, and can be resumed if
-/// they had a checkpoint. Those that waited or paused stay so. Returns the ones that were changed.
+/// they had a checkpoint. Those that waited stay so. Returns the ones that were changed.
 pub fn reconcile(conn: &mut Conn, message: &str) -> Result<Vec<Execution>> {
     let time = now();
-    let left = job_executions::table.filter(job_executions::status.eq(ExecutionStatus::Running));
+    let left = job_executions::table
+        .filter(job_executions::status.eq_any([ExecutionStatus::Running, ExecutionStatus::Paused]));
     Ok(diesel::update(left)
         .set((
             job_executions::status.eq(ExecutionStatus::Failed),
@@ -338,6 +355,43 @@ pub fn reconcile(conn: &mut Conn, message: &str) -> Result<Vec<Execution>> {
         ))
         .returning(Execution::as_returning())
         .get_results(conn)?)
+}
+
+/// Takes the oldest waiting execution that is not of a job at work, and marks it running.
+pub fn claim_next(conn: &mut Conn, busy_jobs: &[i32]) -> Result<Option<Execution>> {
+    for waiting in pending(conn)? {
+        let free = waiting.job_id.is_none_or(|job| !busy_jobs.contains(&job));
+        if free && let Some(row) = claim(conn, waiting.id)? {
+            return Ok(Some(row));
+        }
+    }
+    Ok(None)
+}
+
+/// Says what an execution is doing.
+pub fn set_phase(conn: &mut Conn, id: i32, phase: &str, message: &str) -> Result<()> {
+    let changes =
+        ExecutionChanges { phase: Some(phase.into()), message: Some(message.into()), ..ExecutionChanges::default() };
+    update(conn, id, &changes)
+}
+
+/// Adds decisions, in words.
+pub fn add_why(conn: &mut Conn, id: i32, reasons: &[String]) -> Result<()> {
+    write_transaction(conn, |conn| {
+        let mut why: Vec<String> = serde_json::from_str(&find(conn, id)?.why).unwrap_or_default();
+        why.extend_from_slice(reasons);
+        let changes = ExecutionChanges { why: Some(serde_json::to_string(&why)?), ..ExecutionChanges::default() };
+        update(conn, id, &changes)
+    })
+}
+
+/// Whether a job has a run that has not ended.
+pub fn has_open(conn: &mut Conn, job_id: i32) -> Result<bool> {
+    let open = job_executions::table
+        .filter(job_executions::job_id.eq(job_id).and(job_executions::status.eq_any(ACTIVE)))
+        .count()
+        .get_result::<i64>(conn)?;
+    Ok(open > 0)
 }
 
 #[cfg(test)]

@@ -250,6 +250,28 @@ pub fn delete(conn: &mut Conn, id: i32) -> Result<()> {
     })
 }
 
+/// Jobs whose schedule is due.
+pub fn due(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Job>> {
+    Ok(backup_jobs::table
+        .filter(backup_jobs::enabled.eq(true).and(backup_jobs::schedule_cron.ne("")))
+        .filter(backup_jobs::next_run_at.le(now))
+        .order((backup_jobs::next_run_at, backup_jobs::id))
+        .select(Job::as_select())
+        .load(conn)?)
+}
+
+/// When a job's schedule is due next.
+pub fn set_next_run(conn: &mut Conn, id: i32, next: Option<NaiveDateTime>) -> Result<()> {
+    let row = diesel::update(backup_jobs::table.find(id)).set(backup_jobs::next_run_at.eq(next));
+    super::errors::changed(row.execute(conn), format_args!("job {id}"))
+}
+
+/// That a run of a job has begun.
+pub fn began(conn: &mut Conn, id: i32) -> Result<()> {
+    let row = diesel::update(backup_jobs::table.find(id)).set(backup_jobs::last_run_at.eq(now()));
+    super::errors::changed(row.execute(conn), format_args!("job {id}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

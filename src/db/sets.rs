@@ -2,7 +2,7 @@
 
 use super::errors::{changed, found, refuse_if_used, stored};
 use super::kinds::{BackupType, FormatType, SetStatus};
-use super::schema::{backup_jobs, backup_sets, catalog_versions, tape_pools, tapes};
+use super::schema::{backup_jobs, backup_set_parts, backup_sets, catalog_versions, tape_pools, tapes};
 use super::time::{now, rfc3339, rfc3339_option};
 use super::{Conn, Page, write_transaction};
 use crate::{Error, Result};
@@ -124,6 +124,8 @@ pub struct NewSet {
     pub parent_set_id: Option<i32>,
     /// Until when it is kept at least.
     pub expires_at: Option<NaiveDateTime>,
+    /// Where its first part begins on the tape.
+    pub start_block: Option<i64>,
 }
 
 impl Default for NewSet {
@@ -143,6 +145,7 @@ impl Default for NewSet {
             compression_type: "none".into(),
             parent_set_id: None,
             expires_at: None,
+            start_block: None,
         }
     }
 }
@@ -334,6 +337,44 @@ pub fn delete(conn: &mut Conn, id: i32) -> Result<()> {
         }
         changed(diesel::delete(backup_sets::table.find(id)).execute(conn), what)
     })
+}
+
+/// Sets of ours that were begun at this place of a tape and did not come to a good end.
+pub fn interrupted_at(conn: &mut Conn, tape_id: i32, start_block: i64) -> Result<Vec<BackupSet>> {
+    Ok(backup_sets::table
+        .filter(backup_sets::tape_id.eq(tape_id).and(backup_sets::start_block.eq(start_block)))
+        .filter(backup_sets::status.eq_any([SetStatus::Failed, SetStatus::Cancelled]))
+        .order(backup_sets::id.desc())
+        .select(BackupSet::as_select())
+        .load(conn)?)
+}
+
+/// All sets that have a part on a tape, or began on it.
+pub fn on_tape(conn: &mut Conn, tape_id: i32) -> Result<Vec<BackupSet>> {
+    let with_part =
+        backup_set_parts::table.filter(backup_set_parts::tape_id.eq(tape_id)).select(backup_set_parts::backup_set_id);
+    Ok(backup_sets::table
+        .filter(backup_sets::tape_id.eq(tape_id).or(backup_sets::id.eq_any(with_part)))
+        .order(backup_sets::id)
+        .select(BackupSet::as_select())
+        .load(conn)?)
+}
+
+impl BackupSet {
+    /// Whether it must not be destroyed at `time`: complete or in the making, and not past its retention.
+    pub fn is_kept(&self, time: NaiveDateTime) -> bool {
+        match self.status {
+            SetStatus::Failed | SetStatus::Cancelled => false,
+            SetStatus::Pending | SetStatus::Running => true,
+            SetStatus::Completed => self.expires_at.is_none_or(|expires| expires > time),
+        }
+    }
+}
+
+/// A set that was cut off is being looked at again: it was found whole on its tape, and will be completed.
+pub fn reopen(conn: &mut Conn, id: i32) -> Result<()> {
+    let row = diesel::update(backup_sets::table.find(id)).set(backup_sets::status.eq(SetStatus::Running));
+    changed(row.execute(conn), format_args!("backup set {id}"))
 }
 
 #[cfg(test)]

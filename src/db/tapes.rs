@@ -264,6 +264,18 @@ pub fn delete(conn: &mut Conn, id: i32) -> Result<()> {
     })
 }
 
+/// Bar codes of tapes that carry a label.
+pub fn labelled_barcodes(conn: &mut Conn) -> Result<std::collections::HashSet<String>> {
+    let rows: Vec<Option<String>> =
+        tapes::table.filter(tapes::labeled_at.is_not_null()).select(tapes::barcode).load(conn)?;
+    Ok(rows.into_iter().flatten().collect())
+}
+
+/// All tapes of a pool.
+pub fn all_of_pool(conn: &mut Conn, pool_id: i32) -> Result<Vec<Tape>> {
+    Ok(tapes::table.filter(tapes::pool_id.eq(pool_id)).order(tapes::id).select(Tape::as_select()).load(conn)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

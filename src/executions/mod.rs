@@ -1,1 +1,34 @@
-//! To be filled.
+//! Long work as data: what was asked, how far it is, what it said, and who holds which drive and tape meanwhile.
+//!
+//! An **execution** is one run of one [`Request`]. Its row in `job_executions` is written before anything starts, so
+//! that none is lost or run twice; a worker thread runs it with a [`Context`], which is its only way to the world:
+//! phases, log, warnings, decisions ("why"), progress, leases on drives and tapes, and the question whether to stop.
+
+mod backup;
+mod batch_label;
+pub mod context;
+mod control;
+mod database_backup;
+mod database_restore;
+mod drive_action;
+mod format;
+mod inspect;
+mod label;
+mod library_action;
+mod log;
+pub mod mount;
+mod progress;
+mod raw_read;
+mod request;
+mod reservations;
+pub mod restore;
+pub mod run;
+mod tape_reading;
+mod verify;
+
+pub use context::{Context, Services};
+pub use control::{Control, Stop};
+pub use log::{Log, WarningWriter, Warnings};
+pub use progress::{Progress, ProgressView, TapeFill};
+pub use request::*;
+pub use reservations::{Lease, Reservations, Taken, Wanted};

@@ -14,7 +14,7 @@ mod volume;
 
 pub use header::write_header;
 pub use reader::{MemberPlace, Reader};
-pub use sparse::{MAX_EXTENTS, sparse_map};
+pub use sparse::{MAX_EXTENTS, align_extents, sparse_map};
 pub use volume::{VolumeStart, write_prelude};
 
 use crate::{Member, MemberKind};

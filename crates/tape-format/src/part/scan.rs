@@ -87,6 +87,15 @@ pub fn scan(drive: &mut dyn TapeDrive, visit: &mut dyn FnMut(TapeFile) -> Result
     Ok(())
 }
 
+/// What the tape file begins with at whose first block the tape is; `None` at a filemark or the end of data.
+///
+/// # Errors
+/// [`FormatError::Drive`] if it cannot be read.
+pub fn first_block_kind(drive: &mut dyn TapeDrive) -> Result<Option<FileKind>> {
+    let mut reader = FirstBlock::new(drive)?;
+    Ok(reader.read(drive)?.map(|block| kind_of(block, u64::MAX)))
+}
+
 /// Reads the table of contents that begins at `block`, and leaves the tape behind its filemark. Returns its head and the
 /// logical object number there.
 ///

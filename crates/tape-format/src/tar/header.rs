@@ -27,7 +27,7 @@ pub fn write_header(member: &Member, out: &mut Vec<u8>) -> Result<()> {
     }
     let link = member.link.as_deref().unwrap_or(&[]);
     fill(&mut block[157..257], link);
-    if link.len() > NAME || !link.is_ascii() {
+    if link.len() > NAME {
         records.name(b"linkpath", link, false);
     }
 
@@ -115,12 +115,12 @@ fn fill(field: &mut [u8], text: &[u8]) {
     }
 }
 
-/// Puts an ASCII path into name and prefix, with a slash behind a directory. `false` if it does not fit.
+/// Puts a path into name and prefix, with a slash behind a directory. `false` if it does not fit.
+///
+/// Names that are not ASCII, or not even UTF-8, are put there as they are: GNU tar and libarchive restore them so in any
+/// locale without a word, while libarchive fails over a pax record that its locale cannot express.
 fn plain_name(block: &mut [u8; BLOCK], path: &[u8], directory: bool) -> bool {
     let slash = usize::from(directory && path.last() != Some(&b'/'));
-    if !path.is_ascii() {
-        return false;
-    }
     let split = if path.len() + slash <= NAME {
         None
     } else {
@@ -157,7 +157,7 @@ fn sparse_name(block: &mut [u8; BLOCK], member: &Member) {
 
 fn owner(field: &mut [u8], name: &str, key: &[u8], records: &mut Records) {
     // The field needs a NUL at its end.
-    if name.len() < field.len() && name.is_ascii() {
+    if name.len() < field.len() {
         fill(field, name.as_bytes());
     } else {
         pax::record(&mut records.0, key, name.as_bytes());
@@ -194,7 +194,8 @@ impl Records {
         pax::record(&mut self.0, key, value.to_string().as_bytes());
     }
 
-    /// A path. Pax wants UTF-8, and says so if it is something else.
+    /// A path. Pax wants UTF-8, and libarchive wants to be told if it is something else (GNU tar says that it does not
+    /// know the keyword, and goes on).
     fn name(&mut self, key: &[u8], path: &[u8], directory: bool) {
         const BINARY: &[u8] = b"21 hdrcharset=BINARY\n";
         if std::str::from_utf8(path).is_err() && !self.0.starts_with(BINARY) {
@@ -232,15 +233,17 @@ mod tests {
         assert_eq!(blocks(&Member { size: 1 << 33, ..file("a") }), 3);
         assert_eq!(blocks(&Member { mtime_ns: -1, ..file("a") }), 3);
         assert_eq!(blocks(&Member { uid: 2_097_152, ..file("a") }), 3);
-        assert_eq!(blocks(&file("ä")), 3);
+        assert_eq!(blocks(&file("ä")), 1);
+        assert_eq!(blocks(&file(&"ä".repeat(51))), 3);
     }
 
     #[test]
     fn the_charset_is_said_once_and_first() {
+        let long = |byte| vec![byte; 200];
+        let link = Member { kind: MemberKind::Symlink, link: Some(long(0xff)), ..file("a") };
         let mut out = Vec::new();
-        let link = Member { kind: MemberKind::Symlink, link: Some(vec![0xff]), ..file("a") };
-        write_header(&Member { path: vec![0xfe], ..link }, &mut out).unwrap();
-        assert!(out[512..].starts_with(b"21 hdrcharset=BINARY\n9 path=\xfe\n"));
+        write_header(&Member { path: long(0xfe), ..link }, &mut out).unwrap();
+        assert!(out[512..].starts_with(b"21 hdrcharset=BINARY\n210 path=\xfe"));
         assert_eq!(out.windows(10).filter(|w| w == b"hdrcharset").count(), 1);
     }
 

@@ -164,10 +164,14 @@ impl<R: Read> Reader<R> {
         if path.is_empty() || path.contains(&0) {
             return Err(FormatError::tar(at, "a member has no usable name"));
         }
-        let link = records.link.or_else(|| match text(&block[157..257]) {
+        let mut link = records.link.or_else(|| match text(&block[157..257]) {
             [] => None,
             link => Some(link.to_vec()),
         });
+        // A hard link names a member, as members are named here; a symbolic one is whatever it is.
+        if let (MemberKind::Hardlink, Some(target)) = (&kind, &mut link) {
+            clean(target);
+        }
         // Links, devices, directories and pipes have no data, whatever size they claim; 'D' is GNU tar's list of names.
         let data = if kind == MemberKind::File || block[156] == b'D' { records.size.unwrap_or(size) } else { 0 };
         self.path.clone_from(&path);

@@ -69,7 +69,28 @@ fn check(member: &Member, extents: &[DataExtent]) -> Result<()> {
     if !in_order(extents, member.size) {
         return Err(refused("the map of its data is out of order".into()));
     }
+    let inner = extents.split_last().map_or(&[][..], |(_, inner)| inner);
+    if inner.iter().any(|extent| !extent.length.is_multiple_of(BLOCK as u64)) {
+        return Err(refused("a run of its data is not a multiple of 512 bytes; align the runs".into()));
+    }
     Ok(())
+}
+
+/// The same runs, grown to whole blocks of 4096 bytes and merged where they then meet, which is how every file system
+/// that has holes gives them. [`sparse_map`] refuses other ones: GNU tar pads each run to a whole tar block.
+pub fn align_extents(extents: &[DataExtent], size: u64) -> Vec<DataExtent> {
+    const PAGE: u64 = 4096;
+    let mut aligned: Vec<DataExtent> = Vec::with_capacity(extents.len());
+    for extent in extents.iter().filter(|extent| extent.length > 0) {
+        let start = extent.offset - extent.offset % PAGE;
+        let end = extent.offset.saturating_add(extent.length).checked_next_multiple_of(PAGE).unwrap_or(size).min(size);
+        match aligned.last_mut() {
+            Some(last) if start <= last.offset + last.length => last.length = end.max(last.offset) - last.offset,
+            _ if end > start => aligned.push(DataExtent { offset: start, length: end - start }),
+            _ => {}
+        }
+    }
+    aligned
 }
 
 /// Whether runs follow each other without overlapping and end within the file.
@@ -148,6 +169,19 @@ mod tests {
     }
 
     #[test]
+    fn runs_are_aligned_and_merged() {
+        let runs = |list: &[(u64, u64)]| -> Vec<DataExtent> {
+            list.iter().map(|&(offset, length)| DataExtent { offset, length }).collect()
+        };
+        assert_eq!(
+            align_extents(&runs(&[(5, 10), (4000, 200), (20_000, 1)]), 20_001),
+            runs(&[(0, 8192), (16_384, 3617)])
+        );
+        assert_eq!(align_extents(&runs(&[(0, 0)]), 100), runs(&[]));
+        assert!(sparse_map(&member(100, runs(&[(0, 10), (50, 10)])), &mut Vec::new()).is_err());
+    }
+
+    #[test]
     fn overlapping_runs_are_refused() {
         let runs = [(0, 10), (5, 10)].map(|(offset, length)| DataExtent { offset, length }).to_vec();
         assert!(sparse_map(&member(100, runs), &mut Vec::new()).is_err());
@@ -157,10 +191,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn roundtrip(runs in prop::collection::vec((1u64..100_000, 1u64..100_000), 0..200), tail in 0u64..2) {
+        fn roundtrip(runs in prop::collection::vec((1u64..100_000, 1u64..200), 0..200), tail in 0u64..2) {
             let mut at = 0;
             let mut extents = Vec::new();
-            for (hole, length) in runs {
+            for (hole, blocks) in runs {
+                let length = blocks * 512;
                 extents.push(DataExtent { offset: at + hole, length });
                 at += hole + length;
             }

@@ -1,5 +1,6 @@
 //! How a part begins: the records that name it, and those that let GNU tar go on with a member cut by the last part.
 
+use super::sparse::map_size;
 use super::{pax, write_header};
 use crate::{Continuation, Member, MemberKind, Result};
 use uuid::Uuid;
@@ -14,7 +15,7 @@ pub struct VolumeStart {
     pub path: Vec<u8>,
     /// Bytes of its tar data that follow here.
     pub size: u64,
-    /// Bytes of its tar data that came before.
+    /// Bytes of its tar data that came before; for a sparse file its apparent size without `size`.
     pub offset: u64,
 }
 
@@ -36,10 +37,21 @@ pub fn write_prelude(set: &Uuid, part: u32, continues: Option<&Continuation>, ou
     };
     let rest = cut.data_size.saturating_sub(cut.data_offset);
     pax::record(&mut records, b"GNU.volume.filename", &cut.member.path);
-    pax::record(&mut records, b"GNU.volume.size", rest.to_string().as_bytes());
-    pax::record(&mut records, b"GNU.volume.offset", cut.data_offset.to_string().as_bytes());
+    let (size, offset) = volume_numbers(cut, rest);
+    pax::record(&mut records, b"GNU.volume.size", size.to_string().as_bytes());
+    pax::record(&mut records, b"GNU.volume.offset", offset.to_string().as_bytes());
     pax::block(out, b'g', &records);
     write_header(&rest_of(&cut.member, rest, part), out)
+}
+
+/// Size and offset as GNU tar counts them when it reads. Of a sparse file it holds the holes for something that came
+/// before; but as long as it has only read the map, it thinks that all of the apparent size is to come.
+fn volume_numbers(cut: &Continuation, rest: u64) -> (u64, u64) {
+    match &cut.member.sparse {
+        None => (rest, cut.data_offset),
+        Some(extents) if cut.data_offset <= map_size(extents, cut.member.size) as u64 => (cut.member.size, 0),
+        Some(_) => (rest, cut.member.size.saturating_sub(rest)),
+    }
 }
 
 /// The rest as a file of its own, under the name GNU tar gives it: what a reader of this part alone extracts.

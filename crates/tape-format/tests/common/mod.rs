@@ -237,7 +237,7 @@ pub struct Tape {
 }
 
 /// How large a tape is.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Capacity {
     pub bytes: u64,
     pub after_warning: u64,
@@ -247,6 +247,11 @@ pub const ROOMY: Capacity = Capacity { bytes: 1 << 40, after_warning: 1 << 30 };
 
 impl Tape {
     pub fn new(capacity: Capacity) -> Tape {
+        Tape::try_new(capacity).expect("the label does not fit")
+    }
+
+    /// `None` if not even the label fits.
+    pub fn try_new(capacity: Capacity) -> Option<Tape> {
         let dir = TempDir::new().unwrap();
         let settings = Settings::volatile();
         library::create(
@@ -271,9 +276,9 @@ impl Tape {
             ..Label::default()
         };
         drive.rewind().unwrap();
-        drive.write_block(&label.encode().unwrap()).unwrap();
-        drive.write_filemarks(1, FilemarkSync::Flush).unwrap();
-        Tape { dir, drive, label }
+        drive.write_block(&label.encode().unwrap()).ok()?;
+        drive.write_filemarks(1, FilemarkSync::Flush).ok()?;
+        Some(Tape { dir, drive, label })
     }
 
     /// Tape file number and logical object number at the end of data.

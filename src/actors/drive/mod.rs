@@ -1,0 +1,169 @@
+//! The Drive actor.
+//!
+//! *Owns*: one device handle, on a thread of its own ([`DeviceThread`]).
+//! *Accepts*: [`Perform`] with a typed [`DriveTask`] (load, unload, read a label, write a part, read ranges …) from the
+//! execution that holds the drive; [`Snapshot`] from anybody; [`Refresh`] from the clock.
+//! *Emits*: `drive` messages to those who watch, events when a tape appears, changes or is unknown, and rows in
+//! `tape_drives`, `drive_statistics`, `drive_alerts`.
+//! *Invariants*: while the drive is reserved nobody else moves the tape: the status of a busy drive is the last known one.
+//! *On failure*: an error of a task is the answer to that task; a panic costs the device handle, never the actor.
+
+pub mod observe;
+mod registry;
+pub mod tasks;
+
+pub use registry::Drives;
+pub use tasks::{DriveTask, Unit};
+
+use super::device_thread::DeviceThread;
+use crate::Result;
+use crate::db::DbPool;
+use crate::events::Bus;
+use crate::executions::Reservations;
+use actix::prelude::*;
+use serde::Serialize;
+use tape_drive::{DriveStatus, Medium, TapeDrive};
+
+/// What is known of a drive without touching it.
+#[derive(Debug, Clone, Serialize, Default)]
+pub struct DriveSnapshot {
+    /// The drive's row.
+    pub drive_id: i32,
+    /// Device path.
+    pub device_path: String,
+    /// Readiness, as last seen.
+    pub status: Option<DriveStatus>,
+    /// The medium, as last seen.
+    pub medium: Option<Medium>,
+    /// Its label, if it has one of ours.
+    pub label: Option<LabelSeen>,
+    /// The last thing that went wrong; cleared by the next success.
+    pub error: Option<String>,
+    /// The execution that uses the drive.
+    pub execution_id: Option<i32>,
+    /// Logical object number, as last seen.
+    pub block: Option<u64>,
+    /// File number, as last seen.
+    pub file: Option<u64>,
+    /// At the beginning of the tape.
+    pub beginning: bool,
+    /// Whether the tape in the drive has been looked at since it was put in.
+    pub examined: bool,
+}
+
+/// A label that was read from a tape.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LabelSeen {
+    /// Name of the tape.
+    pub label: String,
+    /// Its uuid.
+    pub uuid: String,
+    /// Its pool's name when it was labelled.
+    pub pool: String,
+    /// When, Unix seconds.
+    pub timestamp: i64,
+    /// Fingerprint of the key it was prepared for, if any.
+    pub key_fingerprint: String,
+    /// Compression it was prepared for.
+    pub compression: String,
+}
+
+impl From<tape_format::Label> for LabelSeen {
+    fn from(label: tape_format::Label) -> Self {
+        LabelSeen {
+            label: label.label,
+            uuid: label.uuid.to_string(),
+            pool: label.pool,
+            timestamp: label.timestamp,
+            key_fingerprint: label.key_fingerprint,
+            compression: label.compression,
+        }
+    }
+}
+
+/// One drive.
+pub struct DriveActor {
+    id: i32,
+    thread: DeviceThread<dyn TapeDrive>,
+    unit: Unit,
+    reservations: Reservations,
+}
+
+impl DriveActor {
+    /// Starts the actor of the drive with row `id`.
+    pub fn start(
+        id: i32,
+        device_path: &str,
+        db: DbPool,
+        bus: Bus,
+        reservations: Reservations,
+    ) -> std::io::Result<Addr<DriveActor>> {
+        let path = device_path.to_string();
+        let thread = DeviceThread::start(&format!("drive-{id}"), move || tape_drive::open_drive(&path))?;
+        let unit = Unit::new(id, device_path, db, bus);
+        Ok(DriveActor { id, thread, unit, reservations }.start())
+    }
+}
+
+impl Actor for DriveActor {
+    type Context = Context<Self>;
+}
+
+impl Supervised for DriveActor {}
+
+/// Runs a task on the drive's thread. Only for the execution that holds the drive.
+pub struct Perform<T: DriveTask>(pub T);
+
+impl<T: DriveTask> Message for Perform<T> {
+    type Result = Result<T::Output>;
+}
+
+impl<T: DriveTask> Handler<Perform<T>> for DriveActor {
+    type Result = ResponseFuture<Result<T::Output>>;
+
+    fn handle(&mut self, message: Perform<T>, _: &mut Self::Context) -> Self::Result {
+        let unit = self.unit.clone();
+        Box::pin(self.thread.run(move |slot| tasks::perform(message.0, slot, &unit)))
+    }
+}
+
+/// What is known of the drive now. Never waits for the device.
+#[derive(Message)]
+#[rtype(result = "DriveSnapshot")]
+pub struct Snapshot;
+
+impl Handler<Snapshot> for DriveActor {
+    type Result = MessageResult<Snapshot>;
+
+    fn handle(&mut self, _: Snapshot, _: &mut Self::Context) -> Self::Result {
+        let mut snapshot = self.unit.snapshot();
+        snapshot.execution_id = self.reservations.holder_of_drive(self.id);
+        MessageResult(snapshot)
+    }
+}
+
+/// Looks at the drive if nobody uses it: is there a tape, and which.
+#[derive(Message)]
+#[rtype(result = "Result<DriveSnapshot>")]
+pub struct Refresh;
+
+impl Handler<Refresh> for DriveActor {
+    type Result = ResponseFuture<Result<DriveSnapshot>>;
+
+    fn handle(&mut self, _: Refresh, _: &mut Self::Context) -> Self::Result {
+        let unit = self.unit.clone();
+        let (id, reservations) = (self.id, self.reservations.clone());
+        if let Some(holder) = reservations.holder_of_drive(id) {
+            let mut snapshot = unit.snapshot();
+            snapshot.execution_id = Some(holder);
+            return Box::pin(std::future::ready(Ok(snapshot)));
+        }
+        Box::pin(self.thread.run(move |slot| {
+            // it may have been taken while this waited in the queue
+            if reservations.holder_of_drive(id).is_none() {
+                tasks::perform(tasks::Look, slot, &unit)?;
+            }
+            Ok(unit.snapshot())
+        }))
+    }
+}

@@ -1,0 +1,413 @@
+//! What a drive can be asked to do: one type per task, run on the drive's thread by the execution that holds the drive.
+
+use super::super::device_thread::Slot;
+use super::observe;
+use super::{DriveSnapshot, LabelSeen};
+use crate::db::DbPool;
+use crate::events::Bus;
+use crate::{Error, ErrorKind, Result};
+use std::sync::{Arc, Mutex};
+use tape_drive::{
+    DriveErrorKind, DriveState, DriveStatus, FilemarkSync, Position, ReadOutcome, TapeDrive, TapePosition,
+};
+use tape_format::Label;
+
+/// Largest block that a label or a foreign tape is read with, in bytes.
+const READ_BUFFER: usize = 8 << 20;
+
+/// A task for a drive.
+pub trait DriveTask: Send + 'static {
+    /// What it gives back.
+    type Output: Send + 'static;
+    /// In words, for errors: "read the label".
+    const NAME: &'static str;
+
+    /// Does it, on the drive's thread.
+    fn run(self, drive: &mut dyn TapeDrive, unit: &Unit) -> Result<Self::Output>;
+}
+
+/// What the tasks of one drive share: its last known state, and where changes are told.
+#[derive(Clone)]
+pub struct Unit {
+    /// The drive's row.
+    pub id: i32,
+    /// Device path.
+    pub device_path: String,
+    /// Where its row is.
+    pub db: DbPool,
+    /// Where changes are told.
+    pub bus: Bus,
+    state: Arc<Mutex<DriveSnapshot>>,
+}
+
+impl Unit {
+    /// A drive of which nothing is known yet.
+    pub fn new(id: i32, device_path: &str, db: DbPool, bus: Bus) -> Unit {
+        let state = DriveSnapshot { drive_id: id, device_path: device_path.into(), ..DriveSnapshot::default() };
+        Unit { id, device_path: device_path.into(), db, bus, state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// The last known state.
+    pub fn snapshot(&self) -> DriveSnapshot {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    /// Changes the last known state, and tells those who watch if something changed that they see.
+    pub fn update(&self, change: impl FnOnce(&mut DriveSnapshot)) {
+        let (before, after) = {
+            let mut state = self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            let before = state.clone();
+            change(&mut state);
+            (before, state.clone())
+        };
+        observe::changed(self, &before, &after);
+    }
+
+    /// Nothing is known any more of what is in the drive.
+    pub fn forget_medium(&self) {
+        self.update(|state| {
+            state.label = None;
+            state.medium = None;
+            state.examined = false;
+            state.block = None;
+            state.file = None;
+        });
+    }
+}
+
+/// Runs a task: takes pending unit attentions first, and keeps the drive's known state true whatever comes out.
+pub fn perform<T: DriveTask>(task: T, slot: &mut Slot<dyn TapeDrive>, unit: &Unit) -> Result<T::Output> {
+    let result = (|| {
+        let drive = slot.device()?;
+        let status = settle(drive, unit)?;
+        unit.update(|state| {
+            state.status = Some(status);
+            state.error = None;
+        });
+        let output = task.run(drive, unit)?;
+        if let Ok(position) = drive.position() {
+            unit.update(|state| note_position(state, &position));
+        }
+        Ok(output)
+    })();
+    result.map_err(|error: Error| {
+        if matches!(error.code, "device_io" | "device_busy") {
+            slot.close();
+        }
+        if matches!(error.code, "medium_changed" | "drive_reset") {
+            unit.forget_medium();
+        }
+        unit.update(|state| state.error = Some(error.to_string()));
+        error.context(format!("drive {}: {}", unit.id, T::NAME))
+    })
+}
+
+fn note_position(state: &mut DriveSnapshot, position: &TapePosition) {
+    state.block = Some(position.at.block);
+    state.file = position.file;
+    state.beginning = position.beginning;
+}
+
+/// TEST UNIT READY until no unit attention is left: each says that something changed behind our back.
+fn settle(drive: &mut dyn TapeDrive, unit: &Unit) -> Result<DriveStatus> {
+    for _ in 0..8 {
+        match drive.status() {
+            Ok(status) => {
+                if !matches!(status.state, DriveState::Ready) {
+                    unit.forget_medium();
+                }
+                return Ok(status);
+            }
+            Err(error) => match error.kind {
+                DriveErrorKind::MediumChanged | DriveErrorKind::Reset => unit.forget_medium(),
+                DriveErrorKind::ParametersChanged => {}
+                _ => return Err(error.into()),
+            },
+        }
+    }
+    Err(Error::new(ErrorKind::Conflict, "drive_not_ready", "the drive reports one unit attention after the other"))
+}
+
+/// What is at the beginning of a tape.
+#[derive(Debug, Clone)]
+pub enum FirstBlock {
+    /// A label of ours.
+    Ours(Label),
+    /// Nothing: the drive says that no data is recorded.
+    Blank,
+    /// Something else.
+    Foreign(String),
+}
+
+impl FirstBlock {
+    /// The label, or an error that says what is there instead.
+    pub fn require_label(self) -> Result<Label> {
+        match self {
+            FirstBlock::Ours(label) => Ok(label),
+            FirstBlock::Blank => Err(Error::conflict(
+                "unlabelled_tape",
+                "the tape in the drive is blank; label it first (tape label, or Tapes → Label)",
+            )),
+            FirstBlock::Foreign(what) => Err(Error::conflict(
+                "foreign_tape",
+                format!("the tape in the drive was not labelled by TapeBackarr: {what}; nothing was written to it"),
+            )),
+        }
+    }
+}
+
+/// Rewinds and reads the first block. A read error is an error, never "blank".
+pub fn read_first_block(drive: &mut dyn TapeDrive) -> Result<FirstBlock> {
+    drive.rewind()?;
+    let largest = drive.block_limits().map(|limits| limits.max as usize).unwrap_or(READ_BUFFER);
+    let mut buffer = vec![0u8; largest.clamp(512, READ_BUFFER)];
+    match drive.read_block(&mut buffer) {
+        Ok(ReadOutcome::Block(length)) => {
+            let block = buffer.get(..length).unwrap_or(&buffer);
+            Ok(match Label::decode(block) {
+                Ok(label) => FirstBlock::Ours(label),
+                Err(reason) => FirstBlock::Foreign(format!("its first block has {length} bytes and {reason}")),
+            })
+        }
+        Ok(ReadOutcome::Filemark) => Ok(FirstBlock::Foreign("it begins with a filemark".into())),
+        Ok(ReadOutcome::EndOfData) => Ok(FirstBlock::Blank),
+        Err(error) => match error.kind {
+            DriveErrorKind::BlankCheck => Ok(FirstBlock::Blank),
+            DriveErrorKind::BlockTooLong { actual } => Ok(FirstBlock::Foreign(match actual {
+                Some(bytes) => format!("its first block has {bytes} bytes"),
+                None => "its first block is longer than the drive can transfer".into(),
+            })),
+            _ => Err(error.into()),
+        },
+    }
+}
+
+/// Reads the label and remembers it as what is in the drive.
+pub fn examine(drive: &mut dyn TapeDrive, unit: &Unit) -> Result<FirstBlock> {
+    let found = read_first_block(drive)?;
+    let medium = drive.medium().ok();
+    let label = match &found {
+        FirstBlock::Ours(label) => Some(LabelSeen::from(label.clone())),
+        _ => None,
+    };
+    unit.update(|state| {
+        state.label = label;
+        state.medium = medium;
+        state.examined = true;
+    });
+    Ok(found)
+}
+
+/// Looks at the drive: readiness, and which tape is in it if that is not known. For a drive that nobody uses.
+pub struct Look;
+
+impl DriveTask for Look {
+    type Output = ();
+    const NAME: &'static str = "look at the drive";
+
+    fn run(self, drive: &mut dyn TapeDrive, unit: &Unit) -> Result<()> {
+        observe::health(drive, unit);
+        let ready = unit.snapshot().status.is_some_and(|status| status.state == DriveState::Ready);
+        if ready && !unit.snapshot().examined {
+            // a cartridge that cannot be examined must not be tried again and again
+            unit.update(|state| state.examined = true);
+            let medium = drive.medium()?;
+            if medium.kind == tape_drive::MediumKind::Cleaning {
+                unit.update(|state| state.medium = Some(medium));
+                return Ok(());
+            }
+            examine(drive, unit)?;
+        }
+        Ok(())
+    }
+}
+
+/// Threads the cartridge in the drive and reads its label.
+pub struct LoadMedium;
+
+impl DriveTask for LoadMedium {
+    type Output = FirstBlock;
+    const NAME: &'static str = "load the tape";
+
+    fn run(self, drive: &mut dyn TapeDrive, unit: &Unit) -> Result<FirstBlock> {
+        let status = unit.snapshot().status.map(|status| status.state);
+        if status != Some(DriveState::Ready) {
+            drive.load()?;
+        }
+        let status = settle(drive, unit)?;
+        unit.update(|state| state.status = Some(status));
+        examine(drive, unit)
+    }
+}
+
+/// Ejects the cartridge.
+pub struct UnloadMedium;
+
+impl DriveTask for UnloadMedium {
+    type Output = ();
+    const NAME: &'static str = "eject the tape";
+
+    fn run(self, drive: &mut dyn TapeDrive, unit: &Unit) -> Result<()> {
+        drive.set_removal(tape_drive::Removal::Allowed)?;
+        drive.unload()?;
+        unit.forget_medium();
+        if let Ok(status) = drive.status() {
+            unit.update(|state| state.status = Some(status));
+        }
+        Ok(())
+    }
+}
+
+/// Goes to the beginning.
+pub struct Rewind;
+
+impl DriveTask for Rewind {
+    type Output = ();
+    const NAME: &'static str = "rewind";
+
+    fn run(self, drive: &mut dyn TapeDrive, _: &Unit) -> Result<()> {
+        Ok(drive.rewind()?)
+    }
+}
+
+/// Winds to the end of data and back, which evens out the tension of the tape.
+pub struct Retension;
+
+impl DriveTask for Retension {
+    type Output = ();
+    const NAME: &'static str = "retension the tape";
+
+    fn run(self, drive: &mut dyn TapeDrive, _: &Unit) -> Result<()> {
+        drive.space_to_end_of_data()?;
+        Ok(drive.rewind()?)
+    }
+}
+
+/// Reads the label.
+pub struct ReadLabel;
+
+impl DriveTask for ReadLabel {
+    type Output = FirstBlock;
+    const NAME: &'static str = "read the label";
+
+    fn run(self, drive: &mut dyn TapeDrive, unit: &Unit) -> Result<FirstBlock> {
+        examine(drive, unit)
+    }
+}
+
+/// How sure one has to be that nothing is lost before a label is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precondition {
+    /// The tape must be proved blank.
+    Blank,
+    /// The tape may hold anything: the caller has checked that it may be destroyed.
+    Anything,
+}
+
+/// Writes a label at the beginning, which makes it all that is on the tape.
+pub struct WriteLabel {
+    /// The label.
+    pub label: Label,
+    /// What must hold before.
+    pub precondition: Precondition,
+}
+
+/// Where a freshly labelled tape ends.
+#[derive(Debug, Clone, Copy)]
+pub struct Labelled {
+    /// Tape files on it: 1.
+    pub end_file: u64,
+    /// Logical object number of the end of data: 2.
+    pub end_block: u64,
+}
+
+impl DriveTask for WriteLabel {
+    type Output = Labelled;
+    const NAME: &'static str = "write the label";
+
+    fn run(self, drive: &mut dyn TapeDrive, unit: &Unit) -> Result<Labelled> {
+        let block = self.label.encode()?;
+        let medium = drive.medium()?;
+        if medium.kind == tape_drive::MediumKind::Cleaning {
+            return Err(Error::conflict("cleaning_cartridge", "this is a cleaning cartridge; it holds no data"));
+        }
+        if medium.write_protected {
+            return Err(Error::conflict(
+                "write_protected",
+                "the tape is write-protected; slide the tab on the cartridge, or use another one",
+            ));
+        }
+        if self.precondition == Precondition::Blank {
+            match examine(drive, unit)? {
+                FirstBlock::Blank => {}
+                FirstBlock::Ours(found) => {
+                    return Err(Error::conflict(
+                        "already_labelled",
+                        format!(
+                            "tape already has a label: '{}' (UUID: {}). Format the tape first to re-label it.",
+                            found.label, found.uuid
+                        ),
+                    ));
+                }
+                FirstBlock::Foreign(what) => {
+                    return Err(Error::conflict(
+                        "tape_not_blank",
+                        format!("there is data on the tape: {what}. Labelling destroys it; say so to go on."),
+                    ));
+                }
+            }
+        }
+        drive.rewind()?;
+        drive.write_block(&block)?;
+        drive.write_filemarks(1, FilemarkSync::Flush)?;
+        let position = drive.position()?;
+        if position.at != Position::block(2) {
+            return Err(Error::new(
+                ErrorKind::Internal,
+                "position_mismatch",
+                format!("after the label the tape should be at block 2, but the drive says {}", position.at),
+            ));
+        }
+        match examine(drive, unit)? {
+            FirstBlock::Ours(found) if found == self.label => Ok(Labelled { end_file: 1, end_block: 2 }),
+            _ => Err(Error::new(
+                ErrorKind::Internal,
+                "label_not_readable",
+                "the label was written but does not read back; do not use this tape",
+            )),
+        }
+    }
+}
+
+/// Checks that the tape in the drive is the expected one and goes to its end of data.
+pub struct GoToEnd {
+    /// The label's uuid.
+    pub uuid: uuid::Uuid,
+}
+
+impl DriveTask for GoToEnd {
+    type Output = TapePosition;
+    const NAME: &'static str = "go to the end of data";
+
+    fn run(self, drive: &mut dyn TapeDrive, unit: &Unit) -> Result<TapePosition> {
+        check_tape(drive, unit, self.uuid)?;
+        drive.space_to_end_of_data()?;
+        Ok(drive.position()?)
+    }
+}
+
+/// Reads the label and compares its uuid.
+pub fn check_tape(drive: &mut dyn TapeDrive, unit: &Unit, uuid: uuid::Uuid) -> Result<Label> {
+    let label = examine(drive, unit)?.require_label()?;
+    if label.uuid != uuid {
+        return Err(Error::conflict(
+            "wrong_tape",
+            format!(
+                "the tape in the drive is '{}' (UUID {}), not the one expected (UUID {uuid})",
+                label.label, label.uuid
+            ),
+        )
+        .with_details(serde_json::json!({"found": label.label, "found_uuid": label.uuid, "expected_uuid": uuid})));
+    }
+    Ok(label)
+}

@@ -1,0 +1,402 @@
+//! The Jobs actor.
+//!
+//! *Owns*: the executions: the queue in the database, one worker thread per running execution, and their controls.
+//! *Accepts*: [`Submit`], [`Control`], [`Active`], [`Wait`], [`Shutdown`].
+//! *Emits*: `execution` messages to those who watch, events when work starts, ends, fails.
+//! *Invariants*: an execution's row exists before its thread does (none is lost); a row is claimed once (none runs twice);
+//! a job never overlaps itself.
+//! *On failure*: a worker that panics fails its execution with the reason; its leases are given back as its stack unwinds.
+
+use crate::db::executions::{Execution, ExecutionChanges, NewExecution};
+use crate::db::{self, ExecutionStatus};
+use crate::events::{Category, Event};
+use crate::executions::{
+    Context as Work, Control as Handle, Log, Progress, ProgressView, Request, Services, Stop, run,
+};
+use crate::{Error, ErrorKind, Result};
+use actix::prelude::*;
+use std::collections::{BTreeMap, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Executions that run at the same time; more wait in the queue.
+const MAX_RUNNING: usize = 32;
+/// How often progress is shown to those who watch.
+const SHOW: Duration = Duration::from_millis(500);
+/// How often progress is stored.
+const STORE: Duration = Duration::from_secs(5);
+
+struct Running {
+    progress: Arc<Progress>,
+    control: Arc<Handle>,
+    job_id: Option<i32>,
+}
+
+/// The queue and its workers.
+pub struct Jobs {
+    services: Services,
+    running: BTreeMap<i32, Running>,
+    waiters: HashMap<i32, watch::Sender<bool>>,
+    closing: bool,
+}
+
+impl Jobs {
+    /// Starts the actor on the current arbiter; work that was pending when the server stopped is taken up again.
+    pub fn start(services: Services) -> Addr<Jobs> {
+        Jobs { services, running: BTreeMap::new(), waiters: HashMap::new(), closing: false }.start()
+    }
+
+    fn start_pending(&mut self, context: &mut Context<Self>) {
+        while self.running.len() < MAX_RUNNING && !self.closing {
+            let next = self.services.db.get().map_err(Error::from).and_then(|mut conn| {
+                let busy: Vec<i32> = self.running.values().filter_map(|running| running.job_id).collect();
+                db::executions::claim_next(&mut conn, &busy)
+            });
+            match next {
+                Ok(Some(row)) => self.launch(row, context),
+                Ok(None) => break,
+                Err(error) => {
+                    tracing::error!(%error, "the queue of executions could not be read");
+                    break;
+                }
+            }
+        }
+    }
+
+    fn launch(&mut self, row: Execution, context: &mut Context<Self>) {
+        let id = row.id;
+        let request: Request = match serde_json::from_str(&row.request) {
+            Ok(request) => request,
+            Err(error) => {
+                self.finish(id, Err(Error::internal(format!("the stored request cannot be read: {error}"))));
+                return;
+            }
+        };
+        let (progress, control) = (Arc::new(Progress::default()), Arc::new(Handle::default()));
+        self.running.insert(id, Running { progress: progress.clone(), control: control.clone(), job_id: row.job_id });
+        let lines = Log::new(id, self.services.db.clone(), progress.clone());
+        let work = Work { id, request, services: self.services.clone(), progress, control, lines };
+        let me = context.address();
+        let spawned = std::thread::Builder::new().name(format!("execution-{id}")).spawn(move || {
+            let result = catch_unwind(AssertUnwindSafe(|| run::run(&work)))
+                .unwrap_or_else(|panic| Err(Error::internal(format!("a program error: {}", panic_text(&*panic)))));
+            work.publish();
+            me.do_send(Ended { id, result });
+        });
+        if let Err(error) = spawned {
+            self.finish(id, Err(Error::internal(format!("no thread for the execution: {error}"))));
+        }
+    }
+
+    fn finish(&mut self, id: i32, result: Result<serde_json::Value>) {
+        let running = self.running.remove(&id);
+        let stored = self.services.db.get().map_err(Error::from).and_then(|mut conn| {
+            let mut changes = running.as_ref().map(|running| counters(&running.progress.view(id))).unwrap_or_default();
+            let status = match &result {
+                Ok(result) => {
+                    changes.result = Some(Some(result.to_string()));
+                    changes.phase = Some("completed".into());
+                    ExecutionStatus::Completed
+                }
+                Err(error) => {
+                    changes.error_message = Some(Some(error.message.clone()));
+                    changes.error_code = Some(Some(error.code.into()));
+                    changes.result = Some(error.details.as_ref().map(ToString::to_string));
+                    let cancelled = error.code == "cancelled";
+                    changes.phase = Some(if cancelled { "cancelled" } else { "failed" }.into());
+                    if cancelled { ExecutionStatus::Cancelled } else { ExecutionStatus::Failed }
+                }
+            };
+            db::executions::finish(&mut conn, id, status, &changes)
+        });
+        match stored {
+            Ok(row) => announce(&self.services, &row),
+            Err(error) => tracing::error!(execution = id, %error, "the end of an execution could not be stored"),
+        }
+        if let Some(waiter) = self.waiters.remove(&id) {
+            let _ = waiter.send(true);
+        }
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message")
+}
+
+fn counters(view: &ProgressView) -> ExecutionChanges {
+    ExecutionChanges {
+        files_total: Some(view.total_files as i64),
+        bytes_total: Some(view.total_bytes as i64),
+        files_processed: Some(view.file_count as i64),
+        bytes_processed: Some(view.bytes_processed as i64),
+        warning_count: Some(view.warning_count as i64),
+        ..ExecutionChanges::default()
+    }
+}
+
+fn announce(services: &Services, row: &Execution) {
+    let details = serde_json::json!({
+        "execution_id": row.id, "kind": row.kind, "job_id": row.job_id, "backup_set_id": row.backup_set_id,
+        "status": row.status, "error_code": row.error_code, "warnings": row.warning_count,
+    });
+    let category = match row.kind.as_str() {
+        "backup" | "verify" => Category::Backup,
+        "restore" | "raw_read" => Category::Restore,
+        "drive" => Category::Drive,
+        "library" => Category::Library,
+        "database_backup" => Category::System,
+        _ => Category::Tape,
+    };
+    let what = match row.kind.as_str() {
+        "backup" => "Backup",
+        "restore" => "Restore",
+        "verify" => "Verification",
+        "label" => "Label",
+        "batch_label" => "Batch Label",
+        "format" => "Format",
+        "inspect" => "Tape Inspection",
+        "drive" => "Drive Operation",
+        "library" => "Library Operation",
+        "raw_read" => "Raw Read",
+        _ => "Database Backup",
+    };
+    let event = match row.status {
+        ExecutionStatus::Completed if row.warning_count > 0 => Event::warning(
+            category,
+            format!("{what} Completed"),
+            format!("{} completed with {} warnings", row.title, row.warning_count),
+        ),
+        ExecutionStatus::Completed => {
+            Event::success(category, format!("{what} Completed"), format!("{} completed", row.title))
+        }
+        ExecutionStatus::Cancelled => {
+            Event::info(category, format!("{what} Cancelled"), format!("{} was cancelled", row.title))
+        }
+        _ => Event::error(
+            category,
+            format!("{what} Failed"),
+            format!("{} failed: {}", row.title, row.error_message.as_deref().unwrap_or("unknown reason")),
+        ),
+    };
+    services.bus.publish(event.details(details));
+    services.bus.transient("execution", serde_json::json!({"execution_id": row.id, "status": row.status}));
+}
+
+impl Actor for Jobs {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        self.start_pending(context);
+        context.run_interval(SHOW, |jobs, _| {
+            for (id, running) in &jobs.running {
+                jobs.services.bus.transient("execution", serde_json::json!(running.progress.view(*id)));
+            }
+        });
+        context.run_interval(STORE, |jobs, _| {
+            let Ok(mut conn) = jobs.services.db.get() else { return };
+            for (id, running) in &jobs.running {
+                let stored = db::executions::update(&mut conn, *id, &counters(&running.progress.view(*id)));
+                if let Err(error) = stored {
+                    tracing::warn!(execution = id, %error, "progress could not be stored");
+                }
+            }
+        });
+    }
+}
+
+impl Supervised for Jobs {}
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Ended {
+    id: i32,
+    result: Result<serde_json::Value>,
+}
+
+impl Handler<Ended> for Jobs {
+    type Result = ();
+
+    fn handle(&mut self, message: Ended, context: &mut Self::Context) {
+        self.finish(message.id, message.result);
+        self.start_pending(context);
+    }
+}
+
+/// Puts work into the queue. The answer comes when its row is on disk.
+#[derive(Message)]
+#[rtype(result = "Result<i32>")]
+pub struct Submit {
+    /// What.
+    pub request: Request,
+    /// For people: "Backup of job X".
+    pub title: String,
+    /// Who asked; none: the clock.
+    pub user_id: Option<i32>,
+}
+
+impl Handler<Submit> for Jobs {
+    type Result = Result<i32>;
+
+    fn handle(&mut self, message: Submit, context: &mut Self::Context) -> Self::Result {
+        if self.closing {
+            return Err(Error::new(ErrorKind::Unavailable, "shutting_down", "the server is shutting down"));
+        }
+        let job_id = match &message.request {
+            Request::Backup(backup) => Some(backup.job_id),
+            _ => None,
+        };
+        let mut conn = self.services.db.get()?;
+        if let Some(job) = job_id
+            && db::executions::has_open(&mut conn, job)?
+        {
+            return Err(Error::conflict(
+                "job_running",
+                format!("job {job} has a run that has not ended; it never overlaps itself"),
+            ));
+        }
+        let new = NewExecution {
+            kind: message.request.kind().into(),
+            title: message.title,
+            job_id,
+            request: serde_json::to_string(&message.request)?,
+            user_id: message.user_id,
+            ..Default::default()
+        };
+        let row = db::executions::insert(&mut conn, &new)?;
+        drop(conn);
+        self.start_pending(context);
+        Ok(row.id)
+    }
+}
+
+/// What to do with an execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// End it at the next safe place.
+    Cancel,
+    /// Let it wait at the next safe place.
+    Pause,
+    /// Let it go on.
+    Resume,
+}
+
+/// Controls one execution.
+#[derive(Message)]
+#[rtype(result = "Result<()>")]
+pub struct Control {
+    /// Which.
+    pub execution_id: i32,
+    /// How.
+    pub command: Command,
+}
+
+impl Handler<Control> for Jobs {
+    type Result = Result<()>;
+
+    fn handle(&mut self, message: Control, context: &mut Self::Context) -> Self::Result {
+        let mut conn = self.services.db.get()?;
+        let row = db::executions::find(&mut conn, message.execution_id)?;
+        if let Some(running) = self.running.get(&row.id) {
+            let status = match message.command {
+                Command::Cancel => {
+                    running.control.stop(Stop::Cancelled);
+                    None
+                }
+                Command::Pause => {
+                    running.control.pause();
+                    Some(ExecutionStatus::Paused)
+                }
+                Command::Resume => {
+                    running.control.resume();
+                    Some(ExecutionStatus::Running)
+                }
+            };
+            if let Some(status) = status {
+                db::executions::set_status(&mut conn, row.id, status)?;
+            }
+            return Ok(());
+        }
+        drop(conn);
+        match (row.status, message.command) {
+            (ExecutionStatus::Pending, Command::Cancel) => {
+                self.finish(row.id, Err(Error::conflict("cancelled", "cancelled before it began")));
+                self.start_pending(context);
+                Ok(())
+            }
+            _ => Err(Error::conflict(
+                "not_running",
+                format!("execution {} is {}; only running or waiting work can be controlled", row.id, row.status),
+            )),
+        }
+    }
+}
+
+/// Figures of everything that runs, with the jobs they belong to.
+#[derive(Message)]
+#[rtype(result = "Vec<ProgressView>")]
+pub struct Active;
+
+impl Handler<Active> for Jobs {
+    type Result = MessageResult<Active>;
+
+    fn handle(&mut self, _: Active, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.running.iter().map(|(id, running)| running.progress.view(*id)).collect())
+    }
+}
+
+/// Answers when an execution has ended, with its row.
+#[derive(Message)]
+#[rtype(result = "Result<Execution>")]
+pub struct Wait(pub i32);
+
+impl Handler<Wait> for Jobs {
+    type Result = ResponseFuture<Result<Execution>>;
+
+    fn handle(&mut self, message: Wait, _: &mut Self::Context) -> Self::Result {
+        let id = message.0;
+        let services = self.services.clone();
+        let row = services.db.get().map_err(Error::from).and_then(|mut conn| db::executions::find(&mut conn, id));
+        let open = matches!(&row, Ok(row) if row.end_time.is_none());
+        let ended = open.then(|| self.waiters.entry(id).or_insert_with(|| watch::channel(false).0).subscribe());
+        Box::pin(async move {
+            if let Some(mut ended) = ended {
+                let _ = ended.changed().await;
+                let mut conn = services.db.get()?;
+                return db::executions::find(&mut conn, id);
+            }
+            row
+        })
+    }
+}
+
+/// Takes no more work, asks everything to stop at the next safe place, and answers when all has ended.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Shutdown;
+
+impl Handler<Shutdown> for Jobs {
+    type Result = ResponseActFuture<Self, ()>;
+
+    fn handle(&mut self, _: Shutdown, _: &mut Self::Context) -> Self::Result {
+        self.closing = true;
+        let mut ends = Vec::new();
+        for (id, running) in &self.running {
+            running.control.stop(Stop::Shutdown);
+            ends.push(self.waiters.entry(*id).or_insert_with(|| watch::channel(false).0).subscribe());
+        }
+        Box::pin(
+            async move {
+                for mut end in ends {
+                    let _ = end.changed().await;
+                }
+            }
+            .into_actor(self),
+        )
+    }
+}

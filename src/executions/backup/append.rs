@@ -1,0 +1,190 @@
+//! Where an append belongs, and what to do when the tape does not end where the database says.
+//!
+//! Shorter than expected: something is wrong with the tape or the database; nothing is written. Longer: either a run of
+//! ours was cut off (a crash between the tape and the database, a drive that failed), or somebody else wrote to it. Ours
+//! is recognised by the database's memory of a run that began at that very place. If its table of contents is on the
+//! tape and whole, the set is [adopted](super::adopt); if there is none, what it left is written over, for nothing of it
+//! was ever promised. Anything else: refuse, say what was found.
+
+use super::adopt;
+use crate::actors::drive::tasks::GoToEnd;
+use crate::actors::drive::{DriveTask, Unit};
+use crate::db::{self, Conn, SetStatus, sets::BackupSet};
+use crate::events::{Category, Event};
+use crate::executions::{Context, Lease};
+use crate::{Error, ErrorKind, Result};
+use serde_json::json;
+use tape_drive::{Position, TapeDrive, TapePosition};
+use tape_format::Label;
+use tape_format::part::{self, FileKind};
+use tape_format::toc::{SetKind, Summary, Totals};
+
+/// Where the next data file begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AppendAt {
+    /// Tape file number.
+    pub file: u64,
+    /// Logical object number.
+    pub block: u64,
+}
+
+/// Goes to the end of data and compares it with what the database says.
+pub fn prepare(context: &Context, lease: &Lease, tape_id: i32, label: &Label) -> Result<AppendAt> {
+    context.phase("positioning", format!("Going to the end of data of tape {}.", label.label))?;
+    let tape = db::tapes::find(&mut *context.conn()?, tape_id)?;
+    let expected = AppendAt {
+        file: tape.end_file.and_then(|file| u64::try_from(file).ok()).unwrap_or(1),
+        block: tape.end_block.and_then(|block| u64::try_from(block).ok()).unwrap_or(2),
+    };
+    let found = context.perform(lease, GoToEnd { uuid: label.uuid })?;
+    if agrees(&found, expected) {
+        return Ok(expected);
+    }
+    let mismatch = mismatch(&label.label, &found, expected);
+    let interrupted = match found.at.block > expected.block {
+        true => db::sets::interrupted_at(&mut *context.conn()?, tape_id, expected.block as i64)?,
+        false => Vec::new(),
+    };
+    let Some(set) = interrupted.first() else {
+        return Err(refuse(context, tape_id, mismatch)?);
+    };
+    match context.perform(lease, FindToc { at: expected })? {
+        Tail::Unfinished => {
+            context.why(&[format!(
+                "Tape {} holds the beginning of set {}, which was cut off and never completed; this run writes over it.",
+                label.label, set.id
+            )])?;
+            Ok(expected)
+        }
+        Tail::Toc { block } => adopt::adopt(context, lease, tape_id, &interrupted, expected, block)?
+            .map_or_else(|| Err(refuse(context, tape_id, mismatch)?), Ok),
+    }
+}
+
+fn agrees(found: &TapePosition, expected: AppendAt) -> bool {
+    found.at == Position::block(expected.block) && found.file.is_none_or(|file| file == expected.file)
+}
+
+fn mismatch(label: &str, found: &TapePosition, expected: AppendAt) -> Error {
+    let file = found.file.map_or("unknown".to_string(), |file| file.to_string());
+    Error::conflict(
+        "tape_end_mismatch",
+        format!(
+            "tape {label} ends at file {file}, block {}, but the database expects file {}, block {}: it was written \
+             elsewhere, or the database is older than the tape. Nothing was written. Inspect the tape and retire it, or \
+             restore a newer copy of the database",
+            found.at.block, expected.file, expected.block
+        ),
+    )
+    .with_details(json!({
+        "found_file": found.file, "found_block": found.at.block,
+        "expected_file": expected.file, "expected_block": expected.block,
+    }))
+}
+
+fn refuse(context: &Context, tape_id: i32, error: Error) -> Result<Error> {
+    db::tape_lifecycle::hold(&mut *context.conn()?, tape_id, &error.message)?;
+    context.services.bus.publish(
+        Event::error(Category::Tape, "Tape Positioning Failed", &error.message)
+            .details(json!({"tape_id": tape_id, "execution_id": context.id})),
+    );
+    Ok(error)
+}
+
+/// Goes to an append position, and makes sure to be there (I4).
+pub fn go_to(drive: &mut dyn TapeDrive, at: AppendAt) -> Result<()> {
+    drive.locate(Position::block(at.block))?;
+    let found = drive.position()?;
+    if !agrees(&found, at) {
+        return Err(Error::new(
+            ErrorKind::Internal,
+            "position_mismatch",
+            format!(
+                "the drive was sent to block {}, file {}, but says it is at {}, file {:?}",
+                at.block, at.file, found.at, found.file
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// What begins at an append position where nothing should be.
+pub enum Tail {
+    /// No data file with a table of contents behind it.
+    Unfinished,
+    /// A data file, and a table of contents.
+    Toc {
+        /// Logical object number of its first block.
+        block: u64,
+    },
+}
+
+/// Looks for the table of contents behind the data file at an append position.
+struct FindToc {
+    at: AppendAt,
+}
+
+impl DriveTask for FindToc {
+    type Output = Tail;
+    const NAME: &'static str = "look behind the expected end of the tape";
+
+    fn run(self, drive: &mut dyn TapeDrive, _: &Unit) -> Result<Tail> {
+        go_to(drive, self.at)?;
+        match drive.space_filemarks(1) {
+            Ok(()) => {}
+            Err(error) if error.kind == tape_drive::DriveErrorKind::BlankCheck => return Ok(Tail::Unfinished),
+            Err(error) => return Err(error.into()),
+        }
+        let block = drive.position()?.at.block;
+        Ok(match part::first_block_kind(drive)? {
+            Some(FileKind::Toc(_)) => Tail::Toc { block },
+            _ => Tail::Unfinished,
+        })
+    }
+}
+
+/// The sets on a tape, one line a part, for the tables of contents of later ones.
+pub fn earlier(conn: &mut Conn, tape_id: i32) -> Result<Vec<Summary>> {
+    let mut lines = Vec::new();
+    for part in db::set_parts::of_tape(conn, tape_id)? {
+        let set = db::sets::find(conn, part.backup_set_id)?;
+        if set.status != SetStatus::Completed {
+            continue;
+        }
+        let last = db::set_parts::of_set(conn, set.id)?.iter().map(|part| part.part_number).max();
+        lines.push(summary(conn, &set, &part, last == Some(part.part_number))?);
+    }
+    Ok(lines)
+}
+
+fn summary(conn: &mut Conn, set: &BackupSet, part: &db::set_parts::SetPart, last: bool) -> Result<Summary> {
+    let number = |value: i64| u64::try_from(value).unwrap_or_default();
+    let key = match set.encryption_key_id {
+        Some(id) => db::encryption_keys::find(conn, id)?.key_fingerprint,
+        None => String::new(),
+    };
+    Ok(Summary {
+        set: set.uuid.parse().unwrap_or_default(),
+        job: match set.encrypted {
+            true => String::new(),
+            false => db::jobs::find(conn, set.job_id)?.name,
+        },
+        kind: match set.backup_type {
+            db::BackupType::Full => SetKind::Full,
+            db::BackupType::Incremental => SetKind::Incremental,
+        },
+        start: set.start_time.and_utc().timestamp(),
+        end: part.created_at.and_utc().timestamp(),
+        part: u32::try_from(part.part_number).unwrap_or_default(),
+        last,
+        tape_file: number(part.tape_file),
+        first_block: number(part.first_block),
+        toc_block: number(part.toc_block),
+        key_fingerprint: key,
+        totals: Totals {
+            members: number(set.file_count),
+            files: number(set.file_count),
+            bytes: number(set.total_bytes),
+        },
+    })
+}

@@ -1,0 +1,203 @@
+//! Labels many tapes: all blank ones of a library by the robot, or one after the other as a person inserts them.
+
+use super::{BatchLabelRequest, Context, Destroy, Lease, Wanted, label, library_action};
+use crate::actors::drive::tasks::{FirstBlock, LoadMedium};
+use crate::actors::library::Scan;
+use crate::db::{self, tapes::NewTape, tapes::Tape};
+use crate::{Error, Result};
+use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tape_drive::{ElementAddress, ElementKind};
+use tape_format::Label;
+use uuid::Uuid;
+
+/// How often a drive that a person feeds is looked at.
+const POLL: Duration = Duration::from_millis(500);
+
+/// What became of the tapes.
+#[derive(Default)]
+struct Outcome {
+    labelled: Vec<Value>,
+    skipped: Vec<String>,
+    failed: Vec<String>,
+}
+
+impl Outcome {
+    fn into_result(self) -> Result<Value> {
+        let (completed, failed) = (self.labelled.len(), self.failed.len());
+        if completed == 0 && failed > 0 {
+            return Err(Error::conflict("batch_label_failed", self.failed.join("; ")));
+        }
+        Ok(json!({
+            "completed": completed, "failed": failed, "skipped": self.skipped, "errors": self.failed,
+            "tapes": self.labelled, "message": format!("{completed} tapes labelled, {failed} failed"),
+        }))
+    }
+}
+
+/// Labels them. A tape that has anything on it is left alone and named.
+pub fn run(context: &Context, request: &BatchLabelRequest) -> Result<Value> {
+    match (request.library_id, request.drive_id) {
+        (Some(library), _) => in_library(context, request, library)?.into_result(),
+        (None, Some(drive)) => by_hand(context, request, drive)?.into_result(),
+        (None, None) => Err(Error::bad_request("name a drive or a library")),
+    }
+}
+
+fn name_of(request: &BatchLabelRequest, number: u32, barcode: Option<&str>) -> Result<String> {
+    let name = match (request.barcodes, barcode) {
+        (true, Some(code)) => code.to_string(),
+        (true, None) => return Err(Error::conflict("no_barcode", "the cartridge has no bar code to be named after")),
+        (false, _) => {
+            format!("{}{:0width$}", request.prefix, number, width = request.digits.clamp(1, 6) as usize)
+        }
+    };
+    Label::validate_name(&name).map_err(|error| Error::bad_request(error.to_string()))?;
+    Ok(name)
+}
+
+/// The row for a cartridge: the one with its bar code, the one with its name, or a new one.
+fn row(context: &Context, name: &str, barcode: Option<&str>, pool_id: Option<i32>) -> Result<Tape> {
+    let mut conn = context.conn()?;
+    let known = match barcode {
+        Some(code) => db::tapes::find_by_barcode(&mut conn, code)?,
+        None => None,
+    };
+    if let Some(tape) = known.or(db::tapes::find_by_label(&mut conn, name)?) {
+        return match tape.labeled_at {
+            None => Ok(tape),
+            Some(_) => Err(Error::conflict("already_labelled", format!("a tape '{}' is labelled already", tape.label))),
+        };
+    }
+    db::tapes::insert(
+        &mut conn,
+        &NewTape {
+            uuid: Some(Uuid::new_v4().to_string()),
+            barcode: barcode.map(Into::into),
+            label: name.into(),
+            pool_id,
+            ..NewTape::default()
+        },
+    )
+}
+
+fn label_one(
+    context: &Context,
+    lease: &Lease,
+    request: &BatchLabelRequest,
+    number: u32,
+    barcode: Option<&str>,
+    outcome: &mut Outcome,
+) -> Result<bool> {
+    let before = name_of(request, number, barcode)?;
+    match context.perform(lease, LoadMedium)? {
+        FirstBlock::Blank => {}
+        FirstBlock::Ours(found) => {
+            outcome.skipped.push(format!("{}: already labelled '{}'", barcode.unwrap_or("?"), found.label));
+            return Ok(false);
+        }
+        FirstBlock::Foreign(what) => {
+            outcome.skipped.push(format!("{}: not blank ({what})", barcode.unwrap_or("?")));
+            return Ok(false);
+        }
+    }
+    let made_here = db::tapes::find_by_label(&mut *context.conn()?, &before)?.is_none();
+    let tape = row(context, &before, barcode, request.pool_id)?;
+    match label::write(context, lease, &tape, &before, Destroy::Never) {
+        Ok(label) => {
+            outcome.labelled.push(json!({"tape_id": tape.id, "label": label.label, "uuid": label.uuid}));
+            context.progress.files.fetch_add(1, Ordering::Relaxed);
+            Ok(true)
+        }
+        Err(error) => {
+            if made_here {
+                db::tapes::delete(&mut *context.conn()?, tape.id)?;
+            }
+            Err(error)
+        }
+    }
+}
+
+fn in_library(context: &Context, request: &BatchLabelRequest, library: i32) -> Result<Outcome> {
+    let lease = match request.drive_id {
+        Some(drive) => context.take_drive(drive, None)?,
+        None => any_drive(context, library)?,
+    };
+    let inventory = context.services.libraries.inventory_blocking(library, Scan::Fresh)?;
+    let known = {
+        let mut conn = context.conn()?;
+        db::tapes::labelled_barcodes(&mut conn)?
+    };
+    let is_data = |code: &str| !code.starts_with("CLN");
+    let slots: Vec<(ElementAddress, Option<String>)> = inventory
+        .of(ElementKind::Storage)
+        .filter(|slot| slot.full && slot.barcode.as_deref().is_none_or(is_data))
+        .filter(|slot| slot.barcode.as_ref().is_none_or(|code| !known.contains(code)))
+        .map(|slot| (slot.address, slot.barcode.clone()))
+        .take(if request.count == 0 { usize::MAX } else { request.count as usize })
+        .collect();
+    context.progress.files_total.store(slots.len() as u64, Ordering::Relaxed);
+    let mut outcome = Outcome::default();
+    let mut number = request.start_number;
+    for (slot, barcode) in slots {
+        context.check()?;
+        library_action::load_from(context, &lease, library, slot)?;
+        match label_one(context, &lease, request, number, barcode.as_deref(), &mut outcome) {
+            Ok(true) => number += 1,
+            Ok(false) => {}
+            Err(error) => {
+                context.warn(None, &format!("slot {}: {error}", slot.0));
+                outcome.failed.push(format!("slot {}: {error}", slot.0));
+            }
+        }
+        super::mount::put_away(context, &lease, library, Some(slot))?;
+    }
+    Ok(outcome)
+}
+
+fn any_drive(context: &Context, library: i32) -> Result<Lease> {
+    let (lease, ()) = context.take(|taken| {
+        let drives = crate::media::lifecycle::drives(&mut *context.conn()?, taken)?;
+        let mut ours: Vec<_> = drives.iter().filter(|drive| drive.library == Some(library)).collect();
+        ours.sort_by_key(|drive| (drive.taken_by.is_some(), drive.loaded, drive.id));
+        Ok(match ours.first() {
+            None => return Err(Error::conflict("no_drive", "no drive of the library is enabled")),
+            Some(drive) if drive.taken_by.is_some() => Wanted::Wait("all drives of the library are in use".into()),
+            Some(drive) => Wanted::Take { drive: drive.id, tape: None, choice: () },
+        })
+    })?;
+    Ok(lease)
+}
+
+fn by_hand(context: &Context, request: &BatchLabelRequest, drive: i32) -> Result<Outcome> {
+    let lease = context.take_drive(drive, None)?;
+    let mut outcome = Outcome::default();
+    context.progress.files_total.store(u64::from(request.count), Ordering::Relaxed);
+    for offset in 0..request.count {
+        let number = request.start_number + offset;
+        context.phase("waiting", format!("Insert a blank tape for {} of {}.", offset + 1, request.count))?;
+        loop {
+            context.check()?;
+            match context.perform(&lease, LoadMedium) {
+                Ok(FirstBlock::Blank) => break,
+                Ok(_) => {
+                    context.log("The tape in the drive is not blank; it is ejected untouched.");
+                    context.perform(&lease, crate::actors::drive::tasks::UnloadMedium)?;
+                }
+                Err(error) if matches!(error.code, "no_tape" | "drive_not_ready" | "medium_changed") => {}
+                Err(error) => return Err(error),
+            }
+            context.control.sleep(POLL);
+        }
+        let barcode = futures_executor::block_on(context.services.drives.snapshot(drive))?
+            .medium
+            .and_then(|medium| medium.barcode);
+        if let Err(error) = label_one(context, &lease, request, number, barcode.as_deref(), &mut outcome) {
+            context.warn(None, &error.message);
+            outcome.failed.push(error.message);
+        }
+        context.perform(&lease, crate::actors::drive::tasks::UnloadMedium)?;
+    }
+    Ok(outcome)
+}

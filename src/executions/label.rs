@@ -1,0 +1,147 @@
+//! Writes the label of one tape.
+
+use super::{Afterwards, Context, Destroy, LabelRequest, Lease, Wanted};
+use crate::actors::drive::tasks::{Labelled, Precondition, WriteLabel};
+use crate::db::{self, tapes::Tape};
+use crate::media::lifecycle;
+use crate::{Error, Result};
+use serde_json::{Value, json};
+use tape_drive::ElementAddress;
+use tape_format::Label;
+use uuid::Uuid;
+
+/// Puts the tape's label, uuid and pool onto the cartridge.
+pub fn run(context: &Context, request: &LabelRequest) -> Result<Value> {
+    let tape = db::tapes::find(&mut *context.conn()?, request.tape_id)?;
+    if let Some(name) = &request.label {
+        Label::validate_name(name).map_err(|error| Error::bad_request(error.to_string()))?;
+    }
+    let lease = take(context, request.drive_id, &tape)?;
+    let drive = db::drives::find(&mut *context.conn()?, lease.drive())?;
+    bring(context, &lease, &drive, &tape)?;
+    if request.destroy == Destroy::Confirmed {
+        lifecycle::may_destroy_loaded(context, &lease, Some(tape.id))?;
+    }
+    let name = request.label.clone().unwrap_or_else(|| tape.label.clone());
+    let label = write(context, &lease, &tape, &name, request.destroy)?;
+    if request.afterwards == Afterwards::Eject {
+        super::drive_action::eject(context, &lease)?;
+    }
+    Ok(json!({
+        "tape_id": tape.id, "label": label.label, "uuid": label.uuid, "drive_id": drive.id,
+        "message": format!("Tape labeled as '{}'", label.label),
+    }))
+}
+
+/// Writes a label for a tape's row onto the cartridge in the drive, and stores what it is now.
+pub fn write(context: &Context, lease: &Lease, tape: &Tape, name: &str, destroy: Destroy) -> Result<Label> {
+    let pool = match tape.pool_id {
+        Some(id) => db::pools::find(&mut *context.conn()?, id)?.name,
+        None => String::new(),
+    };
+    let uuid = match (&tape.uuid, tape.labeled_at) {
+        // a cartridge that is labelled afresh is a new tape: what the old one held must not be looked for on it
+        (Some(uuid), None) => Uuid::parse_str(uuid).unwrap_or_else(|_| Uuid::new_v4()),
+        _ => Uuid::new_v4(),
+    };
+    let label = Label {
+        label: name.into(),
+        uuid,
+        pool,
+        timestamp: chrono::Utc::now().timestamp(),
+        key_fingerprint: String::new(),
+        compression: String::new(),
+    };
+    context.phase("writing", format!("Writing the label '{name}'."))?;
+    let precondition = match destroy {
+        Destroy::Never => Precondition::Blank,
+        Destroy::Confirmed => Precondition::Anything,
+    };
+    let end = context.perform(lease, WriteLabel { label: label.clone(), precondition })?;
+    store(context, lease, tape.id, &label, end)?;
+    Ok(label)
+}
+
+fn store(context: &Context, lease: &Lease, tape_id: i32, label: &Label, end: Labelled) -> Result<()> {
+    let medium = futures_executor::block_on(context.services.drives.snapshot(lease.drive()))?.medium;
+    let (lto_type, capacity) = match &medium {
+        Some(medium) => (
+            tape_drive::lto::format_of_density(medium.density).map(|format| format.name.to_string()),
+            Some(medium.capacity_bytes),
+        ),
+        None => (None, None),
+    };
+    lifecycle::forget_sets(context, tape_id)?;
+    db::write_transaction(&mut *context.conn()?, |conn| {
+        let uuid = label.uuid.to_string();
+        let tape = db::tape_lifecycle::formatted(conn, tape_id, &uuid, end.end_file as i64, end.end_block as i64)?;
+        let changes = db::tapes::TapeChanges {
+            label: Some(label.label.clone()),
+            barcode: match (tape.barcode, medium.and_then(|medium| medium.barcode)) {
+                (None, Some(read)) => Some(Some(read)),
+                _ => None,
+            },
+            lto_type,
+            capacity_bytes: capacity.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
+            ..Default::default()
+        };
+        db::tapes::update(conn, tape_id, &changes)?;
+        // it is in this drive: nobody has to look again
+        let seen = db::drives::DriveChanges {
+            current_tape_id: Some(Some(tape_id)),
+            unknown_tape: Some(None),
+            ..Default::default()
+        };
+        db::drives::update(conn, lease.drive(), &seen).map(drop)
+    })
+}
+
+/// Takes the drive that was named; else the one that holds the tape; else one of the library that has it; else any.
+fn take(context: &Context, drive_id: Option<i32>, tape: &Tape) -> Result<Lease> {
+    if let Some(drive) = drive_id {
+        return context.take_drive(drive, Some(tape.id));
+    }
+    let lease = context.take(|taken| {
+        let mut conn = context.conn()?;
+        let place = lifecycle::place(&mut conn, tape)?;
+        let drives = lifecycle::drives(&mut conn, taken)?;
+        if let Some(other) = taken.tapes.get(&tape.id) {
+            return Ok(Wanted::Wait(format!("tape {} is used by execution {other}", tape.label)));
+        }
+        let fits = |drive: &&crate::media::choose::DriveFacts| match place {
+            crate::media::choose::Place::Drive(id) => drive.id == id,
+            crate::media::choose::Place::Slot { library, .. } => drive.library == Some(library),
+            crate::media::choose::Place::Shelf => drive.loaded,
+        };
+        let mut possible: Vec<_> = drives.iter().filter(fits).collect();
+        possible.sort_by_key(|drive| (drive.taken_by.is_some(), drive.loaded, drive.id));
+        Ok(match possible.first() {
+            None => {
+                return Err(Error::conflict(
+                    "tape_not_loaded",
+                    format!(
+                        "tape {} is in no drive and no library; insert it into a drive and name the drive",
+                        tape.label
+                    ),
+                ));
+            }
+            Some(drive) if drive.taken_by.is_some() => Wanted::Wait(format!("drive {} is in use", drive.name)),
+            Some(drive) => Wanted::Take { drive: drive.id, tape: Some(tape.id), choice: () },
+        })
+    })?;
+    Ok(lease.0)
+}
+
+/// Lets the robot bring the cartridge with the tape's bar code, if there is a robot and it is not in the drive already.
+fn bring(context: &Context, lease: &Lease, drive: &db::drives::Drive, tape: &Tape) -> Result<()> {
+    let Some(library) = drive.library_id else { return super::drive_action::load(context, lease).map(drop) };
+    let slot = db::library_slots::of_tape(&mut *context.conn()?, tape.id)?;
+    if let Some(slot) = slot
+        && slot.library_id == library
+        && slot.slot_type != db::SlotType::Drive
+    {
+        let from = ElementAddress(u16::try_from(slot.slot_number).unwrap_or_default());
+        super::library_action::load_from(context, lease, library, from)?;
+    }
+    super::drive_action::load(context, lease).map(drop)
+}

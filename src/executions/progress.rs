@@ -1,0 +1,233 @@
+//! How far an execution is: counters that any thread may raise, and a view of them for people.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use utoipa::ToSchema;
+
+/// Speed is the mean over this time.
+const WINDOW: Duration = Duration::from_secs(60);
+
+/// Live counters of one execution.
+#[derive(Debug)]
+pub struct Progress {
+    /// Files whose last byte was accepted by the drive, or that were restored or verified.
+    pub files: AtomicU64,
+    /// Content bytes of them.
+    pub bytes: AtomicU64,
+    /// Bytes on tape, after compression and encryption.
+    pub tape_bytes: AtomicU64,
+    /// Files to do, as far as known.
+    pub files_total: AtomicU64,
+    /// Bytes to do, as far as known.
+    pub bytes_total: AtomicU64,
+    /// Whether the totals are final.
+    pub totals_known: AtomicBool,
+    /// Files found by the walk.
+    pub scanned_files: AtomicU64,
+    /// Directories found by the walk.
+    pub scanned_dirs: AtomicU64,
+    /// Content bytes found by the walk.
+    pub scanned_bytes: AtomicU64,
+    /// Fill of the block ring in percent.
+    pub buffer_percent: AtomicU64,
+    /// Times the drive had to wait for data.
+    pub starvations: AtomicU64,
+    /// Warnings so far.
+    pub warnings: AtomicU64,
+    started: Instant,
+    samples: Mutex<VecDeque<(Instant, u64)>>,
+    current: Mutex<Current>,
+}
+
+#[derive(Debug, Default, Clone)]
+struct Current {
+    phase: String,
+    message: String,
+    path: String,
+    tape: Option<TapeFill>,
+    device: String,
+}
+
+/// The tape that is being written.
+#[derive(Debug, Default, Clone, Serialize, ToSchema)]
+pub struct TapeFill {
+    /// Its label.
+    pub label: String,
+    /// Native capacity in bytes.
+    pub capacity_bytes: u64,
+    /// Bytes on it when this execution began.
+    pub used_bytes: u64,
+}
+
+/// Progress in figures for people and programs; the field names are those of the Go program's `/jobs/active`.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ProgressView {
+    /// The execution.
+    pub execution_id: i32,
+    /// What it does now: `scanning`, `positioning`, `waiting`, `streaming`, `cataloging`, `verifying` …
+    pub phase: String,
+    /// The same in words.
+    pub message: String,
+    /// The file it is at.
+    pub current_path: String,
+    /// Files done.
+    pub file_count: u64,
+    /// Files to do, 0 if unknown.
+    pub total_files: u64,
+    /// Content bytes done.
+    pub bytes_processed: u64,
+    /// Bytes to do, 0 if unknown.
+    pub total_bytes: u64,
+    /// Bytes on tape.
+    pub bytes_written: u64,
+    /// Bytes per second over the last minute.
+    pub write_speed: u64,
+    /// Fill of the block ring in percent.
+    pub buffer_percent: u64,
+    /// Times the drive had to wait for data.
+    pub starvations: u64,
+    /// Files found so far.
+    pub scan_files_found: u64,
+    /// Directories found so far.
+    pub scan_dirs_scanned: u64,
+    /// Bytes found so far.
+    pub scan_bytes_found: u64,
+    /// Warnings so far.
+    pub warning_count: u64,
+    /// Label of the tape in use.
+    pub tape_label: String,
+    /// Its native capacity.
+    pub tape_capacity_bytes: u64,
+    /// Bytes on it.
+    pub tape_used_bytes: u64,
+    /// Device path of the drive in use.
+    pub device_path: String,
+    /// Seconds until all is done, if the totals are known.
+    pub estimated_seconds_remaining: Option<u64>,
+    /// Seconds until the tape is full at this speed.
+    pub tape_estimated_seconds_remaining: Option<u64>,
+    /// Seconds since it began.
+    pub elapsed_seconds: u64,
+    /// When these figures were taken.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Progress {
+            files: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            tape_bytes: AtomicU64::new(0),
+            files_total: AtomicU64::new(0),
+            bytes_total: AtomicU64::new(0),
+            totals_known: AtomicBool::new(false),
+            scanned_files: AtomicU64::new(0),
+            scanned_dirs: AtomicU64::new(0),
+            scanned_bytes: AtomicU64::new(0),
+            buffer_percent: AtomicU64::new(0),
+            starvations: AtomicU64::new(0),
+            warnings: AtomicU64::new(0),
+            started: Instant::now(),
+            samples: Mutex::new(VecDeque::new()),
+            current: Mutex::new(Current::default()),
+        }
+    }
+}
+
+impl Progress {
+    fn current(&self) -> std::sync::MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Says what is being done.
+    pub fn set_phase(&self, phase: &str, message: &str) {
+        let mut current = self.current();
+        current.phase = phase.into();
+        current.message = message.into();
+    }
+
+    /// Says which file it is at.
+    pub fn set_path(&self, path: String) {
+        self.current().path = path;
+    }
+
+    /// Says which tape in which device.
+    pub fn set_tape(&self, tape: TapeFill, device: String) {
+        let mut current = self.current();
+        current.tape = Some(tape);
+        current.device = device;
+    }
+
+    /// The phase and its message.
+    pub fn phase(&self) -> (String, String) {
+        let current = self.current();
+        (current.phase.clone(), current.message.clone())
+    }
+
+    /// Bytes per second of content over the last minute.
+    fn speed(&self, bytes: u64) -> u64 {
+        let now = Instant::now();
+        let mut samples = self.samples.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if samples.back().is_none_or(|(at, _)| now.duration_since(*at) >= Duration::from_millis(400)) {
+            samples.push_back((now, bytes));
+        }
+        while samples.len() > 2 && samples.front().is_some_and(|(at, _)| now.duration_since(*at) > WINDOW) {
+            samples.pop_front();
+        }
+        match samples.front() {
+            Some((at, first)) if now > *at => {
+                let seconds = now.duration_since(*at).as_secs_f64();
+                (bytes.saturating_sub(*first) as f64 / seconds.max(0.001)) as u64
+            }
+            _ => 0,
+        }
+    }
+
+    /// The figures now.
+    pub fn view(&self, execution_id: i32) -> ProgressView {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let bytes = get(&self.bytes);
+        let speed = self.speed(bytes);
+        let current = self.current().clone();
+        let tape = current.tape.unwrap_or_default();
+        let tape_bytes = get(&self.tape_bytes);
+        let used = tape.used_bytes + tape_bytes;
+        let total = get(&self.bytes_total);
+        let known = self.totals_known.load(Ordering::Relaxed) && total > 0;
+        let seconds = |left: u64| (speed > 0).then(|| left / speed);
+        ProgressView {
+            execution_id,
+            phase: current.phase,
+            message: current.message,
+            current_path: current.path,
+            file_count: get(&self.files),
+            total_files: get(&self.files_total),
+            bytes_processed: bytes,
+            total_bytes: total,
+            bytes_written: tape_bytes,
+            write_speed: speed,
+            buffer_percent: get(&self.buffer_percent),
+            starvations: get(&self.starvations),
+            scan_files_found: get(&self.scanned_files),
+            scan_dirs_scanned: get(&self.scanned_dirs),
+            scan_bytes_found: get(&self.scanned_bytes),
+            warning_count: get(&self.warnings),
+            tape_label: tape.label,
+            tape_capacity_bytes: tape.capacity_bytes,
+            tape_used_bytes: used,
+            device_path: current.device,
+            estimated_seconds_remaining: if known { seconds(total.saturating_sub(bytes)) } else { None },
+            tape_estimated_seconds_remaining: if tape.capacity_bytes > 0 {
+                seconds(tape.capacity_bytes.saturating_sub(used))
+            } else {
+                None
+            },
+            elapsed_seconds: self.started.elapsed().as_secs(),
+            updated_at: Utc::now(),
+        }
+    }
+}

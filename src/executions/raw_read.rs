@@ -1,0 +1,154 @@
+//! Extracts whatever archive the tape in a drive holds, without the catalog: our own tapes by their label and what is
+//! behind it, foreign ones if they hold tar, plain or compressed with gzip or zstd.
+
+mod report;
+mod stream;
+
+use super::restore::prepare_destination;
+use super::{Context, Lease, RawReadRequest, drive_action};
+use crate::actors::drive::tasks::FirstBlock;
+use crate::actors::drive::{DriveTask, Unit};
+use crate::db::{self, SourceType};
+use crate::restore::archive::{self, Ended};
+use crate::restore::extract::Extractor;
+use crate::restore::metadata::Trust;
+use crate::{Error, ErrorKind, Result};
+use report::Report;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use stream::FileKey;
+use tape_drive::TapeDrive;
+use tape_format::crypt::Key;
+use tape_format::part::{FileKind, TapeFile, scan};
+use tape_format::toc::TocKind;
+
+/// Reads the tape.
+pub fn run(context: &Context, request: &RawReadRequest) -> Result<Value> {
+    let path = prepare_destination(SourceType::Local, &request.dest_path)?;
+    let lease = context.take_drive(request.drive_id, None)?;
+    let mut report = Report::new(context);
+    let trust = match drive_action::load(context, &lease)? {
+        FirstBlock::Blank => {
+            return Err(Error::conflict("blank_tape", "the tape is blank: there is nothing on it to be read"));
+        }
+        FirstBlock::Ours(label) => {
+            let known = db::tapes::find_by_uuid(&mut *context.conn()?, &label.uuid.to_string())?.is_some();
+            report.label(label, known);
+            if known { Trust::Own } else { Trust::Foreign }
+        }
+        FirstBlock::Foreign(what) => {
+            report.say(format!("The tape is not one of ours: {what}."));
+            Trust::Foreign
+        }
+    };
+    context.phase("scanning", "Looking at what is on the tape.")?;
+    let files = context.perform(&lease, Scan)?;
+    let archives = report.survey(&files);
+    let into = |file: &TapeFile| match archives.len() {
+        1 => Ok(path.clone()),
+        _ => folder(&path, file),
+    };
+    for file in &archives {
+        context.check()?;
+        let key = match key(context, request, file, &files) {
+            Ok(key) => key,
+            Err(error) => {
+                report.failed(&format!("tape file {}", file.number), &error.message);
+                continue;
+            }
+        };
+        let into = into(file)?;
+        context.phase("reading", format!("Extracting tape file {} to {}.", file.number, into.display()))?;
+        extract(context, request, &lease, file, key, &into, trust, &mut report)?;
+    }
+    report.outcome()
+}
+
+/// The directory of one of several archives on a tape.
+fn folder(path: &Path, file: &TapeFile) -> Result<PathBuf> {
+    let folder = path.join(format!("file-{:04}", file.number));
+    std::fs::create_dir_all(&folder).map_err(|error| {
+        Error::new(
+            ErrorKind::Unprocessable,
+            "destination_unusable",
+            format!("{} cannot be made: {error}", folder.display()),
+        )
+    })?;
+    Ok(folder)
+}
+
+#[allow(clippy::too_many_arguments)]
+fn extract(
+    context: &Context,
+    request: &RawReadRequest,
+    lease: &Lease,
+    file: &TapeFile,
+    key: Option<FileKey>,
+    into: &Path,
+    trust: Trust,
+    report: &mut Report,
+) -> Result<()> {
+    let mut extractor = Extractor::new(into, request.policy, trust, context.control.flag())
+        .map_err(|error| Error::new(ErrorKind::Unprocessable, "destination_failed", error.to_string()))?;
+    let ended = stream::read(context, lease, file.first_block, key, &mut |data| {
+        let ended = archive::extract(data, &mut extractor, &mut |member, outcome| report.member(member, outcome));
+        extractor.finish();
+        for note in extractor.take_notes() {
+            report.note(&note);
+        }
+        ended
+    })?;
+    context.check()?;
+    match ended {
+        Ok(()) => Ok(()),
+        Err(Ended::Damaged(error)) => {
+            report.failed(&format!("tape file {}", file.number), &error.to_string());
+            Ok(())
+        }
+        Err(Ended::Destination(why)) => {
+            Err(Error::new(ErrorKind::Unprocessable, "destination_failed", why).with_details(report.to_json()))
+        }
+    }
+}
+
+/// What opens a file, if it is encrypted: the table of contents behind it says with which key.
+fn key(context: &Context, request: &RawReadRequest, file: &TapeFile, files: &[TapeFile]) -> Result<Option<FileKey>> {
+    if file.kind != FileKind::Sealed {
+        return Ok(None);
+    }
+    let head = files.iter().find_map(|other| match &other.kind {
+        FileKind::Toc(TocKind::Sealed(head)) if head.tape_file == file.number => Some(head),
+        _ => None,
+    });
+    let head = head.ok_or_else(|| {
+        Error::new(
+            ErrorKind::Unprocessable,
+            "key_unknown",
+            "it may be encrypted, but no table of contents behind it says with which key",
+        )
+    })?;
+    let mut conn = context.conn()?;
+    let fingerprint = match request.encryption_key_id {
+        Some(id) => db::encryption_keys::find(&mut conn, id)?.key_fingerprint,
+        None => head.key_fingerprint.clone(),
+    };
+    let key: Key = context.services.keys.for_reading(&mut conn, &fingerprint)?;
+    Ok(Some(FileKey { key, set: head.set, part: head.part }))
+}
+
+/// Goes over the tape file by file.
+struct Scan;
+
+impl DriveTask for Scan {
+    type Output = Vec<TapeFile>;
+    const NAME: &'static str = "look at the files of the tape";
+
+    fn run(self, drive: &mut dyn TapeDrive, _: &Unit) -> Result<Vec<TapeFile>> {
+        let mut files = Vec::new();
+        scan(drive, &mut |file| {
+            files.push(file);
+            Ok(())
+        })?;
+        Ok(files)
+    }
+}

@@ -1,0 +1,307 @@
+//! What can be asked for: one typed request per kind of long work.
+//!
+//! A request is stored as JSON with its execution, so that work that had not begun survives a restart.
+
+pub use crate::restore::ExistingPolicy;
+
+use crate::db::BackupType;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A request for long work; the `kind` is the execution's kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Request {
+    /// Run a backup job.
+    Backup(BackupRequest),
+    /// Bring files back.
+    Restore(RestoreRequest),
+    /// Read sets back from tape and compare every hash.
+    Verify(VerifyRequest),
+    /// Write the label of one tape.
+    Label(LabelRequest),
+    /// Label many tapes.
+    BatchLabel(BatchLabelRequest),
+    /// Erase a tape and write a fresh label.
+    Format(FormatRequest),
+    /// Read what is on the tape in a drive.
+    Inspect(InspectRequest),
+    /// Something a person does with a drive.
+    Drive(DriveRequest),
+    /// Something a person does with a library.
+    Library(LibraryRequest),
+    /// Extract whatever archive the tape in a drive holds, without the catalog.
+    RawRead(RawReadRequest),
+    /// Write a copy of the database to a tape.
+    DatabaseBackup(DatabaseBackupRequest),
+    /// Read a copy of the database back from a tape.
+    DatabaseRestore(DatabaseRestoreRequest),
+}
+
+impl Request {
+    /// The execution's `kind`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Request::Backup(_) => "backup",
+            Request::Restore(_) => "restore",
+            Request::Verify(_) => "verify",
+            Request::Label(_) => "label",
+            Request::BatchLabel(_) => "batch_label",
+            Request::Format(_) => "format",
+            Request::Inspect(_) => "inspect",
+            Request::Drive(_) => "drive",
+            Request::Library(_) => "library",
+            Request::RawRead(_) => "raw_read",
+            Request::DatabaseBackup(_) => "database_backup",
+            Request::DatabaseRestore(_) => "database_restore",
+        }
+    }
+}
+
+/// Run a job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BackupRequest {
+    /// The job.
+    pub job_id: i32,
+    /// Write to this tape instead of one chosen from the job's pool.
+    #[serde(default)]
+    pub tape_id: Option<i32>,
+    /// Instead of the job's own type.
+    #[serde(default)]
+    pub backup_type: Option<BackupType>,
+}
+
+/// Bring files back. Names a set, or a job and a moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default, ToSchema)]
+#[serde(default)]
+pub struct RestoreRequest {
+    /// The set whose state is wanted; with its parents, for an incremental.
+    pub backup_set_id: Option<i32>,
+    /// Or: the job …
+    pub job_id: Option<i32>,
+    /// … and the moment (UTC): the newest set completed by then. Without it: the newest.
+    pub as_of: Option<chrono::NaiveDateTime>,
+    /// Single paths. Empty with empty `folder_paths`: everything.
+    pub file_paths: Vec<String>,
+    /// Folders with all that is in them.
+    pub folder_paths: Vec<String>,
+    /// Only what the named set itself holds, without its parents.
+    pub only_this_set: bool,
+    /// Directory that receives the files; made if missing.
+    pub dest_path: String,
+    /// `local`, `nfs` or `smb`: the latter two must be mounted.
+    pub destination_type: Option<String>,
+    /// What happens to files that exist.
+    pub policy: Option<ExistingPolicy>,
+    /// The Go program's word for `policy: overwrite`.
+    pub overwrite: bool,
+    /// Read every restored file back from the destination and compare it too.
+    pub verify: bool,
+    /// Use this drive.
+    pub drive_id: Option<i32>,
+}
+
+impl RestoreRequest {
+    /// The policy that `policy` and `overwrite` together mean.
+    pub fn existing(&self) -> ExistingPolicy {
+        self.policy.unwrap_or(if self.overwrite { ExistingPolicy::Overwrite } else { ExistingPolicy::Keep })
+    }
+}
+
+/// Verify sets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VerifyRequest {
+    /// The sets, in any order.
+    pub set_ids: Vec<i32>,
+    /// Use this drive.
+    #[serde(default)]
+    pub drive_id: Option<i32>,
+}
+
+/// Whether something that holds data may be destroyed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Destroy {
+    /// Refuse if there is anything on the tape.
+    #[default]
+    Never,
+    /// The person said so. Sets that have not expired still forbid it.
+    Confirmed,
+}
+
+/// What to do with the tape afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Afterwards {
+    /// Leave it in the drive.
+    #[default]
+    Leave,
+    /// Eject it; in a library, put it back to a slot.
+    Eject,
+}
+
+/// Label one tape.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LabelRequest {
+    /// The tape's row; its label, uuid and pool go onto the tape.
+    pub tape_id: i32,
+    /// A new name for it.
+    #[serde(default)]
+    pub label: Option<String>,
+    /// The drive it is in, or shall be put in; none: any.
+    #[serde(default)]
+    pub drive_id: Option<i32>,
+    /// Overwrite what is on it.
+    #[serde(default)]
+    pub destroy: Destroy,
+    /// Eject when done.
+    #[serde(default)]
+    pub afterwards: Afterwards,
+}
+
+/// Label many tapes: those that a person inserts one after the other into a drive, or all unlabelled ones of a library.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BatchLabelRequest {
+    /// A drive that a person feeds.
+    #[serde(default)]
+    pub drive_id: Option<i32>,
+    /// A library whose blank cartridges are labelled by the robot.
+    #[serde(default)]
+    pub library_id: Option<i32>,
+    /// Labels are the bar codes; else `prefix` and a number.
+    #[serde(default)]
+    pub barcodes: bool,
+    /// Beginning of each label.
+    #[serde(default)]
+    pub prefix: String,
+    /// First number.
+    #[serde(default)]
+    pub start_number: u32,
+    /// How many; 0 with a library: all that are blank.
+    #[serde(default)]
+    pub count: u32,
+    /// Digits of the number.
+    #[serde(default)]
+    pub digits: u32,
+    /// The pool they join.
+    pub pool_id: Option<i32>,
+}
+
+/// Format the tape in a drive.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FormatRequest {
+    /// The drive; none: wherever the tape is.
+    #[serde(default)]
+    pub drive_id: Option<i32>,
+    /// The tape that must be in it; none: whatever is in it.
+    #[serde(default)]
+    pub tape_id: Option<i32>,
+}
+
+/// Read what is on the tape in a drive.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InspectRequest {
+    /// The drive.
+    pub drive_id: i32,
+}
+
+/// What a person does with a drive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DriveAction {
+    /// Thread the cartridge that is in it, and read its label.
+    Load,
+    /// Eject; in a library, put the cartridge back to its slot.
+    Eject,
+    /// Go to the beginning.
+    Rewind,
+    /// Wind to the end and back.
+    Retension,
+    /// Run a cleaning cartridge of the library.
+    Clean,
+}
+
+/// Something a person does with a drive.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DriveRequest {
+    /// The drive.
+    pub drive_id: i32,
+    /// What.
+    pub action: DriveAction,
+}
+
+/// What a person does with a library. Numbers are element addresses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum LibraryAction {
+    /// Look and read all bar codes.
+    Inventory,
+    /// From a slot into a drive.
+    Load {
+        /// Element address of the slot.
+        slot: u16,
+        /// Element address of the drive's bay.
+        drive: u16,
+    },
+    /// From a drive into a slot; none: where it came from, or any empty one.
+    Unload {
+        /// Element address of the slot.
+        slot: Option<u16>,
+        /// Element address of the drive's bay.
+        drive: u16,
+    },
+    /// From slot to slot.
+    Transfer {
+        /// Element address of the full one.
+        from: u16,
+        /// Element address of the empty one.
+        to: u16,
+    },
+}
+
+/// Something a person does with a library.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LibraryRequest {
+    /// The library.
+    pub library_id: i32,
+    /// What.
+    #[serde(flatten)]
+    pub action: LibraryAction,
+}
+
+/// Extract whatever archive is on the tape in a drive.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RawReadRequest {
+    /// The drive.
+    pub drive_id: i32,
+    /// Directory that receives the files.
+    pub dest_path: String,
+    /// What happens to files that exist.
+    #[serde(default)]
+    pub policy: ExistingPolicy,
+    /// Key for encrypted sets, by its fingerprint's row; none: tried from all known keys.
+    #[serde(default)]
+    pub encryption_key_id: Option<i32>,
+}
+
+/// Write a copy of the database to a tape.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DatabaseBackupRequest {
+    /// The tape.
+    pub tape_id: i32,
+    /// The key it is encrypted with; none: the newest one. Without any key it is refused.
+    #[serde(default)]
+    pub encryption_key_id: Option<i32>,
+    /// Its row in the list of copies, if it has one already.
+    #[serde(default)]
+    pub database_backup_id: Option<i32>,
+}
+
+/// Read a copy of the database back from tape into a file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DatabaseRestoreRequest {
+    /// The copy.
+    pub database_backup_id: i32,
+    /// The file it becomes; it must not exist.
+    pub dest_path: String,
+}

@@ -1,0 +1,27 @@
+//! Runs an execution: one arm per kind of request.
+
+use super::{Context, Request};
+use super::{
+    backup, batch_label, database_backup, database_restore, drive_action, format, inspect, label, library_action,
+    raw_read, restore, verify,
+};
+use crate::Result;
+use serde_json::Value;
+
+/// Does the work of an execution on the calling thread and returns its result for the person who asked.
+pub fn run(context: &Context) -> Result<Value> {
+    match context.request.clone() {
+        Request::Backup(request) => backup::run(context, &request),
+        Request::Restore(request) => restore::run(context, &request),
+        Request::Verify(request) => verify::run(context, &request),
+        Request::Label(request) => label::run(context, &request),
+        Request::BatchLabel(request) => batch_label::run(context, &request),
+        Request::Format(request) => format::run(context, &request),
+        Request::Inspect(request) => inspect::run(context, &request),
+        Request::Drive(request) => drive_action::run(context, &request),
+        Request::Library(request) => library_action::run(context, &request),
+        Request::RawRead(request) => raw_read::run(context, &request),
+        Request::DatabaseBackup(request) => database_backup::run(context, &request),
+        Request::DatabaseRestore(request) => database_restore::run(context, &request),
+    }
+}

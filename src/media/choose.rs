@@ -1,0 +1,327 @@
+//! Chooses the tape and the drive for a backup. Pure: facts in, decision and reasons out.
+//!
+//! Order: a loaded tape that can be appended to; then one that the library can fetch; blank before expired; and the
+//! tape written last before others of its kind, so that tapes fill one after the other. Every choice says why.
+
+use crate::db::{AllocationPolicy, TapeStatus};
+
+/// Where a tape is now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Threaded in a drive.
+    Drive(i32),
+    /// In a slot of a library.
+    Slot {
+        /// The library.
+        library: i32,
+        /// Element address.
+        slot: u16,
+    },
+    /// Nowhere that a machine can reach.
+    Shelf,
+}
+
+/// A tape of the pool, with all that the choice depends on.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// Its row.
+    pub id: i32,
+    /// Its label.
+    pub label: String,
+    /// Its state.
+    pub status: TapeStatus,
+    /// It carries a label of ours.
+    pub labelled: bool,
+    /// Why it may not be written, if so.
+    pub hold: Option<String>,
+    /// Native capacity, 0 if unknown.
+    pub capacity_bytes: i64,
+    /// Bytes on it.
+    pub used_bytes: i64,
+    /// When it was last written.
+    pub last_written: Option<chrono::NaiveDateTime>,
+    /// Where it is.
+    pub place: Place,
+    /// The execution that uses it.
+    pub taken_by: Option<i32>,
+}
+
+/// A drive, with all that the choice depends on.
+#[derive(Debug, Clone)]
+pub struct DriveFacts {
+    /// Its row.
+    pub id: i32,
+    /// Name for people.
+    pub name: String,
+    /// The library it sits in.
+    pub library: Option<i32>,
+    /// The execution that uses it.
+    pub taken_by: Option<i32>,
+    /// Holds a tape.
+    pub loaded: bool,
+}
+
+/// The decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// Write to this tape in this drive.
+    Use {
+        /// The tape.
+        tape: i32,
+        /// The drive.
+        drive: i32,
+        /// Why this one, in words.
+        why: Vec<String>,
+    },
+    /// Something suitable exists but is in use; ask again later.
+    Wait(String),
+    /// A person has to bring this tape (or any blank one) to a drive.
+    Fetch {
+        /// The tape that would be used.
+        tape: i32,
+        /// Why, and what to do.
+        what: String,
+    },
+    /// The pool has no tape that can be written; this is why, tape by tape.
+    None(String),
+}
+
+/// Least free room, in bytes, for which a tape is worth loading.
+pub const MIN_FREE: i64 = 1 << 20;
+
+/// Whether a tape may be written, and if not why.
+pub fn writable(tape: &Candidate, policy: AllocationPolicy, reuse: Reuse) -> Result<(), String> {
+    if let Some(hold) = &tape.hold {
+        return Err(format!("on hold: {hold}"));
+    }
+    if !tape.labelled {
+        return Err("not labelled yet".into());
+    }
+    match tape.status {
+        TapeStatus::Blank => Ok(()),
+        TapeStatus::Active if policy == AllocationPolicy::AlwaysNew => {
+            Err("already written, and the pool starts a new tape every time".into())
+        }
+        TapeStatus::Active => {
+            let free = tape.capacity_bytes - tape.used_bytes;
+            if tape.capacity_bytes > 0 && free < MIN_FREE { Err("full".into()) } else { Ok(()) }
+        }
+        TapeStatus::Expired if reuse == Reuse::Allowed => Ok(()),
+        TapeStatus::Expired => Err("expired, but the pool does not allow reuse".into()),
+        TapeStatus::Full => Err("full".into()),
+        TapeStatus::Retired => Err("retired".into()),
+        TapeStatus::Exported => Err("exported; import it first".into()),
+    }
+}
+
+/// Whether expired tapes may be written again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reuse {
+    /// Yes.
+    Allowed,
+    /// No.
+    Forbidden,
+}
+
+fn rank(tape: &Candidate) -> (u8, u8, std::cmp::Reverse<Option<chrono::NaiveDateTime>>, i32) {
+    let place = match tape.place {
+        Place::Drive(_) => 0,
+        Place::Slot { .. } => 1,
+        Place::Shelf => 2,
+    };
+    let state = match tape.status {
+        TapeStatus::Active => 0,
+        TapeStatus::Blank => 1,
+        _ => 2,
+    };
+    (place, state, std::cmp::Reverse(tape.last_written), tape.id)
+}
+
+/// Chooses among the tapes of a pool. `only` restricts the choice to one tape that a person named, and `not` leaves out
+/// tapes that this run has filled already.
+pub fn choose(
+    pool: &str,
+    tapes: &[Candidate],
+    drives: &[DriveFacts],
+    policy: AllocationPolicy,
+    reuse: Reuse,
+    only: Option<i32>,
+    not: &[i32],
+) -> Choice {
+    let mut refused = Vec::new();
+    let mut good: Vec<&Candidate> = Vec::new();
+    for tape in tapes.iter().filter(|tape| only.is_none_or(|id| id == tape.id)) {
+        if not.contains(&tape.id) {
+            refused.push(format!("{}: filled by this run", tape.label));
+            continue;
+        }
+        // naming a tape overrides the pool's wish for new ones, nothing else
+        let policy = if only.is_some() { AllocationPolicy::Continue } else { policy };
+        match writable(tape, policy, reuse) {
+            Ok(()) => good.push(tape),
+            Err(reason) => refused.push(format!("{}: {reason}", tape.label)),
+        }
+    }
+    if good.is_empty() {
+        return Choice::None(match refused.is_empty() {
+            true => format!("pool {pool} has no tape; add and label one"),
+            false => format!("no tape of pool {pool} can be written ({})", refused.join("; ")),
+        });
+    }
+    if drives.is_empty() {
+        return Choice::None("no drive is enabled; add one, or enable it".into());
+    }
+    good.sort_by_key(|tape| rank(tape));
+    let mut busy = Vec::new();
+    for tape in &good {
+        if let Some(execution) = tape.taken_by {
+            busy.push(format!("tape {} is used by execution {execution}", tape.label));
+            continue;
+        }
+        let fits = |drive: &&DriveFacts| match tape.place {
+            Place::Drive(id) => drive.id == id,
+            Place::Slot { library, .. } => drive.library == Some(library),
+            Place::Shelf => false,
+        };
+        let mut possible: Vec<&DriveFacts> = drives.iter().filter(fits).collect();
+        possible.sort_by_key(|drive| (drive.loaded, drive.id));
+        for drive in &possible {
+            if let Some(execution) = drive.taken_by {
+                busy.push(format!("drive {} is used by execution {execution}", drive.name));
+            }
+        }
+        if let Some(drive) = possible.iter().find(|drive| drive.taken_by.is_none()) {
+            return Choice::Use { tape: tape.id, drive: drive.id, why: reasons(tape, drive, only.is_some(), &refused) };
+        }
+    }
+    if !busy.is_empty() {
+        busy.dedup();
+        return Choice::Wait(busy.join("; "));
+    }
+    let tape = good[0];
+    Choice::Fetch { tape: tape.id, what: format!("tape {} is in no drive and no library; insert it", tape.label) }
+}
+
+fn reasons(tape: &Candidate, drive: &DriveFacts, named: bool, refused: &[String]) -> Vec<String> {
+    let mut why = Vec::new();
+    if named {
+        why.push(format!("Tape {} was named for this run.", tape.label));
+    }
+    why.push(match (tape.place, tape.status) {
+        (Place::Drive(_), TapeStatus::Active) => format!(
+            "Tape {} is already in drive {} and has room: appending to it needs no tape change.",
+            tape.label, drive.name
+        ),
+        (Place::Drive(_), _) => format!("Tape {} is already in drive {} and empty.", tape.label, drive.name),
+        (_, TapeStatus::Active) => format!(
+            "No loaded tape of the pool can be appended to; tape {} has room, and the library can load it into drive {}.",
+            tape.label, drive.name
+        ),
+        (_, TapeStatus::Blank) => format!(
+            "No written tape of the pool can take more; blank tape {} is next, and the library can load it into drive {}.",
+            tape.label, drive.name
+        ),
+        (_, _) => format!("Everything on tape {} has expired, and the pool allows reuse.", tape.label),
+    });
+    if !refused.is_empty() {
+        why.push(format!("Not used: {}.", refused.join("; ")));
+    }
+    why
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tape(id: i32, status: TapeStatus, place: Place) -> Candidate {
+        Candidate {
+            id,
+            label: format!("T{id}"),
+            status,
+            labelled: true,
+            hold: None,
+            capacity_bytes: 100 << 20,
+            used_bytes: 0,
+            last_written: None,
+            place,
+            taken_by: None,
+        }
+    }
+
+    fn drive(id: i32, taken_by: Option<i32>) -> DriveFacts {
+        DriveFacts { id, name: format!("D{id}"), library: Some(1), taken_by, loaded: false }
+    }
+
+    const SLOT: Place = Place::Slot { library: 1, slot: 1000 };
+
+    fn pick(tapes: &[Candidate], drives: &[DriveFacts]) -> Choice {
+        choose("P", tapes, drives, AllocationPolicy::Continue, Reuse::Forbidden, None, &[])
+    }
+
+    #[test]
+    fn the_loaded_appendable_tape_wins() {
+        let tapes = [
+            tape(1, TapeStatus::Blank, Place::Drive(1)),
+            tape(2, TapeStatus::Active, Place::Drive(2)),
+            tape(3, TapeStatus::Active, SLOT),
+        ];
+        let Choice::Use { tape, drive, why } = pick(&tapes, &[drive(1, None), drive(2, None)]) else { panic!() };
+        assert_eq!((tape, drive), (2, 2));
+        assert!(why[0].contains("already in drive D2"), "{why:?}");
+    }
+
+    #[test]
+    fn a_second_job_takes_the_second_drive_and_another_tape() {
+        let mut tapes = [
+            tape(1, TapeStatus::Active, Place::Drive(1)),
+            tape(2, TapeStatus::Blank, SLOT),
+            tape(3, TapeStatus::Blank, SLOT),
+        ];
+        tapes[0].taken_by = Some(9);
+        let Choice::Use { tape, drive, .. } = pick(&tapes, &[drive(1, Some(9)), drive(2, None)]) else { panic!() };
+        assert_eq!((tape, drive), (2, 2));
+    }
+
+    #[test]
+    fn when_all_drives_are_busy_it_waits_and_says_for_whom() {
+        let tapes = [tape(1, TapeStatus::Blank, SLOT)];
+        assert_eq!(pick(&tapes, &[drive(1, Some(9))]), Choice::Wait("drive D1 is used by execution 9".into()));
+    }
+
+    #[test]
+    fn a_pool_without_a_usable_tape_says_what_is_wrong_with_each() {
+        let mut held = tape(1, TapeStatus::Active, SLOT);
+        held.hold = Some("written elsewhere".into());
+        let tapes = [held, tape(2, TapeStatus::Full, SLOT), tape(3, TapeStatus::Expired, SLOT)];
+        let Choice::None(why) = pick(&tapes, &[drive(1, None)]) else { panic!() };
+        for part in ["T1: on hold: written elsewhere", "T2: full", "T3: expired"] {
+            assert!(why.contains(part), "{why}");
+        }
+    }
+
+    #[test]
+    fn always_new_never_appends_unless_a_person_names_the_tape() {
+        let tapes = [tape(1, TapeStatus::Active, Place::Drive(1)), tape(2, TapeStatus::Blank, SLOT)];
+        let drives = [drive(1, None)];
+        let new = choose("P", &tapes, &drives, AllocationPolicy::AlwaysNew, Reuse::Forbidden, None, &[]);
+        assert!(matches!(new, Choice::Use { tape: 2, .. }), "{new:?}");
+        let named = choose("P", &tapes, &drives, AllocationPolicy::AlwaysNew, Reuse::Forbidden, Some(1), &[]);
+        assert!(matches!(named, Choice::Use { tape: 1, .. }), "{named:?}");
+    }
+
+    #[test]
+    fn a_tape_on_the_shelf_is_asked_for() {
+        let tapes = [tape(1, TapeStatus::Blank, Place::Shelf)];
+        assert!(matches!(pick(&tapes, &[drive(1, None)]), Choice::Fetch { tape: 1, .. }));
+    }
+
+    #[test]
+    fn expired_tapes_are_used_last_and_only_if_the_pool_allows() {
+        let tapes = [tape(1, TapeStatus::Expired, SLOT), tape(2, TapeStatus::Blank, SLOT)];
+        let drives = [drive(1, None)];
+        let choice = choose("P", &tapes, &drives, AllocationPolicy::Continue, Reuse::Allowed, None, &[]);
+        assert!(matches!(choice, Choice::Use { tape: 2, .. }));
+        let choice = choose("P", &tapes[..1], &drives, AllocationPolicy::Continue, Reuse::Allowed, None, &[]);
+        assert!(matches!(choice, Choice::Use { tape: 1, .. }));
+    }
+}

@@ -1,0 +1,185 @@
+//! What is to be read, from which tapes, in which order.
+//!
+//! Pure data: [`select`](super::select) fills it from the catalog, [`schedule`](super::schedule) puts it in order.
+
+use super::extract::Expected;
+use super::metadata::Metadata;
+use std::ops::Range;
+use std::sync::Arc;
+use tape_format::MemberKind;
+use tape_format::part::PartLayout;
+
+/// A part of a set on a tape.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// The tape's row.
+    pub tape_id: i32,
+    /// Where it is on the tape.
+    pub layout: Arc<PartLayout>,
+}
+
+/// A set from which something is read.
+#[derive(Debug, Clone)]
+pub struct PlannedSet {
+    /// Its row.
+    pub set_id: i32,
+    /// The key it is encrypted with.
+    pub key_id: Option<i32>,
+    /// Its parts in order.
+    pub parts: Vec<Part>,
+}
+
+/// A member to be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// Where it goes, from the destination.
+    pub path: Box<[u8]>,
+    /// Its path on tape, where that is another: the content of a hard link whose first name is not wanted.
+    pub on_tape: Option<Box<[u8]>>,
+    /// What it is.
+    pub kind: MemberKind,
+    /// Content bytes.
+    pub size: u64,
+    /// SHA-256 of a file's content.
+    pub sha256: Option<[u8; 32]>,
+    /// Modification time, nanoseconds since 1970. The tape mostly has whole seconds.
+    pub mtime_ns: i64,
+    /// Index of its set in the plan.
+    pub set: usize,
+    /// Where it begins in the set's tar stream.
+    pub tar_offset: u64,
+    /// Its length there.
+    pub tar_length: u64,
+}
+
+impl Item {
+    /// Its path on tape.
+    pub fn member_path(&self) -> &[u8] {
+        self.on_tape.as_deref().unwrap_or(&self.path)
+    }
+
+    /// What its content must be, for a file.
+    pub fn expected(&self) -> Option<Expected> {
+        self.sha256.map(|sha256| Expected { size: self.size, sha256 })
+    }
+
+    /// Where it ends in the set's tar stream.
+    pub fn tar_end(&self) -> u64 {
+        self.tar_offset.saturating_add(self.tar_length)
+    }
+}
+
+/// A hard link to be made when everything is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Its path.
+    pub path: Box<[u8]>,
+    /// The path of the file it is another name of; that one is read.
+    pub target: Box<[u8]>,
+    /// What the content must be.
+    pub expected: Option<Expected>,
+}
+
+/// A run of a set's tar stream that is read in one go, with the wanted members in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// Index of its set in the plan.
+    pub set: usize,
+    /// Which of the plan's items are in it, in order.
+    pub items: Range<usize>,
+    /// Where it begins in the set's tar stream.
+    pub start: u64,
+    /// Where it ends.
+    pub end: u64,
+}
+
+/// The piece of a run that is in one part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segment {
+    /// Index of its run in the plan.
+    pub run: usize,
+    /// Index of the part in the run's set.
+    pub part: usize,
+    /// Where it begins in the set's tar stream.
+    pub start: u64,
+    /// Where it ends.
+    pub end: u64,
+    /// Whether the run ends with it.
+    pub last: bool,
+}
+
+/// What is read from a tape while it is in a drive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Visit {
+    /// The tape's row.
+    pub tape_id: i32,
+    /// What, in the order of reading.
+    pub segments: Vec<Segment>,
+}
+
+/// Everything to be done.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// The sets that are read from.
+    pub sets: Vec<PlannedSet>,
+    /// The members to be read, by set and position.
+    pub items: Vec<Item>,
+    /// Hard links to be made.
+    pub links: Vec<Link>,
+    /// The directories on the way to what is wanted, as they were.
+    pub directories: Vec<(Vec<u8>, Metadata)>,
+    /// Runs of members.
+    pub runs: Vec<Run>,
+    /// Tapes in the order in which they are needed.
+    pub visits: Vec<Visit>,
+}
+
+impl Plan {
+    /// Files that are asked for: regular files, with all their names.
+    pub fn file_count(&self) -> u64 {
+        self.items.iter().filter(|item| item.kind == MemberKind::File).count() as u64 + self.links.len() as u64
+    }
+
+    /// Content bytes that are read.
+    pub fn total_bytes(&self) -> u64 {
+        self.items.iter().map(|item| item.size).sum()
+    }
+
+    /// Whether it would do nothing.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty() && self.links.is_empty()
+    }
+
+    /// Tapes in the order of their first visit, with the files that begin on them and their bytes.
+    pub fn tapes(&self) -> Vec<TapeShare> {
+        let mut shares: Vec<TapeShare> = Vec::new();
+        for visit in &self.visits {
+            let at = shares.iter().position(|share| share.tape_id == visit.tape_id).unwrap_or_else(|| {
+                shares.push(TapeShare { tape_id: visit.tape_id, files: 0, bytes: 0 });
+                shares.len() - 1
+            });
+            for segment in &visit.segments {
+                let items = self.runs.get(segment.run).and_then(|run| self.items.get(run.items.clone()));
+                let begins = |item: &&Item| (segment.start..segment.end).contains(&item.tar_offset);
+                for item in items.unwrap_or_default().iter().filter(begins) {
+                    if let Some(share) = shares.get_mut(at) {
+                        share.files += u64::from(item.kind == MemberKind::File);
+                        share.bytes += item.size;
+                    }
+                }
+            }
+        }
+        shares
+    }
+}
+
+/// What a tape contributes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TapeShare {
+    /// The tape's row.
+    pub tape_id: i32,
+    /// Files.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}

@@ -1,0 +1,245 @@
+//! A plan from the catalog: which members of which sets, and the names they get.
+
+use super::layout;
+use super::metadata::Metadata;
+use super::plan::{Item, Link, Plan, PlannedSet, Run, Segment};
+use super::schedule;
+use crate::catalog::layers::{self, Chain};
+use crate::catalog::select::{self, Reason, SelectedMember, Wanted};
+use crate::catalog::{chain, path};
+use crate::db::schema::{catalog_owners, catalog_versions};
+use crate::db::{self, Conn, SetStatus};
+use crate::{Error, Result};
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use std::collections::HashMap;
+use tape_format::MemberKind;
+use tape_format::path_text::from_text;
+
+/// Members read from the catalog at a time.
+const PAGE: i64 = 10_000;
+
+/// The whole state.
+pub const EVERYTHING: &str = "/";
+
+/// What is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection {
+    /// The sets that make the state, newest first.
+    pub chain: Vec<i32>,
+    /// Files and folders, as text; none: everything.
+    pub paths: Vec<String>,
+}
+
+/// A plan, and what it cannot bring.
+#[derive(Debug, Clone, Default)]
+pub struct Selected {
+    /// What can be done.
+    pub plan: Plan,
+    /// Paths that are wanted and are not in the state.
+    pub missing: Vec<String>,
+    /// Members that the catalog lists without their content; path as text, and why.
+    pub broken: Vec<(String, String)>,
+}
+
+/// The newest set of a job that was completed by a moment; without a moment the newest of all.
+pub fn set_as_of(conn: &mut Conn, job_id: i32, moment: Option<NaiveDateTime>) -> Result<i32> {
+    use crate::db::schema::backup_sets;
+    let job = db::jobs::find(conn, job_id)?;
+    let mut query = backup_sets::table
+        .filter(backup_sets::job_id.eq(job_id).and(backup_sets::status.eq(SetStatus::Completed)))
+        .order((backup_sets::end_time.desc(), backup_sets::id.desc()))
+        .select(backup_sets::id)
+        .into_boxed();
+    if let Some(moment) = moment {
+        query = query.filter(backup_sets::end_time.le(moment));
+    }
+    query.first(conn).optional()?.ok_or_else(|| {
+        Error::not_found(match moment {
+            Some(moment) => format!("a backup set of job '{}' that was completed by {moment} UTC", job.name),
+            None => format!("a completed backup set of job '{}'", job.name),
+        })
+    })
+}
+
+/// The sets that make the state of a set: newest first, up to the full one.
+pub fn state_of(conn: &mut Conn, set_id: i32) -> Result<Vec<i32>> {
+    must_be_completed(conn, set_id)?;
+    chain::of(conn, set_id)
+}
+
+/// Only what a set holds itself.
+pub fn alone(conn: &mut Conn, set_id: i32) -> Result<Vec<i32>> {
+    must_be_completed(conn, set_id)?;
+    Ok(vec![set_id])
+}
+
+fn must_be_completed(conn: &mut Conn, set_id: i32) -> Result<()> {
+    let set = db::sets::find(conn, set_id)?;
+    match set.status {
+        SetStatus::Completed => Ok(()),
+        status => Err(Error::conflict(
+            "set_state",
+            format!("backup set {set_id} is {status}: only completed sets can be read"),
+        )),
+    }
+}
+
+/// Makes the plan for a selection.
+pub fn plan(conn: &mut Conn, selection: &Selection) -> Result<Selected> {
+    let wanted = if selection.paths.is_empty() { vec![EVERYTHING.to_string()] } else { selection.paths.clone() };
+    let found = select::select(conn, &selection.chain, &Wanted::Paths(wanted.clone()))?;
+    let mut gathered = Gathered::default();
+    let mut after = None;
+    loop {
+        let (members, next) = select::members(conn, after.as_ref(), PAGE)?;
+        for member in members {
+            gathered.add(member);
+        }
+        match next {
+            Some(_) => after = next,
+            None => break,
+        }
+    }
+    select::clear(conn)?;
+    let mut plan = Plan::default();
+    for set_id in &gathered.sets {
+        plan.sets.push(planned_set(conn, *set_id)?);
+    }
+    let broken = gathered.resolve(&mut plan);
+    plan.directories = directories(conn, &selection.chain, &wanted)?;
+    arrange(&mut plan)?;
+    Ok(Selected { plan, missing: found.missing, broken })
+}
+
+/// Fills in runs and visits.
+pub fn arrange(plan: &mut Plan) -> Result<()> {
+    plan.items.sort_by_key(|item| (item.set, item.tar_offset));
+    let runs: Vec<(Run, Vec<Segment>)> = schedule::runs(&plan.sets, &plan.items)?;
+    plan.visits = schedule::visits(&plan.sets, &runs);
+    plan.runs = runs.into_iter().map(|(run, _)| run).collect();
+    Ok(())
+}
+
+fn planned_set(conn: &mut Conn, set_id: i32) -> Result<PlannedSet> {
+    let set = db::sets::find(conn, set_id)?;
+    let parts = db::set_parts::of_set(conn, set_id)?;
+    Ok(PlannedSet {
+        set_id,
+        key_id: set.encryption_key_id,
+        parts: parts.iter().map(|part| layout::planned(&set, part)).collect::<Result<_>>()?,
+    })
+}
+
+/// What the pages of a selection add up to.
+#[derive(Default)]
+struct Gathered {
+    sets: Vec<i32>,
+    items: Vec<Item>,
+    /// Files that only their other names need.
+    donors: HashMap<(usize, Box<[u8]>), Item>,
+    /// Set, path and target of hard links.
+    links: Vec<(usize, Box<[u8]>, Box<[u8]>)>,
+}
+
+impl Gathered {
+    fn add(&mut self, member: SelectedMember) {
+        let set = self.sets.iter().position(|set| *set == member.set_id).unwrap_or_else(|| {
+            self.sets.push(member.set_id);
+            self.sets.len() - 1
+        });
+        let path: Box<[u8]> = from_text(&member.path).into();
+        if member.kind == MemberKind::Hardlink {
+            let target = member.link.as_deref().map(from_text).unwrap_or_default();
+            self.links.push((set, path, target.into()));
+            return;
+        }
+        let item = Item {
+            path,
+            on_tape: None,
+            kind: member.kind,
+            size: member.size,
+            sha256: member.sha256,
+            mtime_ns: member.mtime_ns,
+            set,
+            tar_offset: member.tar_offset,
+            tar_length: member.tar_length,
+        };
+        match member.reason {
+            Reason::Wanted => self.items.push(item),
+            Reason::LinkTarget => {
+                self.donors.insert((set, item.path.clone()), item);
+            }
+        }
+    }
+
+    /// Gives every hard link the file it is another name of. Where that file's own name is not wanted, the first link
+    /// gets the content, and the others become names of the first.
+    fn resolve(self, plan: &mut Plan) -> Vec<(String, String)> {
+        let Gathered { items, mut donors, links, .. } = self;
+        let mut known: HashMap<(usize, Box<[u8]>), Link> =
+            links.iter().map(|(set, _, target)| ((*set, target.clone()), no_link())).collect();
+        for item in &items {
+            if let Some(link) = known.get_mut(&(item.set, item.path.clone())) {
+                *link = Link { path: Box::default(), target: item.path.clone(), expected: item.expected() };
+            }
+        }
+        plan.items = items;
+        let mut broken = Vec::new();
+        for (set, path, target) in links {
+            let key = (set, target);
+            if let Some(donor) = donors.remove(&key) {
+                let link = Link { path: Box::default(), target: path.clone(), expected: donor.expected() };
+                plan.items.push(Item { path, on_tape: Some(donor.path.clone()), ..donor });
+                known.insert(key, link);
+                continue;
+            }
+            match known.get(&key) {
+                Some(link) if !link.target.is_empty() => plan.links.push(Link { path, ..link.clone() }),
+                _ => {
+                    let name = |bytes: &[u8]| tape_format::path_text::to_text(bytes).into_owned();
+                    let why =
+                        format!("it is another name of {}, which the catalog of its set does not list", name(&key.1));
+                    broken.push((name(&path), why));
+                }
+            }
+        }
+        broken
+    }
+}
+
+fn no_link() -> Link {
+    Link { path: Box::default(), target: Box::default(), expected: None }
+}
+
+/// The directories above what is wanted, as they were in the state.
+fn directories(conn: &mut Conn, sets: &[i32], wanted: &[String]) -> Result<Vec<(Vec<u8>, Metadata)>> {
+    let chain = Chain::new(sets);
+    let mut above: Vec<String> = Vec::new();
+    for wanted in wanted {
+        let full = path::normal(wanted);
+        above.extend(path::steps(full).map(|(dir, name)| path::join(dir, name)).filter(|dir| dir != full));
+    }
+    above.sort_unstable();
+    above.dedup();
+    let mut directories = Vec::new();
+    for directory in above {
+        let Some(place) = layers::effective(conn, &chain, &directory)? else { continue };
+        if place.kind != crate::catalog::kind::DIRECTORY {
+            continue;
+        }
+        let row: Option<(i32, i64, i64, i64)> = catalog_versions::table
+            .find((place.set_id, place.dir_id, &place.name))
+            .inner_join(catalog_owners::table.on(catalog_owners::id.eq(catalog_versions::owner_id)))
+            .select((catalog_versions::mode, catalog_versions::mtime_ns, catalog_owners::uid, catalog_owners::gid))
+            .first(conn)
+            .optional()?;
+        if let Some((mode, mtime_ns, uid, gid)) = row {
+            let id = |id: i64| u32::try_from(id).unwrap_or(u32::MAX);
+            let metadata =
+                Metadata { mode: mode.unsigned_abs(), uid: id(uid), gid: id(gid), mtime_ns, xattrs: Vec::new() };
+            directories.push((from_text(&directory).into_owned(), metadata));
+        }
+    }
+    Ok(directories)
+}

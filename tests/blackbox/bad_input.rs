@@ -1,0 +1,159 @@
+//! What people get wrong: each a clear error, nothing lost, nothing half-done left.
+
+use crate::files;
+use crate::server::{Library, Server};
+use serde_json::{Value, json};
+use tape_drive::virt::cartridge::WriteProtection;
+
+/// The error of a run that was accepted and failed.
+#[track_caller]
+fn failed(server: &Server, started: Value, code: &str) -> String {
+    let row = server.api.wait(&started["execution_id"]);
+    assert_eq!((row["status"].as_str(), row["error_code"].as_str()), (Some("failed"), Some(code)), "{row}");
+    row["error_message"].as_str().unwrap().to_string()
+}
+
+#[test]
+fn wrong_definitions_are_refused_by_name() {
+    let server = Server::ready();
+    let api = &server.api;
+    let good = server.folder("good");
+    files::fill(&good);
+    let missing = json!({"name": "m", "source_type": "local", "path": "/does/not/exist"});
+    assert!(api.post("/api/v1/sources", missing).ok_or_400().contains("/does/not/exist"));
+    let glob = json!({"name": "g", "source_type": "local", "path": good, "exclude_patterns": ["ok", "bad[z-a]"]});
+    assert!(api.post("/api/v1/sources", glob).ok_or_400().contains("bad[z-a]"));
+    let source = api.source("good", &good);
+    let cron = json!({"name": "c", "source_id": source, "pool_id": 1, "backup_type": "full",
+        "schedule_cron": "61 2 * * *", "compression": "none"});
+    assert!(api.post("/api/v1/jobs", cron).ok_or_400().contains("61"));
+    let unknown = json!({"name": "u", "source_id": 4711, "pool_id": 1, "backup_type": "full", "compression": "none"});
+    assert!(matches!(api.post("/api/v1/jobs", unknown).status, 400 | 404));
+    assert_eq!(api.post("/api/v1/jobs", json!({"name": 7})).status, 400);
+    assert_eq!(api.get("/api/v1/jobs/4711").status, 404);
+    assert_eq!(api.get("/api/v1/jobs/abc").status, 400);
+    let huge = "x".repeat(3 << 20);
+    assert_eq!(api.post("/api/v1/sources", json!({"name": huge})).status, 413);
+    assert!(api.get("/api/v1/jobs").ok().as_array().unwrap().is_empty(), "nothing half-done was left");
+}
+
+impl crate::api::Answer {
+    #[track_caller]
+    fn ok_or_400(self) -> String {
+        assert_eq!(self.status, 400, "{}", self.body);
+        self.body["error"].as_str().unwrap().to_string()
+    }
+}
+
+#[test]
+fn a_share_that_is_not_mounted_is_never_an_empty_backup() {
+    let server = Server::ready();
+    let api = &server.api;
+    let point = server.folder("mountpoint");
+    let body = json!({"name": "share", "source_type": "nfs", "path": point, "allow_missing": true});
+    let source = api.post("/api/v1/sources", body);
+    if source.status == 400 {
+        assert!(source.body["error"].as_str().unwrap().contains("mount"), "{}", source.body);
+        return;
+    }
+    let job = api.job("j", source.ok()["id"].as_i64().unwrap(), 1, json!({}));
+    let started = api.post(&format!("/api/v1/jobs/{job}/run"), json!({})).ok();
+    let message = failed(&server, started, "source_not_mounted");
+    assert!(message.contains("mount"), "{message}");
+    assert!(api.get("/api/v1/backup-sets").ok().as_array().unwrap().is_empty());
+}
+
+#[test]
+fn a_pool_without_tapes_and_full_tapes_say_so() {
+    let server = Server::with_library(Library { drives: 1, slots: 1, capacity_mb: 32 });
+    let api = &server.api;
+    let source = server.folder("s");
+    std::fs::write(source.join("big"), files::noise(1, 60 << 20)).unwrap();
+    let source = api.source("s", &source);
+    let nowhere = api.job("empty pool", source, 2, json!({}));
+    let started = api.post(&format!("/api/v1/jobs/{nowhere}/run"), json!({}));
+    match started.status {
+        202 => drop(failed(&server, started.body, "no_tape")),
+        _ => assert!(started.body["error"].as_str().unwrap().contains("no suitable tape"), "{}", started.body),
+    }
+    let job = api.job("too big", source, 1, json!({}));
+    let started = api.post(&format!("/api/v1/jobs/{job}/run"), json!({})).ok();
+    let message = failed(&server, started, "no_tape");
+    assert!(message.contains("does not fit"), "{message}");
+    let tape = api.get("/api/v1/tapes/1").ok();
+    assert_eq!(tape["status"], "full");
+    let sets = api.get("/api/v1/backup-sets").ok();
+    assert_eq!(sets[0]["status"], "failed");
+}
+
+#[test]
+fn tapes_that_are_not_what_they_seem_are_not_written() {
+    let mut server = Server::bare();
+    let library = Library { drives: 1, slots: 3, capacity_mb: 64 };
+    server.create_library(&library);
+    server.add_library();
+    let dir = server.library_dir();
+    let source = server.folder("s");
+    files::fill(&source);
+
+    // a foreign tape: somebody's archive without a label of ours
+    let api = server.api.clone();
+    let slots = api.get("/api/v1/libraries/1/slots").ok();
+    let storage: Vec<&Value> = slots.as_array().unwrap().iter().filter(|slot| slot["slot_type"] == "storage").collect();
+    let codes: Vec<String> = storage.iter().map(|slot| slot["barcode"].as_str().unwrap().to_string()).collect();
+    server.kill();
+    write_foreign(&dir.join(format!("cartridges/{}.tap", codes[0])));
+    server.restart();
+
+    // an unlabelled tape in the pool is no candidate
+    let job = api.job("j", api.source("s", &source), 1, json!({}));
+    for code in &codes {
+        api.post("/api/v1/tapes", json!({"label": code, "barcode": code, "pool_id": 1, "write_label": false})).ok();
+    }
+    let started = api.post(&format!("/api/v1/jobs/{job}/run"), json!({}));
+    match started.status {
+        202 => assert!(failed(&server, started.body, "no_tape").contains("not labelled")),
+        _ => assert!(started.body["error"].as_str().unwrap().contains("no suitable tape"), "{}", started.body),
+    }
+
+    // labelling refuses what would destroy data
+    let started = api.post("/api/v1/tapes/1/label", json!({"label": codes[0], "force": false})).ok();
+    failed(&server, started, "tape_not_blank");
+    let started = api.post("/api/v1/tapes/2/label", json!({"label": codes[1]})).ok();
+    api.complete(started);
+    let started = api.post("/api/v1/tapes/2/label", json!({"label": "OTHER"}));
+    match started.status {
+        202 => drop(failed(&server, started.body, "already_labelled")),
+        status => assert_eq!(status, 409, "{}", started.body),
+    }
+    let run = api.run_job(job, json!({}));
+    assert_eq!(run["tape_id"], 2, "{run}");
+    // a tape with sets that count is not formatted
+    let drive = run["drive_id"].clone();
+    let started = api.post(&format!("/api/v1/drives/{drive}/format-tape"), json!({"confirm": true})).ok();
+    failed(&server, started, "tape_in_use");
+    assert_eq!(api.post("/api/v1/tapes/2/format", json!({"drive_id": drive})).status, 400, "needs confirm");
+
+    // write protection is found before the job writes
+    let started = api.post("/api/v1/tapes/3/label", json!({"label": codes[2]})).ok();
+    api.complete(started);
+    server.kill();
+    tape_drive::virt::library::set_write_protection(&dir, &codes[2], WriteProtection::On).unwrap();
+    server.restart();
+    let started = api.post(&format!("/api/v1/jobs/{job}/run"), json!({"tape_id": 3})).ok();
+    let message = failed(&server, started, "write_protected");
+    assert!(message.contains("tab"), "{message}");
+    let to = server.dir.path().join("r");
+    api.restore(json!({"backup_set_id": run["result"]["backup_set_id"], "dest_path": to.to_str().unwrap()}));
+    files::assert_equal(&source, &to);
+}
+
+/// A record of 10240 bytes and a filemark, as `tar` would have left them.
+fn write_foreign(image: &std::path::Path) {
+    let mut bytes = Vec::new();
+    bytes.extend_from_slice(&10240u32.to_le_bytes());
+    bytes.extend_from_slice(&files::noise(5, 10240));
+    bytes.extend_from_slice(&10240u32.to_le_bytes());
+    bytes.extend_from_slice(&0u32.to_le_bytes());
+    std::fs::write(image, bytes).unwrap();
+}

@@ -1,0 +1,12 @@
+//! The real program, from outside: a server process with a virtual library, spoken to as any client speaks to it.
+
+mod api;
+mod bad_input;
+mod crash;
+mod database;
+mod files;
+mod incremental;
+mod many_sets;
+mod parallel;
+mod server;
+mod spanning;

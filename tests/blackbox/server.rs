@@ -1,0 +1,228 @@
+//! A server process with its own data folder and virtual library.
+
+use crate::api::Api;
+use serde_json::json;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_tapebackarr");
+pub const PASSWORD: &str = "correct horse battery";
+
+/// A running server.
+pub struct Server {
+    pub dir: TempDir,
+    pub api: Api,
+    child: Child,
+    lines: Receiver<String>,
+    port: u16,
+    token: String,
+}
+
+/// What the virtual library is like.
+pub struct Library {
+    pub drives: u32,
+    pub slots: u32,
+    pub capacity_mb: u64,
+}
+
+impl Default for Library {
+    fn default() -> Self {
+        Library { drives: 2, slots: 8, capacity_mb: 512 }
+    }
+}
+
+impl Server {
+    /// A server that has just been installed: an administrator, a library with labelled tapes in pool 1.
+    pub fn with_library(library: Library) -> Server {
+        let server = Server::bare();
+        server.create_library(&library);
+        server.add_library();
+        let body = json!({"library_id": 1, "barcodes": true, "pool_id": 1});
+        let started = server.api.post("/api/v1/tapes/batch-label", body).ok();
+        let row = server.api.complete(started);
+        assert_eq!(row["result"]["completed"], library.slots, "{row}");
+        server
+    }
+
+    /// The same with a library of 8 tapes of 512 MiB and two drives.
+    pub fn ready() -> Server {
+        Server::with_library(Library::default())
+    }
+
+    /// A server with nothing but an administrator.
+    pub fn bare() -> Server {
+        let dir = TempDir::new().unwrap();
+        let port = free_port();
+        let (child, lines) = spawn(dir.path(), port);
+        let mut server = Server {
+            dir,
+            api: Api::new(&format!("http://127.0.0.1:{port}")),
+            child,
+            lines,
+            port,
+            token: String::new(),
+        };
+        let token = server.setup_token();
+        let body = json!({"token": token, "username": "admin", "password": PASSWORD});
+        server.api.post("/api/v1/auth/setup", body).ok();
+        server.log_in();
+        server
+    }
+
+    fn setup_token(&mut self) -> String {
+        let until = Instant::now() + Duration::from_secs(60);
+        loop {
+            let line = self
+                .lines
+                .recv_timeout(until.saturating_duration_since(Instant::now()))
+                .expect("the server prints its set-up token");
+            let word = line.split(|c: char| !c.is_ascii_hexdigit()).find(|word| word.len() == 64);
+            if let Some(word) = word {
+                self.token = word.into();
+                self.wait_until_up();
+                return word.into();
+            }
+        }
+    }
+
+    pub fn log_in(&mut self) {
+        let answer = self.api.post("/api/v1/auth/login", json!({"username": "admin", "password": PASSWORD})).ok();
+        self.api.token = answer["token"].as_str().unwrap().into();
+    }
+
+    fn wait_until_up(&mut self) {
+        let since = Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                panic!("the server ended with {status}: {:?}", self.lines.try_iter().collect::<Vec<_>>());
+            }
+            assert!(since.elapsed() < Duration::from_secs(60), "the server does not listen");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    pub fn library_dir(&self) -> PathBuf {
+        self.dir.path().join("data/libraries/lib1")
+    }
+
+    pub fn create_library(&self, library: &Library) {
+        let (drives, slots) = (library.drives.to_string(), library.slots.to_string());
+        let capacity = format!("{}MiB", library.capacity_mb);
+        let dir = self.library_dir();
+        self.cli(&[
+            "virtual",
+            "create",
+            dir.to_str().unwrap(),
+            "--drives",
+            &drives,
+            "--slots",
+            &slots,
+            "--cartridges",
+            &slots,
+            "--capacity",
+            &capacity,
+        ]);
+    }
+
+    pub fn add_library(&self) {
+        let dir = self.library_dir();
+        let device = |part: &str| format!("virtual:{}#{part}", dir.display());
+        self.api.post("/api/v1/libraries", json!({"name": "lib1", "device_path": device("changer")})).ok();
+        for drive in 0..2 {
+            let body = json!({"device_path": device(&format!("drive{drive}")), "display_name": format!("D{drive}")});
+            if self.api.post("/api/v1/drives", body).status >= 300 {
+                break;
+            }
+        }
+        self.api.post("/api/v1/libraries/1/inventory", json!({})).ok();
+    }
+
+    /// Runs the command line and returns what it prints.
+    #[track_caller]
+    pub fn cli(&self, args: &[&str]) -> Vec<u8> {
+        let output = Command::new(PROGRAM).args(args).output().unwrap();
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    }
+
+    /// Raw bytes of a tape file of a cartridge.
+    #[track_caller]
+    pub fn dump(&self, barcode: &str, file: u64) -> Vec<u8> {
+        let cartridge = self.library_dir().join(format!("cartridges/{barcode}.tap"));
+        self.cli(&["virtual", "dump", cartridge.to_str().unwrap(), "--file", &file.to_string()])
+    }
+
+    /// kill -9, and a new process on the same data folder.
+    pub fn kill_and_restart(&mut self) {
+        self.kill();
+        self.restart();
+    }
+
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub fn restart(&mut self) {
+        let (child, lines) = spawn(self.dir.path(), self.port);
+        self.child = child;
+        self.lines = lines;
+        self.wait_until_up();
+    }
+
+    /// SIGTERM, and wait for the orderly end.
+    pub fn stop(&mut self) -> std::process::ExitStatus {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.child.wait().unwrap()
+    }
+
+    /// A folder for the test's files.
+    pub fn folder(&self, name: &str) -> PathBuf {
+        let path = self.dir.path().join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        path
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            for line in self.lines.try_iter() {
+                eprintln!("server: {line}");
+            }
+        }
+    }
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
+
+fn spawn(dir: &Path, port: u16) -> (Child, Receiver<String>) {
+    let mut child = Command::new(PROGRAM)
+        .arg("serve")
+        .env("TAPEBACKARR_DATA_DIR", dir.join("data"))
+        .env("TAPEBACKARR_SERVER__LISTEN", "127.0.0.1")
+        .env("TAPEBACKARR_SERVER__PORT", port.to_string())
+        .env("TAPEBACKARR_TAPE__BUFFER_SIZE_MB", "64")
+        .env("TAPEBACKARR_AUTH__BCRYPT_COST", "4")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (sender, lines) = channel();
+    let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let other = sender.clone();
+    std::thread::spawn(move || {
+        BufReader::new(out).lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+    });
+    std::thread::spawn(move || BufReader::new(err).lines().map_while(Result::ok).try_for_each(|line| other.send(line)));
+    (child, lines)
+}
