@@ -87,7 +87,8 @@ impl House {
         assert_eq!(spec.generation, Generation::LTO9);
         library::create(&dir, &spec).unwrap();
         for barcode in barcodes {
-            let spec = CartridgeSpec { capacity_bytes: 64 << 20, early_warning_bytes: 4 << 20, ..CartridgeSpec::new(barcode) };
+            let spec =
+                CartridgeSpec { capacity_bytes: 64 << 20, early_warning_bytes: 4 << 20, ..CartridgeSpec::new(barcode) };
             library::add_cartridge(&dir, &spec, Place::AnySlot).unwrap();
         }
         house.post("/libraries", json!({"name": "lib", "device_path": house.device("changer")})).is(201);
