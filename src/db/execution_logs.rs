@@ -63,13 +63,7 @@ pub fn append(conn: &mut Conn, lines: &[NewLogLine]) -> Result<()> {
 
 /// At most `limit` lines of an execution behind the line with id `after` (0 = from the beginning), of these levels; no
 /// levels: of all.
-pub fn after(
-    conn: &mut Conn,
-    execution_id: i32,
-    after: i32,
-    levels: &[LogLevel],
-    limit: i64,
-) -> Result<Vec<LogLine>> {
+pub fn after(conn: &mut Conn, execution_id: i32, after: i32, levels: &[LogLevel], limit: i64) -> Result<Vec<LogLine>> {
     let levels = if levels.is_empty() { LogLevel::ALL } else { levels };
     Ok(execution_logs::table
         .filter(execution_logs::execution_id.eq(execution_id).and(execution_logs::id.gt(after)))

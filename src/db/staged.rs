@@ -135,9 +135,8 @@ mod tests {
         let (path, folder) = (old.path.clone(), old);
         drop(folder.pool.clone());
         let kept = swap_in(&path).expect("swap").expect("staged");
-        let which = |path: &Path| {
-            db::settings::get(&mut open_one(path).expect("open"), "which").expect("get").expect("set")
-        };
+        let which =
+            |path: &Path| db::settings::get(&mut open_one(path).expect("open"), "which").expect("get").expect("set");
         assert_eq!(which(&path), serde_json::json!("new"));
         assert_eq!(which(&kept), serde_json::json!("old"));
         assert_eq!(swap_in(&path).expect("once"), None);

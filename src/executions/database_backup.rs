@@ -4,7 +4,9 @@ use super::backup::{SetHeader, drain, next_tape};
 use super::{Context, DatabaseBackupRequest};
 use crate::backup::engine::{self, EngineOptions};
 use crate::catalog::commit::CommitPart;
-use crate::db::{self, DatabaseBackupStatus, database_backups::DatabaseBackupChanges, encryption_keys::EncryptionKey, tapes::Tape};
+use crate::db::{
+    self, DatabaseBackupStatus, database_backups::DatabaseBackupChanges, encryption_keys::EncryptionKey, tapes::Tape,
+};
 use crate::{Error, Result};
 use serde_json::{Value, json};
 use std::path::Path;

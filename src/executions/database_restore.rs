@@ -25,7 +25,8 @@ const PART: u32 = 1;
 /// Brings the copy back.
 pub fn run(context: &Context, request: &DatabaseRestoreRequest) -> Result<Value> {
     let copy = db::database_backups::find(&mut *context.conn()?, request.database_backup_id)?;
-    let incomplete = || Error::conflict("database_backup_state", format!("database backup {} has no place on tape", copy.id));
+    let incomplete =
+        || Error::conflict("database_backup_state", format!("database backup {} has no place on tape", copy.id));
     let block = copy.block_offset.and_then(|block| u64::try_from(block).ok()).ok_or_else(incomplete)?;
     let set = copy.set_uuid.as_deref().and_then(|uuid| Uuid::parse_str(uuid).ok()).ok_or_else(incomplete)?;
     let destination = PathBuf::from(&request.dest_path);
@@ -45,8 +46,7 @@ pub fn run(context: &Context, request: &DatabaseRestoreRequest) -> Result<Value>
     context.phase("verifying", "Checking the restored database.")?;
     staged::check(file.path())?;
     file.as_file().sync_all()?;
-    file.persist_noclobber(&destination)
-        .map_err(|error| Error::from(error.error).context(destination.display()))?;
+    file.persist_noclobber(&destination).map_err(|error| Error::from(error.error).context(destination.display()))?;
     Ok(json!({
         "status": "restored", "dest_path": request.dest_path, "file_size": size, "database_backup_id": copy.id,
     }))

@@ -2,8 +2,8 @@
 
 use super::{Context, Request};
 use super::{
-    backup, batch_label, database_backup, database_restore, drive_action, format, inspect, label, library_action, raw_read, restore,
-    verify,
+    backup, batch_label, database_backup, database_restore, drive_action, format, inspect, label, library_action,
+    raw_read, restore, verify,
 };
 use crate::Result;
 use serde_json::Value;

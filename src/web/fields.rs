@@ -83,7 +83,10 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_with_the_name_of_the_field() {
         let error = name("label", Some("  ")).expect_err("empty");
-        assert_eq!((error.message.as_str(), &error.details.expect("details")["field"]), ("label is required", &"label".into()));
+        assert_eq!(
+            (error.message.as_str(), &error.details.expect("details")["field"]),
+            ("label is required", &"label".into())
+        );
         assert_eq!(name("label", Some(" A1 ")).expect("name"), "A1");
         assert!(name("label", Some("a\nb")).is_err());
         let error = word::<TapeStatus>("status", "gone").expect_err("no word");

@@ -20,7 +20,8 @@ impl<T: DeserializeOwned + Default + 'static> FromRequest for OptionalBody<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let bytes = web::Bytes::from_request(request, payload);
         Box::pin(async move {
-            let bytes = bytes.await.map_err(|error| Error::bad_request(format!("the body could not be read: {error}")))?;
+            let bytes =
+                bytes.await.map_err(|error| Error::bad_request(format!("the body could not be read: {error}")))?;
             if bytes.len() > MAX_BODY {
                 return Err(Error::new(crate::ErrorKind::TooLarge, "too_large", "the body is larger than 1 MiB"));
             }

@@ -1,22 +1,22 @@
 //! What a set has, and how a source was at a moment.
 
+use crate::Result;
 use crate::app::App;
 use crate::catalog::browse::{Listing, list};
 use crate::catalog::files::FileRow;
 use crate::db::{Conn, Page};
 use crate::restore::select;
 use crate::web::fields::invalid;
-use crate::web::restore::moment;
 use crate::web::query;
+use crate::web::restore::moment;
 use crate::web::sets::{FilesQuery, page_of};
-use crate::Result;
 use actix_web::{get, web};
 use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 /// The files that a set has itself, as one flat list.
-#[utoipa::path(tag = "catalog", params(("backupSetId" = i32, Path), FilesQuery),
+#[utoipa::path(operation_id = "browse_catalog", tag = "catalog", params(("backupSetId" = i32, Path), FilesQuery),
     responses((status = 200, body = [FileRow]), (status = 404)))]
 #[get("/catalog/browse/{backupSetId}")]
 pub async fn browse(
@@ -58,7 +58,7 @@ pub struct Tree {
 }
 
 /// The entries of one directory as of a set, or of a job at a moment; deletions are honoured.
-#[utoipa::path(tag = "catalog", params(TreeQuery),
+#[utoipa::path(operation_id = "catalog_tree", tag = "catalog", params(TreeQuery),
     responses((status = 200, body = Tree), (status = 400), (status = 404)))]
 #[get("/catalog/tree")]
 pub async fn tree(app: web::Data<App>, wanted: web::Query<TreeQuery>) -> Result<web::Json<Tree>> {

@@ -7,10 +7,5 @@ use super::Routes;
 
 /// The routes.
 pub fn routes(routes: Routes) -> Routes {
-    routes
-        .add(search::search)
-        .add(search::find)
-        .add(search::versions)
-        .add(browse::browse)
-        .add(browse::tree)
+    routes.add(search::search).add(search::find).add(search::versions).add(browse::browse).add(browse::tree)
 }

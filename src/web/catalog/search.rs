@@ -94,7 +94,7 @@ fn flat(hit: Hit) -> impl Iterator<Item = FoundFile> {
 }
 
 /// Paths that match, one row for each version. If there is more, the header `X-Next` says where to go on.
-#[utoipa::path(tag = "catalog", params(SearchQuery), responses((status = 200, body = [FoundFile]), (status = 400)))]
+#[utoipa::path(operation_id = "search_catalog", tag = "catalog", params(SearchQuery), responses((status = 200, body = [FoundFile]), (status = 400)))]
 #[get("/catalog/search")]
 pub async fn search(app: web::Data<App>, wanted: web::Query<SearchQuery>) -> Result<HttpResponse> {
     let found = wanted.into_inner().run(&app).await?;
@@ -112,7 +112,7 @@ fn percent(text: &str) -> String {
 }
 
 /// Paths that match, each with its newest versions and where to go on.
-#[utoipa::path(tag = "catalog", params(SearchQuery), responses((status = 200, body = Found), (status = 400)))]
+#[utoipa::path(operation_id = "find_in_catalog", tag = "catalog", params(SearchQuery), responses((status = 200, body = Found), (status = 400)))]
 #[get("/catalog/find")]
 pub async fn find(app: web::Data<App>, wanted: web::Query<SearchQuery>) -> Result<web::Json<Found>> {
     wanted.into_inner().run(&app).await.map(web::Json)
@@ -132,7 +132,7 @@ pub struct VersionsQuery {
 }
 
 /// All versions of a path, newest first, with their sets and tapes.
-#[utoipa::path(tag = "catalog", params(VersionsQuery),
+#[utoipa::path(operation_id = "catalog_versions", tag = "catalog", params(VersionsQuery),
     responses((status = 200, body = [Version]), (status = 400), (status = 404)))]
 #[get("/catalog/versions")]
 pub async fn versions(app: web::Data<App>, wanted: web::Query<VersionsQuery>) -> Result<web::Json<Vec<Version>>> {

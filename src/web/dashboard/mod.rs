@@ -94,7 +94,7 @@ fn together(states: &[&'static str]) -> &'static str {
 }
 
 /// The numbers of the first page. Asking moves no tape.
-#[utoipa::path(tag = "dashboard", responses((status = 200, body = Dashboard)))]
+#[utoipa::path(operation_id = "dashboard", tag = "dashboard", responses((status = 200, body = Dashboard)))]
 #[get("/dashboard")]
 pub async fn show(app: web::Data<App>) -> Result<web::Json<Dashboard>> {
     let seen = app.services.drives.snapshots().await;

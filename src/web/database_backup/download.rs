@@ -8,7 +8,7 @@ use actix_web::http::header::{ContentDisposition, DispositionParam, DispositionT
 use actix_web::{get, web};
 
 /// A consistent copy of the database, made while it is in use. It holds password hashes and wrapped keys.
-#[utoipa::path(tag = "database-backup",
+#[utoipa::path(operation_id = "download_database", tag = "database-backup",
     responses((status = 200, description = "The database", content_type = "application/octet-stream")))]
 #[get("/database-backup/download")]
 pub async fn download(app: web::Data<App>) -> Result<NamedFile> {
@@ -22,7 +22,8 @@ pub async fn download(app: web::Data<App>) -> Result<NamedFile> {
     })
     .await?;
     let name = format!("tapebackarr-backup-{}.db", chrono::Utc::now().format("%Y%m%d-%H%M%S"));
-    let file = NamedFile::from_file(file, &name).map_err(|error| Error::from(error).context("the copy of the database"))?;
+    let file =
+        NamedFile::from_file(file, &name).map_err(|error| Error::from(error).context("the copy of the database"))?;
     let disposition = ContentDisposition {
         disposition: DispositionType::Attachment,
         parameters: vec![DispositionParam::Filename(name)],

@@ -18,7 +18,7 @@ use std::path::Path;
 use utoipa::ToSchema;
 
 /// The last 50 copies, newest first.
-#[utoipa::path(tag = "database-backup", responses((status = 200, body = [DatabaseBackupListed])))]
+#[utoipa::path(operation_id = "list_database_backups", tag = "database-backup", responses((status = 200, body = [DatabaseBackupListed])))]
 #[get("/database-backup")]
 pub async fn list(app: web::Data<App>) -> Result<web::Json<Vec<DatabaseBackupListed>>> {
     query(&app.services.db, |conn| database_backups::list(conn, Page::first(50))).await.map(web::Json)
@@ -35,7 +35,7 @@ pub struct BackupBody {
 }
 
 /// Writes a copy of the database to a tape, encrypted.
-#[utoipa::path(tag = "database-backup", params(WaitQuery), request_body = BackupBody,
+#[utoipa::path(operation_id = "backup_database", tag = "database-backup", params(WaitQuery), request_body = BackupBody,
     responses((status = 202, body = Started), (status = 400), (status = 409)))]
 #[post("/database-backup/backup")]
 pub async fn backup(
@@ -81,7 +81,7 @@ pub struct RestoreBody {
 }
 
 /// Reads a copy of the database back from tape into a file beside the one in use. To run the server with it, upload it.
-#[utoipa::path(tag = "database-backup", params(WaitQuery), request_body = RestoreBody,
+#[utoipa::path(operation_id = "restore_database", tag = "database-backup", params(WaitQuery), request_body = RestoreBody,
     responses((status = 202, body = Started), (status = 400), (status = 404), (status = 409)))]
 #[post("/database-backup/restore")]
 pub async fn restore(

@@ -32,7 +32,7 @@ pub struct Uploaded {
 
 /// Takes a database (multipart field `database`, at most 500 MiB), checks it, and lays it beside the one in use: the
 /// next start runs with it and keeps the old one.
-#[utoipa::path(tag = "database-backup",
+#[utoipa::path(operation_id = "upload_database", tag = "database-backup",
     request_body(content_type = "multipart/form-data", content = Vec<u8>, description = "Field `database`"),
     responses((status = 200, body = Uploaded), (status = 400), (status = 409), (status = 413)))]
 #[post("/database-backup/upload")]

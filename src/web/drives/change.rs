@@ -22,10 +22,14 @@ pub struct DriveRequest {
 }
 
 /// Changes what is named of a drive.
-#[utoipa::path(tag = "drives", params(("id" = i32, Path)), request_body = DriveRequest,
+#[utoipa::path(operation_id = "update_drive", tag = "drives", params(("id" = i32, Path)), request_body = DriveRequest,
     responses((status = 200, body = Status), (status = 400), (status = 404), (status = 409)))]
 #[put("/drives/{id}")]
-pub async fn update(app: web::Data<App>, id: web::Path<i32>, body: web::Json<DriveRequest>) -> Result<web::Json<Status>> {
+pub async fn update(
+    app: web::Data<App>,
+    id: web::Path<i32>,
+    body: web::Json<DriveRequest>,
+) -> Result<web::Json<Status>> {
     let (id, request) = (id.into_inner(), body.into_inner());
     if request.display_name.is_none() && request.enabled.is_none() {
         return Err(Error::bad_request("no fields to update"));
@@ -55,7 +59,7 @@ fn must_be_free(app: &App, id: i32) -> Result<()> {
 }
 
 /// Forgets a drive that nobody uses.
-#[utoipa::path(tag = "drives", params(("id" = i32, Path)),
+#[utoipa::path(operation_id = "delete_drive", tag = "drives", params(("id" = i32, Path)),
     responses((status = 200, body = Status), (status = 404), (status = 409)))]
 #[delete("/drives/{id}")]
 pub async fn remove(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<Status>> {
@@ -78,7 +82,7 @@ pub struct Selected {
 }
 
 /// Changes nothing: every request names its drive. Kept for clients of the old program.
-#[utoipa::path(tag = "drives", params(("id" = i32, Path)),
+#[utoipa::path(operation_id = "select_drive", tag = "drives", params(("id" = i32, Path)),
     responses((status = 200, body = Selected), (status = 404)))]
 #[post("/drives/{id}/select")]
 pub async fn select(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<Selected>> {

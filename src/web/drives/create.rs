@@ -3,8 +3,8 @@
 use crate::actors::library::Scan;
 use crate::app::App;
 use crate::db::drives::{self, Drive, DriveChanges, NewDrive};
-use crate::web::fields::{self, invalid};
 use crate::web::AuditNote;
+use crate::web::fields::{self, invalid};
 use crate::web::query::{block, query};
 use crate::web::reply::Created;
 use crate::{Error, Result};
@@ -30,14 +30,10 @@ pub struct NewDriveRequest {
 }
 
 /// Makes a drive known. It is opened to learn who it is and in which library it sits.
-#[utoipa::path(tag = "drives", request_body = NewDriveRequest,
+#[utoipa::path(operation_id = "create_drive", tag = "drives", request_body = NewDriveRequest,
     responses((status = 201, body = Created), (status = 400), (status = 409), (status = 422)))]
 #[post("/drives")]
-pub async fn create(
-    app: web::Data<App>,
-    note: AuditNote,
-    body: web::Json<NewDriveRequest>,
-) -> Result<HttpResponse> {
+pub async fn create(app: web::Data<App>, note: AuditNote, body: web::Json<NewDriveRequest>) -> Result<HttpResponse> {
     let request = body.into_inner();
     let device_path = fields::name("device_path", request.device_path.as_deref())?;
     let db = &app.services.db;

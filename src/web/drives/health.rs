@@ -22,7 +22,7 @@ pub struct Statistics {
 }
 
 /// What a drive has done in its life.
-#[utoipa::path(tag = "drives", params(("id" = i32, Path)),
+#[utoipa::path(operation_id = "drive_statistics", tag = "drives", params(("id" = i32, Path)),
     responses((status = 200, body = Statistics), (status = 404)))]
 #[get("/drives/{id}/statistics")]
 pub async fn statistics(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<Statistics>> {
@@ -36,7 +36,7 @@ pub async fn statistics(app: web::Data<App>, id: web::Path<i32>) -> Result<web::
 }
 
 /// The last 50 alerts of a drive, newest first.
-#[utoipa::path(tag = "drives", params(("id" = i32, Path)),
+#[utoipa::path(operation_id = "drive_alerts", tag = "drives", params(("id" = i32, Path)),
     responses((status = 200, body = [DriveAlert]), (status = 404)))]
 #[get("/drives/{id}/alerts")]
 pub async fn alerts(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<Vec<DriveAlert>>> {

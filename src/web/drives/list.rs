@@ -35,7 +35,7 @@ impl DriveView {
 }
 
 /// All drives with the tapes in them. Asking moves no tape.
-#[utoipa::path(tag = "drives", responses((status = 200, body = [DriveView])))]
+#[utoipa::path(operation_id = "list_drives", tag = "drives", responses((status = 200, body = [DriveView])))]
 #[get("/drives")]
 pub async fn list(app: web::Data<App>) -> Result<web::Json<Vec<DriveView>>> {
     let rows = query(&app.services.db, drives::list).await?;
@@ -48,7 +48,7 @@ pub async fn list(app: web::Data<App>) -> Result<web::Json<Vec<DriveView>>> {
 }
 
 /// One drive.
-#[utoipa::path(tag = "drives", params(("id" = i32, Path)),
+#[utoipa::path(operation_id = "get_drive", tag = "drives", params(("id" = i32, Path)),
     responses((status = 200, body = DriveView), (status = 404)))]
 #[get("/drives/{id}")]
 pub async fn find(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<DriveView>> {

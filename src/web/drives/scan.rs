@@ -1,9 +1,9 @@
 //! Which drives there are.
 
+use crate::Result;
 use crate::app::App;
 use crate::db::drives::{self, Drive};
 use crate::web::query::{block, query};
-use crate::Result;
 use actix_web::{get, web};
 use serde::Serialize;
 use std::path::Path;
@@ -30,7 +30,7 @@ pub struct FoundDrive {
 }
 
 /// Drives of this machine and of the virtual libraries in the configured folder, known or not.
-#[utoipa::path(tag = "drives", responses((status = 200, body = [FoundDrive])))]
+#[utoipa::path(operation_id = "scan_drives", tag = "drives", responses((status = 200, body = [FoundDrive])))]
 #[get("/drives/scan")]
 pub async fn scan(app: web::Data<App>) -> Result<web::Json<Vec<FoundDrive>>> {
     let known = query(&app.services.db, drives::all).await?;

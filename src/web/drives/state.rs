@@ -88,8 +88,8 @@ fn hex_density(density: u8) -> String {
     format!("0x{density:02x}")
 }
 
-/// State of this drive: looked at if nobody uses it, else as last known.
-#[utoipa::path(tag = "drives", params(("id" = i32, Path)),
+/// State of this drive as last known, without touching it; a drive that was never looked at is looked at first.
+#[utoipa::path(operation_id = "drive_status", tag = "drives", params(("id" = i32, Path)),
     responses((status = 200, body = DriveStateView), (status = 404)))]
 #[get("/drives/{id}/status")]
 pub async fn status(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<DriveStateView>> {
@@ -100,7 +100,9 @@ pub async fn status(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json
         let view = DriveStateView { drive_id: id, device_path: drive.device_path, error, ..DriveStateView::default() };
         return Ok(web::Json(view));
     }
-    Ok(web::Json(looked_at(&app, id).await?.into()))
+    let known = app.services.drives.snapshot(id).await?;
+    let seen = if known.status.is_none() { looked_at(&app, id).await? } else { known };
+    Ok(web::Json(seen.into()))
 }
 
 /// The drive's state after a look at it; a drive that cannot be looked at tells why in its state.
@@ -137,7 +139,7 @@ pub struct Detected {
 }
 
 /// What cartridge is in this drive.
-#[utoipa::path(tag = "drives", params(("id" = i32, Path)),
+#[utoipa::path(operation_id = "detect_tape", tag = "drives", params(("id" = i32, Path)),
     responses((status = 200, body = Detected), (status = 404)))]
 #[get("/drives/{id}/detect-tape")]
 pub async fn detect_tape(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<Detected>> {

@@ -41,7 +41,7 @@ async fn act(app: &App, caller: &Identity, id: i32, action: DriveAction, wait: W
 }
 
 /// Ejects the tape; in a library, the robot puts it back to its slot.
-#[utoipa::path(tag = "drives", params(("id" = i32, Path), WaitQuery),
+#[utoipa::path(operation_id = "eject_tape", tag = "drives", params(("id" = i32, Path), WaitQuery),
     responses((status = 200, description = "`{status: ejected}`"), (status = 202, body = Started), (status = 409)))]
 #[post("/drives/{id}/eject")]
 pub async fn eject(app: web::Data<App>, caller: Identity, id: web::Path<i32>, wait: web::Query<WaitQuery>) -> Answer {
@@ -49,15 +49,20 @@ pub async fn eject(app: web::Data<App>, caller: Identity, id: web::Path<i32>, wa
 }
 
 /// Threads the cartridge that is in the drive, and reads its label.
-#[utoipa::path(tag = "drives", params(("id" = i32, Path), WaitQuery),
+#[utoipa::path(operation_id = "load_tape", tag = "drives", params(("id" = i32, Path), WaitQuery),
     responses((status = 200, description = "`{status: loaded}`"), (status = 202, body = Started), (status = 409)))]
 #[post("/drives/{id}/load-tape")]
-pub async fn load_tape(app: web::Data<App>, caller: Identity, id: web::Path<i32>, wait: web::Query<WaitQuery>) -> Answer {
+pub async fn load_tape(
+    app: web::Data<App>,
+    caller: Identity,
+    id: web::Path<i32>,
+    wait: web::Query<WaitQuery>,
+) -> Answer {
     act(&app, &caller, *id, DriveAction::Load, *wait, Unsaid::Await).await
 }
 
 /// Goes to the beginning of the tape.
-#[utoipa::path(tag = "drives", params(("id" = i32, Path), WaitQuery),
+#[utoipa::path(operation_id = "rewind_tape", tag = "drives", params(("id" = i32, Path), WaitQuery),
     responses((status = 200, description = "`{status: rewound}`"), (status = 202, body = Started), (status = 409)))]
 #[post("/drives/{id}/rewind")]
 pub async fn rewind(app: web::Data<App>, caller: Identity, id: web::Path<i32>, wait: web::Query<WaitQuery>) -> Answer {
@@ -65,15 +70,20 @@ pub async fn rewind(app: web::Data<App>, caller: Identity, id: web::Path<i32>, w
 }
 
 /// Winds the tape to its end and back.
-#[utoipa::path(tag = "drives", params(("id" = i32, Path), WaitQuery),
+#[utoipa::path(operation_id = "retension_tape", tag = "drives", params(("id" = i32, Path), WaitQuery),
     responses((status = 200, description = "`{status: retensioned}`"), (status = 202, body = Started), (status = 409)))]
 #[post("/drives/{id}/retension")]
-pub async fn retension(app: web::Data<App>, caller: Identity, id: web::Path<i32>, wait: web::Query<WaitQuery>) -> Answer {
+pub async fn retension(
+    app: web::Data<App>,
+    caller: Identity,
+    id: web::Path<i32>,
+    wait: web::Query<WaitQuery>,
+) -> Answer {
     act(&app, &caller, *id, DriveAction::Retension, *wait, Unsaid::Start).await
 }
 
 /// Runs a cleaning cartridge of the library through the drive.
-#[utoipa::path(tag = "drives", params(("id" = i32, Path), WaitQuery),
+#[utoipa::path(operation_id = "clean_drive", tag = "drives", params(("id" = i32, Path), WaitQuery),
     responses((status = 200, description = "`{status: cleaned}`"), (status = 202, body = Started), (status = 409)))]
 #[post("/drives/{id}/clean")]
 pub async fn clean(app: web::Data<App>, caller: Identity, id: web::Path<i32>, wait: web::Query<WaitQuery>) -> Answer {
@@ -89,7 +99,7 @@ pub struct Confirm {
 }
 
 /// Erases the tape in the drive, whichever it is, and writes a fresh label if it is a known one.
-#[utoipa::path(tag = "drives", params(("id" = i32, Path), WaitQuery), request_body = Confirm,
+#[utoipa::path(operation_id = "format_tape_in_drive", tag = "drives", params(("id" = i32, Path), WaitQuery), request_body = Confirm,
     responses((status = 202, body = Started), (status = 400), (status = 404), (status = 409)))]
 #[post("/drives/{id}/format-tape")]
 pub async fn format_tape(
@@ -108,7 +118,7 @@ pub async fn format_tape(
 }
 
 /// Labels the tapes that a person puts one after the other into this drive.
-#[utoipa::path(tag = "drives", params(("id" = i32, Path), WaitQuery), request_body = BatchLabelBody,
+#[utoipa::path(operation_id = "batch_label_in_drive", tag = "drives", params(("id" = i32, Path), WaitQuery), request_body = BatchLabelBody,
     responses((status = 202, body = Started), (status = 400), (status = 404), (status = 409)))]
 #[post("/drives/{id}/batch-label")]
 pub async fn batch_label(
@@ -124,10 +134,15 @@ pub async fn batch_label(
 
 /// Reads what is on the tape in the drive. Answers when done, and always 200: what went wrong is in `status` and
 /// `error`. With `?wait=false`: 202 and an execution.
-#[utoipa::path(tag = "drives", params(("id" = i32, Path), WaitQuery),
+#[utoipa::path(operation_id = "inspect_tape", tag = "drives", params(("id" = i32, Path), WaitQuery),
     responses((status = 200, description = "Label and contents"), (status = 202, body = Started), (status = 404)))]
 #[get("/drives/{id}/inspect-tape")]
-pub async fn inspect_tape(app: web::Data<App>, caller: Identity, id: web::Path<i32>, wait: web::Query<WaitQuery>) -> Answer {
+pub async fn inspect_tape(
+    app: web::Data<App>,
+    caller: Identity,
+    id: web::Path<i32>,
+    wait: web::Query<WaitQuery>,
+) -> Answer {
     let drive = enabled(&app, *id).await?;
     let title = format!("Inspection of the tape in drive {}", drive.name());
     let request = Request::Inspect(InspectRequest { drive_id: drive.id });
@@ -147,7 +162,7 @@ pub async fn inspect_tape(app: web::Data<App>, caller: Identity, id: web::Path<i
 }
 
 /// Looks for copies of the database on the tape in the drive.
-#[utoipa::path(tag = "drives", params(("id" = i32, Path)),
+#[utoipa::path(operation_id = "scan_for_database_backup", tag = "drives", params(("id" = i32, Path)),
     responses((status = 200, description = "Copies of the database on the tape"), (status = 404)))]
 #[get("/drives/{id}/scan-for-db-backup")]
 pub async fn scan_for_db_backup(app: web::Data<App>, caller: Identity, id: web::Path<i32>) -> Answer {
@@ -158,7 +173,9 @@ pub async fn scan_for_db_backup(app: web::Data<App>, caller: Identity, id: web::
     let base = json!({"drive_id": drive.id, "device_path": drive.device_path, "execution_id": execution});
     let found = match finished(&app, execution).await {
         Ok(seen) => database_backups(&seen),
-        Err(error) => json!({"db_backups_found": false, "db_backups": [], "total_entries": 0, "scan_error": error.message}),
+        Err(error) => {
+            json!({"db_backups_found": false, "db_backups": [], "total_entries": 0, "scan_error": error.message})
+        }
     };
     Ok(HttpResponse::Ok().json(crate::web::work::merged(base, found)))
 }
@@ -166,7 +183,9 @@ pub async fn scan_for_db_backup(app: web::Data<App>, caller: Identity, id: web::
 fn database_backups(seen: &Value) -> Value {
     let contents = seen.get("contents").and_then(Value::as_array).cloned().unwrap_or_default();
     let path_of = |entry: &Value| entry.get("path").and_then(Value::as_str).unwrap_or_default().to_string();
-    let is_database = |path: &str| path.ends_with(".db") && path.rsplit('/').next().is_some_and(|name| name.starts_with("tapebackarr"));
+    let is_database = |path: &str| {
+        path.ends_with(".db") && path.rsplit('/').next().is_some_and(|name| name.starts_with("tapebackarr"))
+    };
     let copies: Vec<Value> = contents
         .iter()
         .map(|entry| (path_of(entry), entry))
@@ -186,7 +205,8 @@ mod tests {
 
     #[test]
     fn copies_of_the_database_are_found_among_the_contents() {
-        let seen = json!({"label": "T1", "uuid": "u", "contents": [{"path": "etc/passwd"}, {"path": "tapebackarr.db"}]});
+        let seen =
+            json!({"label": "T1", "uuid": "u", "contents": [{"path": "etc/passwd"}, {"path": "tapebackarr.db"}]});
         let found = database_backups(&seen);
         assert_eq!(found["db_backups_found"], json!(true));
         assert_eq!(found["db_backups"][0]["name"], json!("tapebackarr.db"));

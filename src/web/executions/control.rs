@@ -12,7 +12,7 @@ async fn tell(app: &App, execution_id: i32, command: Command, word: &'static str
 }
 
 /// Ends an execution at the next safe place.
-#[utoipa::path(tag = "executions", params(("id" = i32, Path)),
+#[utoipa::path(operation_id = "cancel_execution", tag = "executions", params(("id" = i32, Path)),
     responses((status = 200, body = Status), (status = 404), (status = 409)))]
 #[post("/executions/{id}/cancel")]
 pub async fn cancel(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<Status>> {
@@ -20,7 +20,7 @@ pub async fn cancel(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json
 }
 
 /// Lets an execution wait at the next safe place.
-#[utoipa::path(tag = "executions", params(("id" = i32, Path)),
+#[utoipa::path(operation_id = "pause_execution", tag = "executions", params(("id" = i32, Path)),
     responses((status = 200, body = Status), (status = 404), (status = 409)))]
 #[post("/executions/{id}/pause")]
 pub async fn pause(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<Status>> {
@@ -28,7 +28,7 @@ pub async fn pause(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<
 }
 
 /// Lets a paused execution go on.
-#[utoipa::path(tag = "executions", params(("id" = i32, Path)),
+#[utoipa::path(operation_id = "resume_execution", tag = "executions", params(("id" = i32, Path)),
     responses((status = 200, body = Status), (status = 404), (status = 409)))]
 #[post("/executions/{id}/resume")]
 pub async fn resume(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<Status>> {

@@ -45,7 +45,7 @@ impl ExecutionQuery {
 }
 
 /// Executions, newest first.
-#[utoipa::path(tag = "executions", params(ExecutionQuery),
+#[utoipa::path(operation_id = "list_executions", tag = "executions", params(ExecutionQuery),
     responses((status = 200, body = [ExecutionView]), (status = 400)))]
 #[get("/executions")]
 pub async fn list(app: web::Data<App>, wanted: web::Query<ExecutionQuery>) -> Result<web::Json<Vec<ExecutionView>>> {
@@ -61,7 +61,7 @@ pub async fn list(app: web::Data<App>, wanted: web::Query<ExecutionQuery>) -> Re
 }
 
 /// One execution with its live figures.
-#[utoipa::path(tag = "executions", params(("id" = i32, Path)),
+#[utoipa::path(operation_id = "get_execution", tag = "executions", params(("id" = i32, Path)),
     responses((status = 200, body = ExecutionView), (status = 404)))]
 #[get("/executions/{id}")]
 pub async fn find(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<ExecutionView>> {

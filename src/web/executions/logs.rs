@@ -23,7 +23,7 @@ pub struct LogQuery {
 }
 
 /// The log of an execution, oldest line first.
-#[utoipa::path(tag = "executions", params(("id" = i32, Path), LogQuery),
+#[utoipa::path(operation_id = "execution_logs", tag = "executions", params(("id" = i32, Path), LogQuery),
     responses((status = 200, body = [LogLine]), (status = 400), (status = 404)))]
 #[get("/executions/{id}/logs")]
 pub async fn logs(

@@ -10,11 +10,5 @@ pub use view::ExecutionView;
 
 /// The routes.
 pub fn routes(routes: Routes) -> Routes {
-    routes
-        .add(list::list)
-        .add(list::find)
-        .add(logs::logs)
-        .add(control::cancel)
-        .add(control::pause)
-        .add(control::resume)
+    routes.add(list::list).add(list::find).add(logs::logs).add(control::cancel).add(control::pause).add(control::resume)
 }

@@ -37,7 +37,7 @@ pub struct JobProgress {
 }
 
 /// Runs of jobs that have not ended, newest first.
-#[utoipa::path(tag = "jobs", responses((status = 200, body = [JobProgress])))]
+#[utoipa::path(operation_id = "active_jobs", tag = "jobs", responses((status = 200, body = [JobProgress])))]
 #[get("/jobs/active")]
 pub async fn active(app: web::Data<App>) -> Result<web::Json<Vec<JobProgress>>> {
     let mut live = app.jobs.send(Active).await?;
@@ -112,7 +112,7 @@ pub struct Resumable {
 }
 
 /// Runs that are paused, or failed with a checkpoint, newest first.
-#[utoipa::path(tag = "jobs", responses((status = 200, body = [Resumable])))]
+#[utoipa::path(operation_id = "resumable_jobs", tag = "jobs", responses((status = 200, body = [Resumable])))]
 #[get("/jobs/resumable")]
 pub async fn resumable(app: web::Data<App>) -> Result<web::Json<Vec<Resumable>>> {
     let rows = query(&app.services.db, executions::resumable).await?;

@@ -16,7 +16,7 @@ use crate::{Error, Result};
 use actix_web::{HttpResponse, delete, post, put, web};
 
 /// Makes a job.
-#[utoipa::path(tag = "jobs", request_body = JobRequest,
+#[utoipa::path(operation_id = "create_job", tag = "jobs", request_body = JobRequest,
     responses((status = 201, body = Created), (status = 400), (status = 409)))]
 #[post("/jobs")]
 pub async fn create(app: web::Data<App>, note: AuditNote, body: web::Json<JobRequest>) -> Result<HttpResponse> {
@@ -36,7 +36,7 @@ pub async fn create(app: web::Data<App>, note: AuditNote, body: web::Json<JobReq
 }
 
 /// Changes what is named of a job.
-#[utoipa::path(tag = "jobs", params(("id" = i32, Path)), request_body = JobRequest,
+#[utoipa::path(operation_id = "update_job", tag = "jobs", params(("id" = i32, Path)), request_body = JobRequest,
     responses((status = 200, body = Status), (status = 400), (status = 404), (status = 409)))]
 #[put("/jobs/{id}")]
 pub async fn update(app: web::Data<App>, id: web::Path<i32>, body: web::Json<JobRequest>) -> Result<web::Json<Status>> {
@@ -55,7 +55,7 @@ pub async fn update(app: web::Data<App>, id: web::Path<i32>, body: web::Json<Job
 
 /// Deletes a job with its sets, their catalog and its executions. Refused while a run has not ended. What is on tape
 /// stays there until the tapes are formatted.
-#[utoipa::path(tag = "jobs", params(("id" = i32, Path)),
+#[utoipa::path(operation_id = "delete_job", tag = "jobs", params(("id" = i32, Path)),
     responses((status = 200, body = Status), (status = 404), (status = 409)))]
 #[delete("/jobs/{id}")]
 pub async fn remove(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<Status>> {

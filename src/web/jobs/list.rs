@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 /// All jobs by name.
-#[utoipa::path(tag = "jobs", responses((status = 200, body = [JobListed])))]
+#[utoipa::path(operation_id = "list_jobs", tag = "jobs", responses((status = 200, body = [JobListed])))]
 #[get("/jobs")]
 pub async fn list(app: web::Data<App>) -> Result<web::Json<Vec<JobListed>>> {
     query(&app.services.db, jobs::list).await.map(web::Json)
@@ -26,7 +26,7 @@ pub struct JobDetail {
 }
 
 /// One job.
-#[utoipa::path(tag = "jobs", params(("id" = i32, Path)), responses((status = 200, body = JobDetail), (status = 404)))]
+#[utoipa::path(operation_id = "get_job", tag = "jobs", params(("id" = i32, Path)), responses((status = 200, body = JobDetail), (status = 404)))]
 #[get("/jobs/{id}")]
 pub async fn find(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<JobDetail>> {
     let row = query(&app.services.db, move |conn| jobs::find_listed(conn, *id)).await?;

@@ -36,15 +36,13 @@ impl RunBody {
         match (self.tape_id.filter(|id| *id != 0), self.use_pool) {
             (Some(tape), None | Some(false)) => Ok(Some(tape)),
             (_, Some(true)) | (None, None) => Ok(None),
-            (None, Some(false)) => {
-                Err(invalid("tape_id", "tape_id is required when not using pool-based selection"))
-            }
+            (None, Some(false)) => Err(invalid("tape_id", "tape_id is required when not using pool-based selection")),
         }
     }
 }
 
 /// Runs a job now. Refused while a run of it has not ended.
-#[utoipa::path(tag = "jobs", params(("id" = i32, Path), WaitQuery), request_body = RunBody,
+#[utoipa::path(operation_id = "run_job", tag = "jobs", params(("id" = i32, Path), WaitQuery), request_body = RunBody,
     responses((status = 202, body = Started), (status = 400), (status = 404), (status = 409)))]
 #[post("/jobs/{id}/run")]
 pub async fn run(
@@ -91,13 +89,9 @@ fn target(conn: &mut Conn, job: &Job, named: Option<i32>, taken: &Taken) -> Resu
         return Ok((Some(tape), Value::Null));
     }
     match outlook(conn, job, taken)? {
-        Outlook::Tape(tape, why) => {
-            Ok((None, json!({"tape_id": tape.id, "tape_label": tape.label, "why": why})))
-        }
+        Outlook::Tape(tape, why) => Ok((None, json!({"tape_id": tape.id, "tape_label": tape.label, "why": why}))),
         Outlook::Wait(reason) => Ok((None, json!({"why": [reason]}))),
-        Outlook::Nothing(reason) => {
-            Err(invalid("pool_id", format!("no suitable tape found in pool: {reason}")))
-        }
+        Outlook::Nothing(reason) => Err(invalid("pool_id", format!("no suitable tape found in pool: {reason}"))),
     }
 }
 
@@ -114,7 +108,7 @@ pub struct RetryBody {
 }
 
 /// Runs a job again as its last run, which must have failed or been cancelled.
-#[utoipa::path(tag = "jobs", params(("id" = i32, Path), WaitQuery), request_body = RetryBody,
+#[utoipa::path(operation_id = "retry_job", tag = "jobs", params(("id" = i32, Path), WaitQuery), request_body = RetryBody,
     responses((status = 202, body = Started), (status = 400), (status = 404), (status = 409)))]
 #[post("/jobs/{id}/retry")]
 pub async fn retry(

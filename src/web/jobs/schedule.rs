@@ -59,7 +59,7 @@ impl NextRuns {
 }
 
 /// When a job is due next, whether its schedule is enabled or not.
-#[utoipa::path(tag = "jobs", params(("id" = i32, Path), CountQuery),
+#[utoipa::path(operation_id = "next_runs_of_job", tag = "jobs", params(("id" = i32, Path), CountQuery),
     responses((status = 200, body = NextRuns), (status = 404)))]
 #[get("/jobs/{id}/next-runs")]
 pub async fn next_runs(
@@ -94,7 +94,7 @@ pub struct ScheduleRequest {
 }
 
 /// When a schedule would be due; 400 says what is wrong with it and where.
-#[utoipa::path(tag = "jobs", request_body = ScheduleRequest,
+#[utoipa::path(operation_id = "preview_schedule", tag = "jobs", request_body = ScheduleRequest,
     responses((status = 200, body = NextRuns), (status = 400)))]
 #[post("/jobs/preview-schedule")]
 pub async fn preview_schedule(body: web::Json<ScheduleRequest>) -> Result<web::Json<NextRuns>> {

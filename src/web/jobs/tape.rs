@@ -64,7 +64,7 @@ pub struct Recommendation {
 }
 
 /// Which tape the next run of a job would go to, and why.
-#[utoipa::path(tag = "jobs", params(("id" = i32, Path)),
+#[utoipa::path(operation_id = "recommend_tape", tag = "jobs", params(("id" = i32, Path)),
     responses((status = 200, body = Recommendation), (status = 404)))]
 #[get("/jobs/{id}/recommend-tape")]
 pub async fn recommend_tape(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<Recommendation>> {

@@ -21,7 +21,7 @@ pub struct LibraryRequest {
 }
 
 /// Changes what is named of a library.
-#[utoipa::path(tag = "libraries", params(("id" = i32, Path)), request_body = LibraryRequest,
+#[utoipa::path(operation_id = "update_library", tag = "libraries", params(("id" = i32, Path)), request_body = LibraryRequest,
     responses((status = 200, body = Status), (status = 400), (status = 404)))]
 #[put("/libraries/{id}")]
 pub async fn update(
@@ -44,7 +44,7 @@ pub async fn update(
 }
 
 /// Forgets a library; its drives stay, as drives of their own. Refused while one of them is used.
-#[utoipa::path(tag = "libraries", params(("id" = i32, Path)),
+#[utoipa::path(operation_id = "delete_library", tag = "libraries", params(("id" = i32, Path)),
     responses((status = 200, body = Status), (status = 404), (status = 409)))]
 #[delete("/libraries/{id}")]
 pub async fn remove(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<Status>> {

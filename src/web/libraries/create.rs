@@ -46,14 +46,10 @@ pub struct CreatedLibrary {
 }
 
 /// Makes a library known. It is opened to learn who it is, and its slots are read at once.
-#[utoipa::path(tag = "libraries", request_body = NewLibraryRequest,
+#[utoipa::path(operation_id = "create_library", tag = "libraries", request_body = NewLibraryRequest,
     responses((status = 201, body = CreatedLibrary), (status = 400), (status = 409)))]
 #[post("/libraries")]
-pub async fn create(
-    app: web::Data<App>,
-    note: AuditNote,
-    body: web::Json<NewLibraryRequest>,
-) -> Result<HttpResponse> {
+pub async fn create(app: web::Data<App>, note: AuditNote, body: web::Json<NewLibraryRequest>) -> Result<HttpResponse> {
     let request = body.into_inner();
     let name = fields::name("name", request.name.as_deref())?;
     let device_path = fields::name("device_path", request.device_path.as_deref())?;

@@ -12,14 +12,14 @@ use tape_drive::DeviceKind;
 use utoipa::ToSchema;
 
 /// All libraries.
-#[utoipa::path(tag = "libraries", responses((status = 200, body = [Library])))]
+#[utoipa::path(operation_id = "list_libraries", tag = "libraries", responses((status = 200, body = [Library])))]
 #[get("/libraries")]
 pub async fn list(app: web::Data<App>) -> Result<web::Json<Vec<Library>>> {
     query(&app.services.db, libraries::list).await.map(web::Json)
 }
 
 /// One library.
-#[utoipa::path(tag = "libraries", params(("id" = i32, Path)),
+#[utoipa::path(operation_id = "get_library", tag = "libraries", params(("id" = i32, Path)),
     responses((status = 200, body = Library), (status = 404)))]
 #[get("/libraries/{id}")]
 pub async fn find(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<Library>> {
@@ -27,7 +27,7 @@ pub async fn find(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<L
 }
 
 /// What is in each slot, bay and mail slot, as the last inventory said. Slot numbers are element addresses.
-#[utoipa::path(tag = "libraries", params(("id" = i32, Path)),
+#[utoipa::path(operation_id = "library_slots", tag = "libraries", params(("id" = i32, Path)),
     responses((status = 200, body = [SlotListed]), (status = 404)))]
 #[get("/libraries/{id}/slots")]
 pub async fn slots(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<Vec<SlotListed>>> {
@@ -57,7 +57,7 @@ pub struct FoundLibrary {
 }
 
 /// Changers of this machine and of the virtual libraries in the configured folder, known or not.
-#[utoipa::path(tag = "libraries", responses((status = 200, body = [FoundLibrary])))]
+#[utoipa::path(operation_id = "scan_libraries", tag = "libraries", responses((status = 200, body = [FoundLibrary])))]
 #[get("/libraries/scan")]
 pub async fn scan(app: web::Data<App>) -> Result<web::Json<Vec<FoundLibrary>>> {
     let known = query(&app.services.db, libraries::list).await?;

@@ -64,7 +64,7 @@ async fn act(
 }
 
 /// The robot looks at everything and reads all bar codes. Answers when done, with what it saw.
-#[utoipa::path(tag = "libraries", params(("id" = i32, Path), WaitQuery),
+#[utoipa::path(operation_id = "inventory_library", tag = "libraries", params(("id" = i32, Path), WaitQuery),
     responses((status = 200, description = "What is where"), (status = 202, body = Started), (status = 404)))]
 #[post("/libraries/{id}/inventory")]
 pub async fn inventory(
@@ -77,7 +77,7 @@ pub async fn inventory(
 }
 
 /// Moves a tape from a slot into a drive and threads it.
-#[utoipa::path(tag = "libraries", params(("id" = i32, Path), WaitQuery), request_body = SlotAndDrive,
+#[utoipa::path(operation_id = "load_from_slot", tag = "libraries", params(("id" = i32, Path), WaitQuery), request_body = SlotAndDrive,
     responses((status = 202, body = Started), (status = 400), (status = 404), (status = 409)))]
 #[post("/libraries/{id}/load")]
 pub async fn load(
@@ -95,7 +95,7 @@ pub async fn load(
 }
 
 /// Ejects the tape in a drive and puts it into a slot.
-#[utoipa::path(tag = "libraries", params(("id" = i32, Path), WaitQuery), request_body = SlotAndDrive,
+#[utoipa::path(operation_id = "unload_to_slot", tag = "libraries", params(("id" = i32, Path), WaitQuery), request_body = SlotAndDrive,
     responses((status = 202, body = Started), (status = 400), (status = 404), (status = 409)))]
 #[post("/libraries/{id}/unload")]
 pub async fn unload(
@@ -111,7 +111,7 @@ pub async fn unload(
 }
 
 /// Moves a tape from slot to slot.
-#[utoipa::path(tag = "libraries", params(("id" = i32, Path), WaitQuery), request_body = SlotToSlot,
+#[utoipa::path(operation_id = "transfer_slot", tag = "libraries", params(("id" = i32, Path), WaitQuery), request_body = SlotToSlot,
     responses((status = 202, body = Started), (status = 400), (status = 404), (status = 409)))]
 #[post("/libraries/{id}/transfer")]
 pub async fn transfer(

@@ -16,21 +16,17 @@ pub fn routes(routes: Routes) -> Routes {
 }
 
 /// All pools with what their tapes hold.
-#[utoipa::path(tag = "pools", responses((status = 200, body = [PoolListed])))]
+#[utoipa::path(operation_id = "list_pools", tag = "pools", responses((status = 200, body = [PoolListed])))]
 #[get("/pools")]
 async fn list(app: web::Data<App>) -> Result<web::Json<Vec<PoolListed>>> {
     query(&app.services.db, pools::list).await.map(web::Json)
 }
 
 /// Makes a pool.
-#[utoipa::path(tag = "pools", request_body = NewPoolRequest,
+#[utoipa::path(operation_id = "create_pool", tag = "pools", request_body = NewPoolRequest,
     responses((status = 201, body = Created), (status = 400), (status = 409)))]
 #[post("/pools")]
-async fn create(
-    app: web::Data<App>,
-    note: AuditNote,
-    body: web::Json<NewPoolRequest>,
-) -> Result<HttpResponse> {
+async fn create(app: web::Data<App>, note: AuditNote, body: web::Json<NewPoolRequest>) -> Result<HttpResponse> {
     let new = body.into_inner().check()?;
     let pool = query(&app.services.db, move |conn| pools::insert(conn, &new)).await?;
     note.id(pool.id).detail("name", pool.name);
@@ -38,7 +34,7 @@ async fn create(
 }
 
 /// One pool.
-#[utoipa::path(tag = "pools", params(("id" = i32, Path)),
+#[utoipa::path(operation_id = "get_pool", tag = "pools", params(("id" = i32, Path)),
     responses((status = 200, body = PoolListed), (status = 404)))]
 #[get("/pools/{id}")]
 async fn find(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<PoolListed>> {
@@ -51,7 +47,7 @@ async fn find(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<PoolL
 }
 
 /// Changes what is named of a pool.
-#[utoipa::path(tag = "pools", params(("id" = i32, Path)), request_body = PoolRequest,
+#[utoipa::path(operation_id = "update_pool", tag = "pools", params(("id" = i32, Path)), request_body = PoolRequest,
     responses((status = 200, body = Status), (status = 400), (status = 404), (status = 409)))]
 #[put("/pools/{id}")]
 async fn update(app: web::Data<App>, id: web::Path<i32>, body: web::Json<PoolRequest>) -> Result<web::Json<Status>> {
@@ -61,7 +57,7 @@ async fn update(app: web::Data<App>, id: web::Path<i32>, body: web::Json<PoolReq
 }
 
 /// Deletes a pool that no tape and no job uses.
-#[utoipa::path(tag = "pools", params(("id" = i32, Path)),
+#[utoipa::path(operation_id = "delete_pool", tag = "pools", params(("id" = i32, Path)),
     responses((status = 200, body = Status), (status = 404), (status = 409)))]
 #[delete("/pools/{id}")]
 async fn remove(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<Status>> {

@@ -1,9 +1,9 @@
 //! What a client may say about a pool.
 
-use crate::{Error, Result};
 use crate::db::AllocationPolicy;
 use crate::db::pools::{NewPool, PoolChanges};
 use crate::web::fields;
+use crate::{Error, Result};
 use serde::Deserialize;
 use utoipa::ToSchema;
 

@@ -21,7 +21,7 @@ pub struct OperationsQuery {
 }
 
 /// Restores, newest first.
-#[utoipa::path(tag = "restore", params(OperationsQuery), responses((status = 200, body = [RestoreOperation])))]
+#[utoipa::path(operation_id = "list_restores", tag = "restore", params(OperationsQuery), responses((status = 200, body = [RestoreOperation])))]
 #[get("/restore/operations")]
 pub async fn operations(
     app: web::Data<App>,

@@ -1,6 +1,7 @@
 //! Reading whatever archive a tape holds, without the catalog.
 
 use super::request::{destination, policy};
+use crate::Result;
 use crate::app::App;
 use crate::auth::Identity;
 use crate::db::{drives, encryption_keys};
@@ -8,7 +9,6 @@ use crate::executions::{ExistingPolicy, RawReadRequest, Request};
 use crate::web::fields::{existing, invalid};
 use crate::web::query;
 use crate::web::work::{Started, Unsaid, WaitQuery, Work};
-use crate::Result;
 use actix_web::{HttpResponse, post, web};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -31,7 +31,7 @@ pub struct RawReadBody {
 }
 
 /// Extracts whatever archive the tape in a drive holds. Answers 202 at once; with `?wait=true` when it is done.
-#[utoipa::path(tag = "restore", params(WaitQuery), request_body = RawReadBody,
+#[utoipa::path(operation_id = "raw_read", tag = "restore", params(WaitQuery), request_body = RawReadBody,
     responses((status = 200, description = "What was found"), (status = 202, body = Started), (status = 400)))]
 #[post("/restore/raw-read")]
 pub async fn raw_read(

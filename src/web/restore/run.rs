@@ -46,7 +46,7 @@ pub struct BrokenMember {
 }
 
 /// Which tapes a restore needs, in which order, where they are, and what is missing. Nothing moves.
-#[utoipa::path(tag = "restore", request_body = RestoreBody,
+#[utoipa::path(operation_id = "plan_restore", tag = "restore", request_body = RestoreBody,
     responses((status = 200, body = PlanView), (status = 400), (status = 404), (status = 409)))]
 #[post("/restore/plan")]
 pub async fn plan(app: web::Data<App>, body: web::Json<RestoreBody>) -> Result<web::Json<PlanView>> {
@@ -78,7 +78,7 @@ pub async fn plan(app: web::Data<App>, body: web::Json<RestoreBody>) -> Result<w
 
 /// Brings files back. Answers 202 at once; with `?wait=true` when it is done, with `files_restored`,
 /// `bytes_restored`, `errors` …
-#[utoipa::path(tag = "restore", params(WaitQuery), request_body = RestoreBody,
+#[utoipa::path(operation_id = "run_restore", tag = "restore", params(WaitQuery), request_body = RestoreBody,
     responses((status = 200, description = "What was restored"), (status = 202, body = Started), (status = 400),
         (status = 404), (status = 409)))]
 #[post("/restore/run")]

@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 
 /// Deletes a set and its catalog; its data stays on tape until the tape is formatted. Refused while it is written, and
 /// while later increments need it.
-#[utoipa::path(tag = "backup-sets", params(("id" = i32, Path)),
+#[utoipa::path(operation_id = "delete_backup_set", tag = "backup-sets", params(("id" = i32, Path)),
     responses((status = 200, body = Status), (status = 404), (status = 409)))]
 #[delete("/backup-sets/{id}")]
 pub async fn remove(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<Status>> {
@@ -52,7 +52,7 @@ pub async fn discard_set(app: &web::Data<App>, id: i32) -> Result<()> {
 }
 
 /// Cancels the run that writes a set.
-#[utoipa::path(tag = "backup-sets", params(("id" = i32, Path)),
+#[utoipa::path(operation_id = "cancel_backup_set", tag = "backup-sets", params(("id" = i32, Path)),
     responses((status = 200, body = Status), (status = 400), (status = 404)))]
 #[post("/backup-sets/{id}/cancel")]
 pub async fn cancel(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<Status>> {
@@ -60,7 +60,10 @@ pub async fn cancel(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json
     let writer = query(&app.services.db, move |conn| {
         let set = sets::find(conn, id)?;
         if !matches!(set.status, SetStatus::Running | SetStatus::Pending) {
-            return Err(Error::bad_request(format!("backup set {id} is {}; only a running one can be cancelled", set.status)));
+            return Err(Error::bad_request(format!(
+                "backup set {id} is {}; only a running one can be cancelled",
+                set.status
+            )));
         }
         let filter = ExecutionFilter {
             job_id: Some(set.job_id),
@@ -90,7 +93,7 @@ pub struct VerifyBody {
 }
 
 /// Reads a set back and compares every hash.
-#[utoipa::path(tag = "backup-sets", params(("id" = i32, Path), WaitQuery), request_body = VerifyBody,
+#[utoipa::path(operation_id = "verify_backup_set", tag = "backup-sets", params(("id" = i32, Path), WaitQuery), request_body = VerifyBody,
     responses((status = 202, body = Started), (status = 404), (status = 409)))]
 #[post("/backup-sets/{id}/verify")]
 pub async fn verify(

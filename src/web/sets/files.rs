@@ -33,7 +33,7 @@ pub async fn page_of(app: &App, set_id: i32, wanted: FilesQuery) -> Result<web::
 }
 
 /// The files that a set has itself, without those of the sets it builds on.
-#[utoipa::path(tag = "backup-sets", params(("id" = i32, Path), FilesQuery),
+#[utoipa::path(operation_id = "backup_set_files", tag = "backup-sets", params(("id" = i32, Path), FilesQuery),
     responses((status = 200, body = [FileRow]), (status = 404)))]
 #[get("/backup-sets/{id}/files")]
 pub async fn files(

@@ -28,7 +28,7 @@ pub struct SetQuery {
 }
 
 /// Sets, newest first.
-#[utoipa::path(tag = "backup-sets", params(SetQuery), responses((status = 200, body = [SetListed]), (status = 400)))]
+#[utoipa::path(operation_id = "list_backup_sets", tag = "backup-sets", params(SetQuery), responses((status = 200, body = [SetListed]), (status = 400)))]
 #[get("/backup-sets")]
 pub async fn list(app: web::Data<App>, wanted: web::Query<SetQuery>) -> Result<web::Json<Vec<SetListed>>> {
     let filter = SetFilter {
@@ -56,7 +56,7 @@ pub struct SetDetail {
 }
 
 /// One set with its parts and tapes.
-#[utoipa::path(tag = "backup-sets", params(("id" = i32, Path)),
+#[utoipa::path(operation_id = "get_backup_set", tag = "backup-sets", params(("id" = i32, Path)),
     responses((status = 200, body = SetDetail), (status = 404)))]
 #[get("/backup-sets/{id}")]
 pub async fn find(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<SetDetail>> {

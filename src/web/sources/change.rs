@@ -1,6 +1,7 @@
 //! Making, changing and deleting sources.
 
 use super::request::SourceRequest;
+use crate::Result;
 use crate::app::App;
 use crate::db::sources;
 use crate::db::write_transaction;
@@ -8,18 +9,13 @@ use crate::events::{Category, Event};
 use crate::web::query::block;
 use crate::web::reply::{Created, Status};
 use crate::web::{AuditNote, query};
-use crate::Result;
 use actix_web::{HttpResponse, delete, post, put, web};
 
 /// Makes a source. A path that is not there, or not mounted, is refused unless `allow_missing` is said.
-#[utoipa::path(tag = "sources", request_body = SourceRequest,
+#[utoipa::path(operation_id = "create_source", tag = "sources", request_body = SourceRequest,
     responses((status = 201, body = Created), (status = 400), (status = 409)))]
 #[post("/sources")]
-pub async fn create(
-    app: web::Data<App>,
-    note: AuditNote,
-    body: web::Json<SourceRequest>,
-) -> Result<HttpResponse> {
+pub async fn create(app: web::Data<App>, note: AuditNote, body: web::Json<SourceRequest>) -> Result<HttpResponse> {
     let request = body.into_inner();
     // a network file system that hangs must not hold a database connection
     let new = block(move || request.check_new()).await?;
@@ -32,7 +28,7 @@ pub async fn create(
 }
 
 /// Changes what is named of a source.
-#[utoipa::path(tag = "sources", params(("id" = i32, Path)), request_body = SourceRequest,
+#[utoipa::path(operation_id = "update_source", tag = "sources", params(("id" = i32, Path)), request_body = SourceRequest,
     responses((status = 200, body = Status), (status = 400), (status = 404), (status = 409)))]
 #[put("/sources/{id}")]
 pub async fn update(
@@ -48,7 +44,7 @@ pub async fn update(
 }
 
 /// Deletes a source that no job uses.
-#[utoipa::path(tag = "sources", params(("id" = i32, Path)),
+#[utoipa::path(operation_id = "delete_source", tag = "sources", params(("id" = i32, Path)),
     responses((status = 200, body = Status), (status = 404), (status = 409)))]
 #[delete("/sources/{id}")]
 pub async fn remove(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<Status>> {

@@ -7,9 +7,9 @@ use crate::backup::preview::{self as walk, MAX_LISTED};
 use crate::backup::walk::Mounts;
 use crate::db::SourceType;
 use crate::db::sources;
+use crate::web::fields::{self, invalid};
 use crate::web::optional_body::OptionalBody;
 use crate::web::query::{block, query};
-use crate::web::fields::{self, invalid};
 use actix_web::{post, web};
 use serde::Serialize;
 use std::path::Path;
@@ -54,7 +54,7 @@ pub struct PreviewFile {
 }
 
 /// What a request to make a source would send.
-#[utoipa::path(tag = "sources", request_body = SourceRequest,
+#[utoipa::path(operation_id = "preview_new_source", tag = "sources", request_body = SourceRequest,
     responses((status = 200, body = PreviewView), (status = 400)))]
 #[post("/sources/preview")]
 pub async fn preview(body: web::Json<SourceRequest>) -> Result<web::Json<PreviewView>> {
@@ -65,7 +65,7 @@ pub async fn preview(body: web::Json<SourceRequest>) -> Result<web::Json<Preview
 }
 
 /// What a source would send; with other patterns than its own, if some are given.
-#[utoipa::path(tag = "sources", params(("id" = i32, Path)), request_body = SourceRequest,
+#[utoipa::path(operation_id = "preview_source", tag = "sources", params(("id" = i32, Path)), request_body = SourceRequest,
     responses((status = 200, body = PreviewView), (status = 400), (status = 404)))]
 #[post("/sources/{id}/preview")]
 pub async fn preview_of(

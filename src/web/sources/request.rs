@@ -146,7 +146,8 @@ mod tests {
 
     fn refused(request: SourceRequest) -> (String, String) {
         let error = request.check_new().expect_err("must be refused");
-        let field = error.details.as_ref().and_then(|details| details["field"].as_str()).unwrap_or_default().to_string();
+        let field =
+            error.details.as_ref().and_then(|details| details["field"].as_str()).unwrap_or_default().to_string();
         (field, error.message)
     }
 

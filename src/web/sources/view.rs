@@ -30,7 +30,7 @@ impl SourceView {
 }
 
 /// All sources by name.
-#[utoipa::path(tag = "sources", responses((status = 200, body = [SourceView])))]
+#[utoipa::path(operation_id = "list_sources", tag = "sources", responses((status = 200, body = [SourceView])))]
 #[get("/sources")]
 pub async fn list(app: web::Data<App>) -> Result<web::Json<Vec<SourceView>>> {
     let views = query(&app.services.db, |conn| sources::list(conn)?.into_iter().map(SourceView::new).collect());
@@ -38,7 +38,7 @@ pub async fn list(app: web::Data<App>) -> Result<web::Json<Vec<SourceView>>> {
 }
 
 /// One source, and whether it is there now.
-#[utoipa::path(tag = "sources", params(("id" = i32, Path)),
+#[utoipa::path(operation_id = "get_source", tag = "sources", params(("id" = i32, Path)),
     responses((status = 200, body = SourceView), (status = 404)))]
 #[get("/sources/{id}")]
 pub async fn find(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<SourceView>> {

@@ -8,9 +8,9 @@ use crate::db::executions::{self, ExecutionFilter};
 use crate::db::{ExecutionStatus, FormatType, Page, drives, libraries, pools};
 use crate::executions::{BatchLabelRequest, Request};
 use crate::web::fields::{self, invalid};
+use crate::web::query;
 use crate::web::reply::Status;
 use crate::web::work::{Started, Unsaid, WaitQuery, Work};
-use crate::web::query;
 use crate::{Error, Result};
 use actix_web::{HttpResponse, get, post, web};
 use serde::{Deserialize, Serialize};
@@ -86,7 +86,7 @@ impl BatchLabelBody {
 }
 
 /// Labels many tapes: those that a person puts one after the other into a drive, or the blank ones of a library.
-#[utoipa::path(tag = "tapes", params(WaitQuery),
+#[utoipa::path(operation_id = "batch_label", tag = "tapes", params(WaitQuery),
     request_body = BatchLabelBody, responses((status = 202, body = Started), (status = 400), (status = 409)))]
 #[post("/tapes/batch-label")]
 pub async fn batch_label(
@@ -151,7 +151,7 @@ pub struct BatchStatus {
 }
 
 /// How far the newest batch is.
-#[utoipa::path(tag = "tapes",
+#[utoipa::path(operation_id = "batch_label_status", tag = "tapes",
     responses((status = 200, body = BatchStatus)))]
 #[get("/tapes/batch-label/status")]
 pub async fn status(app: web::Data<App>) -> Result<web::Json<BatchStatus>> {
@@ -192,7 +192,7 @@ async fn newest(app: &web::Data<App>, statuses: Option<Vec<ExecutionStatus>>) ->
 }
 
 /// Ends the batch at work after the tape it is at.
-#[utoipa::path(tag = "tapes",
+#[utoipa::path(operation_id = "cancel_batch_label", tag = "tapes",
     responses((status = 200, body = Status), (status = 400)))]
 #[post("/tapes/batch-label/cancel")]
 pub async fn cancel(app: web::Data<App>) -> Result<web::Json<Status>> {

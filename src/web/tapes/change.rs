@@ -39,10 +39,14 @@ pub struct TapeRequest {
 }
 
 /// Changes what is named of a tape.
-#[utoipa::path(tag = "tapes", params(("id" = i32, Path)), request_body = TapeRequest,
+#[utoipa::path(operation_id = "update_tape", tag = "tapes", params(("id" = i32, Path)), request_body = TapeRequest,
     responses((status = 200, body = Status), (status = 400), (status = 404), (status = 409)))]
 #[put("/tapes/{id}")]
-pub async fn update(app: web::Data<App>, id: web::Path<i32>, body: web::Json<TapeRequest>) -> Result<web::Json<Status>> {
+pub async fn update(
+    app: web::Data<App>,
+    id: web::Path<i32>,
+    body: web::Json<TapeRequest>,
+) -> Result<web::Json<Status>> {
     let request = body.into_inner();
     query(&app.services.db, move |conn| write_transaction(conn, |conn| apply(conn, *id, request))).await?;
     Ok(web::Json(Status::new("updated")))
@@ -116,7 +120,7 @@ fn may_change_pool(conn: &mut Conn, tape: &Tape, pool: Option<i32>) -> Result<()
 }
 
 /// Forgets a tape that holds nothing on record.
-#[utoipa::path(tag = "tapes", params(("id" = i32, Path)),
+#[utoipa::path(operation_id = "delete_tape", tag = "tapes", params(("id" = i32, Path)),
     responses((status = 200, body = Status), (status = 404), (status = 409)))]
 #[delete("/tapes/{id}")]
 pub async fn remove(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<Status>> {
@@ -163,7 +167,7 @@ pub struct Skipped {
 }
 
 /// Changes state or pool of many tapes; those for which that is not allowed stay as they are, and are named.
-#[utoipa::path(tag = "tapes", request_body = BatchUpdate,
+#[utoipa::path(operation_id = "batch_update_tapes", tag = "tapes", request_body = BatchUpdate,
     responses((status = 200, body = BatchUpdated), (status = 400)))]
 #[post("/tapes/batch-update")]
 pub async fn batch_update(app: web::Data<App>, body: web::Json<BatchUpdate>) -> Result<web::Json<BatchUpdated>> {

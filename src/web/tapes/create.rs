@@ -55,7 +55,7 @@ pub struct CreatedTape {
 
 /// Makes a tape known. With `write_label`, its label is written by an execution; with `?wait=true` the answer comes
 /// when that is done, and if it fails the tape is not made known.
-#[utoipa::path(tag = "tapes", params(WaitQuery), request_body = NewTapeRequest,
+#[utoipa::path(operation_id = "create_tape", tag = "tapes", params(WaitQuery), request_body = NewTapeRequest,
     responses((status = 201, body = CreatedTape), (status = 400), (status = 409)))]
 #[post("/tapes")]
 pub async fn create(
@@ -116,7 +116,10 @@ fn check(conn: &mut Conn, request: &NewTapeRequest, density: Option<u8>) -> Resu
         match fields::word("format_type", request.format_type.as_deref().unwrap_or_default())? {
             FormatType::Raw => {}
             FormatType::Ltfs => {
-                return Err(invalid("format_type", "LTFS volumes are not made by this server; format_type must be raw"));
+                return Err(invalid(
+                    "format_type",
+                    "LTFS volumes are not made by this server; format_type must be raw",
+                ));
             }
         }
     }
@@ -183,10 +186,9 @@ fn format(name: Option<&str>, barcode: Option<&str>, density: Option<u8>) -> Res
 /// 409 unless a name is free.
 pub fn free_label(conn: &mut Conn, label: &str, except: i32) -> Result<()> {
     match tapes::find_by_label(conn, label)? {
-        Some(other) if other.id != except => Err(Error::conflict(
-            "already_exists",
-            format!("tape '{label}': another one has the same label already"),
-        )),
+        Some(other) if other.id != except => {
+            Err(Error::conflict("already_exists", format!("tape '{label}': another one has the same label already")))
+        }
         _ => Ok(()),
     }
 }

@@ -28,7 +28,7 @@ pub struct LabelBody {
 }
 
 /// Writes the label of a tape onto its cartridge.
-#[utoipa::path(tag = "tapes", params(("id" = i32, Path), WaitQuery),
+#[utoipa::path(operation_id = "label_tape", tag = "tapes", params(("id" = i32, Path), WaitQuery),
     request_body = LabelBody,
     responses((status = 202, body = Started), (status = 400), (status = 404), (status = 409)))]
 #[post("/tapes/{id}/label")]
@@ -116,7 +116,7 @@ pub fn confirmed(confirm: bool) -> Result<()> {
 }
 
 /// Erases a tape and writes a fresh label. The tape in the drive must be that tape.
-#[utoipa::path(tag = "tapes", params(("id" = i32, Path), WaitQuery),
+#[utoipa::path(operation_id = "format_tape", tag = "tapes", params(("id" = i32, Path), WaitQuery),
     request_body = FormatBody,
     responses((status = 202, body = Started), (status = 400), (status = 404), (status = 409)))]
 #[post("/tapes/{id}/format")]
@@ -153,7 +153,7 @@ pub struct VerifyBody {
 }
 
 /// Reads back all complete sets on a tape and compares every hash.
-#[utoipa::path(tag = "tapes", params(("id" = i32, Path), WaitQuery),
+#[utoipa::path(operation_id = "verify_tape", tag = "tapes", params(("id" = i32, Path), WaitQuery),
     request_body = VerifyBody, responses((status = 202, body = Started), (status = 404), (status = 409)))]
 #[post("/tapes/{id}/verify")]
 pub async fn verify(

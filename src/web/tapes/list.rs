@@ -30,7 +30,7 @@ pub struct TapeQuery {
 }
 
 /// Tapes by label.
-#[utoipa::path(tag = "tapes", params(TapeQuery),
+#[utoipa::path(operation_id = "list_tapes", tag = "tapes", params(TapeQuery),
     responses((status = 200, body = [TapeListed]), (status = 400)))]
 #[get("/tapes")]
 pub async fn list(app: web::Data<App>, wanted: web::Query<TapeQuery>) -> Result<web::Json<Vec<TapeListed>>> {
@@ -47,7 +47,7 @@ pub async fn list(app: web::Data<App>, wanted: web::Query<TapeQuery>) -> Result<
 }
 
 /// Names of LTO formats and their native capacities in bytes.
-#[utoipa::path(tag = "tapes",
+#[utoipa::path(operation_id = "lto_types", tag = "tapes",
     responses((status = 200, body = BTreeMap<String, u64>)))]
 #[get("/tapes/lto-types")]
 pub async fn lto_types() -> web::Json<BTreeMap<&'static str, u64>> {
@@ -72,7 +72,7 @@ pub struct TapeDetail {
 }
 
 /// One tape, and where it is.
-#[utoipa::path(tag = "tapes", params(("id" = i32, Path)),
+#[utoipa::path(operation_id = "get_tape", tag = "tapes", params(("id" = i32, Path)),
     responses((status = 200, body = TapeDetail), (status = 404)))]
 #[get("/tapes/{id}")]
 pub async fn find(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<TapeDetail>> {
@@ -119,7 +119,7 @@ pub struct PartOnTape {
 }
 
 /// The sets on a tape, in the order they are on it.
-#[utoipa::path(tag = "tapes", params(("id" = i32, Path)),
+#[utoipa::path(operation_id = "tape_contents", tag = "tapes", params(("id" = i32, Path)),
     responses((status = 200, body = Contents), (status = 404)))]
 #[get("/tapes/{id}/contents")]
 pub async fn contents(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<Contents>> {

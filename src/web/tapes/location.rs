@@ -21,7 +21,7 @@ pub struct Export {
 }
 
 /// The tape leaves the house.
-#[utoipa::path(tag = "tapes", params(("id" = i32, Path)),
+#[utoipa::path(operation_id = "export_tape", tag = "tapes", params(("id" = i32, Path)),
     request_body = Export, responses((status = 200, body = Status), (status = 404), (status = 409)))]
 #[post("/tapes/{id}/export")]
 pub async fn export(app: web::Data<App>, id: web::Path<i32>, body: OptionalBody<Export>) -> Result<web::Json<Status>> {
@@ -48,10 +48,14 @@ pub struct Imported {
 }
 
 /// The tape is back. It takes no more data, since it was kept elsewhere.
-#[utoipa::path(tag = "tapes", params(("id" = i32, Path)),
+#[utoipa::path(operation_id = "import_tape", tag = "tapes", params(("id" = i32, Path)),
     request_body = Import, responses((status = 200, body = Imported), (status = 404), (status = 409)))]
 #[post("/tapes/{id}/import")]
-pub async fn import(app: web::Data<App>, id: web::Path<i32>, body: OptionalBody<Import>) -> Result<web::Json<Imported>> {
+pub async fn import(
+    app: web::Data<App>,
+    id: web::Path<i32>,
+    body: OptionalBody<Import>,
+) -> Result<web::Json<Imported>> {
     let id = id.into_inner();
     if let Some(drive) = body.0.drive_id {
         let tape = query(&app.services.db, move |conn| tapes::find(conn, id)).await?;
@@ -114,7 +118,7 @@ pub struct ReadLabel {
 }
 
 /// What the label of the tape in a drive says. A drive at work is not disturbed: its last known label is told.
-#[utoipa::path(tag = "tapes", params(("id" = i32, Path), InDrive),
+#[utoipa::path(operation_id = "read_tape_label", tag = "tapes", params(("id" = i32, Path), InDrive),
     responses((status = 200, body = ReadLabel), (status = 404), (status = 409)))]
 #[get("/tapes/{id}/read-label")]
 pub async fn read_label(

@@ -42,7 +42,7 @@ pub struct OperationStatus {
 }
 
 /// How far the newest label or format is; it stays after its end.
-#[utoipa::path(tag = "tapes",
+#[utoipa::path(operation_id = "tape_operation_status", tag = "tapes",
     responses((status = 200, body = OperationStatus)))]
 #[get("/tapes/operation/status")]
 pub async fn operation_status(app: web::Data<App>) -> Result<web::Json<OperationStatus>> {
