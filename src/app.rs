@@ -210,7 +210,8 @@ pub fn start(sources: Sources) -> Result<RunningServer> {
             }
         })
     })?;
-    let (addresses, setup_token) = opened.recv().map_err(|_| Error::internal("the server ended while it was starting"))??;
+    let (addresses, setup_token) =
+        opened.recv().map_err(|_| Error::internal("the server ended while it was starting"))??;
     let addr = addresses.first().copied().ok_or_else(|| Error::internal("the server has no address"))?;
     Ok(RunningServer { addr, setup_token, addresses, lifecycle, thread })
 }

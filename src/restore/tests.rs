@@ -114,7 +114,11 @@ fn what_cannot_be_read_is_named_and_everything_else_is_restored() {
                 false => assert_eq!(&std::fs::read(done.at(&path)).unwrap(), data, "{path}"),
             }
         }
-        assert!(done.failed.iter().any(|failed| failed.contains("MEDIUM ERROR") || failed.contains("medium")), "{:?}", done.failed);
+        assert!(
+            done.failed.iter().any(|failed| failed.contains("MEDIUM ERROR") || failed.contains("medium")),
+            "{:?}",
+            done.failed
+        );
     }
 }
 

@@ -1,8 +1,8 @@
 //! The server of the demonstration, in this process, and its administrator.
 
 use super::super::client::Client;
-use super::super::logging;
 use super::super::exit::{CliError, CliResult, Doing};
+use super::super::logging;
 use super::super::output::{Context, Format, text_at};
 use super::super::session::Credentials;
 use crate::app::{self, RunningServer};
