@@ -70,7 +70,7 @@ fn the_robot_and_the_drives_do_what_they_are_told() {
     assert_eq!(house.get("/drives").is(200)[1]["current_tape"], json!("A00001L9"));
     let free = slots(&house, "storage").into_iter().find(|slot| slot["barcode"] == "").unwrap();
     let body = json!({"slot_number": free["slot_number"], "drive_number": bays[0]["slot_number"]});
-    house.post("/libraries/1/load?wait=true", body).fails(409, "element_state");
+    house.post("/libraries/1/load?wait=true", body).fails(409, "slot_empty");
 
     let inspected = house.get("/drives/2/inspect-tape").is(200);
     assert_eq!((&inspected["status"], &inspected["label"]), (&json!("complete"), &json!("A00001L9")), "{inspected}");
