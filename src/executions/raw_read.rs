@@ -68,7 +68,11 @@ pub fn run(context: &Context, request: &RawReadRequest) -> Result<Value> {
 fn folder(path: &Path, file: &TapeFile) -> Result<PathBuf> {
     let folder = path.join(format!("file-{:04}", file.number));
     std::fs::create_dir_all(&folder).map_err(|error| {
-        Error::new(ErrorKind::Unprocessable, "destination_unusable", format!("{} cannot be made: {error}", folder.display()))
+        Error::new(
+            ErrorKind::Unprocessable,
+            "destination_unusable",
+            format!("{} cannot be made: {error}", folder.display()),
+        )
     })?;
     Ok(folder)
 }

@@ -1,5 +1,6 @@
 //! Virtual tapes, sets on them, and a catalog that knows them.
 
+use crate::Result;
 use crate::catalog::CatalogWriter;
 use crate::db::testing::{self, TestDatabase};
 use crate::db::{self, jobs::Job, sets, tapes::Tape};
@@ -11,7 +12,6 @@ use crate::restore::plan::{Item, Plan};
 use crate::restore::reader::{self, ReadError, SegmentJob};
 use crate::restore::select::{self, Selected, Selection};
 use crate::restore::{ExistingPolicy, check};
-use crate::Result;
 use diesel::prelude::*;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::Read;
@@ -170,7 +170,8 @@ impl Bench {
         use crate::db::schema::catalog_versions;
         let file = catalog_versions::table
             .filter(catalog_versions::set_id.eq(set).and(catalog_versions::name.eq(name.to_string())));
-        let changed = diesel::update(file).set(catalog_versions::sha256.eq(vec![0u8; 32])).execute(&mut *self.db.conn());
+        let changed =
+            diesel::update(file).set(catalog_versions::sha256.eq(vec![0u8; 32])).execute(&mut *self.db.conn());
         assert_eq!(changed.unwrap(), 1);
     }
 
@@ -256,8 +257,7 @@ impl Bench {
         let folder = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
         let selected = self.select(set, paths).unwrap();
         assert!(selected.missing.is_empty() && selected.broken.is_empty(), "{selected:?}");
-        let mut extractor =
-            Extractor::new(folder.path(), ExistingPolicy::Keep, Trust::Own, Arc::default()).unwrap();
+        let mut extractor = Extractor::new(folder.path(), ExistingPolicy::Keep, Trust::Own, Arc::default()).unwrap();
         for (path, metadata) in &selected.plan.directories {
             extractor.know_directory(path.clone(), metadata.clone());
         }
@@ -302,8 +302,6 @@ impl Bench {
                         .map(|segment| {
                             let run = &plan.runs[segment.run];
                             let set = &plan.sets[run.set];
-                            let within = segment.start..segment.end;
-                            let starts = plan.items[run.items.clone()].iter().map(|item| item.tar_offset);
                             SegmentJob {
                                 run: segment.run,
                                 layout: set.parts[segment.part].layout.clone(),
@@ -312,7 +310,7 @@ impl Bench {
                                 end: segment.end,
                                 continues: segment.start > run.start,
                                 last: segment.last,
-                                members: starts.filter(|at| within.contains(at)).collect(),
+                                members: plan.members_of(segment),
                             }
                         })
                         .collect();
