@@ -224,8 +224,8 @@ impl Worker {
             raw.resize(total, 0);
         }
         raw.truncate(total);
-        if let Some(head) = raw.get_mut(..opening) {
-            head.copy_from_slice(&file.header);
+        if let (Some(head), Some(header)) = (raw.get_mut(..opening), file.header.get(..opening)) {
+            head.copy_from_slice(header);
         }
         let mut turn = file.try_turn(number);
         let data = raw.get_mut(opening..opening + length).unwrap_or_default();

@@ -30,3 +30,6 @@ pub mod walk;
 pub mod warning;
 pub mod worker;
 pub mod xattr;
+
+#[cfg(test)]
+mod testing;

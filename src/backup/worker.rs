@@ -258,13 +258,14 @@ mod tests {
         for _ in 0..5 {
             gate.adapt(0.9);
         }
-        assert_eq!((lock(&gate.state).limit, gate.highest()), (4, 4));
+        let limit = || lock(&gate.state).limit;
+        assert_eq!((limit(), gate.highest()), (4, 4));
         gate.adapt(0.3);
-        assert_eq!(lock(&gate.state).limit, 4);
+        assert_eq!(limit(), 4);
         for _ in 0..5 {
             gate.adapt(0.1);
         }
-        assert_eq!((lock(&gate.state).limit, gate.highest()), (2, 4));
+        assert_eq!((limit(), gate.highest()), (2, 4));
         gate.close();
         assert!(!gate.pass(9));
     }

@@ -19,6 +19,7 @@ pub mod browse;
 pub mod chain;
 pub mod commit;
 pub mod discard;
+pub mod files;
 pub mod index;
 pub mod kind;
 pub mod layers;

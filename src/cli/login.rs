@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 /// Log in and keep the session (`--setup`: create the administrator on a new server)
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The session is kept in ~/.config/tapebackarr/session.json, readable by you alone.
-On its first start a server prints a set-up token; with it, --setup creates the administrator. The token is
+The session is kept in ~/.config/tapebackarr/session.json, readable by you alone. \
+On its first start a server prints a set-up token; with it, --setup creates the administrator. The token is \
 read from TAPEBACKARR_SETUP_TOKEN or asked for.
 
 Examples:

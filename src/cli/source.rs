@@ -11,7 +11,7 @@ use serde_json::json;
 /// List, create, change and delete sources; preview what one would send
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Patterns: `*` within a name, `**` across folders, `dir/` only folders, `!pattern` takes back. Without an include
+Patterns: `*` within a name, `**` across folders, `dir/` only folders, `!pattern` takes back. Without an include \
 pattern everything is included.
 
 Examples:

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 A tape is named by its label, bar code, uuid or id.
 
 Examples:
-  tapebackarr tape batch-label --library Rack-2 --pool DAILY       every blank tape, named by its bar code
+  tapebackarr tape batch-label --library Rack-2 --pool DAILY   all blank tapes, by bar code
   tapebackarr tape create DAILY-001 --pool DAILY --drive 1 --write-label
   tapebackarr tape export DAILY-001 --to 'Safe 2'
   tapebackarr tape format DAILY-001 --drive 1")]

@@ -48,13 +48,17 @@ impl CustomizeConnection<SqliteConnection, diesel::r2d2::Error> for Prepare {
     }
 }
 
-/// Opens the database at `path`, creating it if there is none, and brings its tables up to date.
+/// Opens the database at `path`, creating it if there is none, and brings its tables up to date. One that was laid
+/// ready ([`super::staged`]) takes its place first.
 ///
 /// Refuses a file written by a newer program (`database_newer`), because an older one would not know what its rows
 /// mean.
 pub fn open(path: impl AsRef<Path>) -> Result<DbPool> {
     let path = path.as_ref();
     let url = url_of(path)?;
+    if let Some(kept) = super::staged::swap_in(path)? {
+        tracing::warn!(kept = %kept.display(), "the database that was laid ready is in use now; the old one is kept");
+    }
     migrate(&mut open_one(path)?, path)?;
     Pool::builder()
         .max_size(POOL_SIZE)
@@ -96,15 +100,25 @@ fn cannot_open(path: &Path, error: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Internal, "database_open", message)
 }
 
+/// Versions of the schema that this program knows.
+pub(super) fn known_migrations() -> Result<HashSet<String>> {
+    let migrations = MigrationSource::<Sqlite>::migrations(&MIGRATIONS)
+        .map_err(|error| Error::internal(format!("the built-in migrations cannot be read: {error}")))?;
+    Ok(migrations.iter().map(|migration| migration.name().version().to_string()).collect())
+}
+
+/// Writes a consistent copy of the database, made while it is in use, to the file `to`, which must not exist.
+pub fn copy_to(conn: &mut Conn, to: &Path) -> Result<()> {
+    let path = to.to_str().ok_or_else(|| Error::bad_request(format!("{} is not valid UTF-8", to.display())))?;
+    diesel::sql_query("VACUUM INTO ?").bind::<diesel::sql_types::Text, _>(path).execute(conn)?;
+    Ok(())
+}
+
 fn migrate(conn: &mut Conn, path: &Path) -> Result<()> {
     let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
         Error::internal(format!("cannot bring the tables of {} up to date: {error}", path.display()))
     };
-    let known: HashSet<String> = MigrationSource::<Sqlite>::migrations(&MIGRATIONS)
-        .map_err(failed)?
-        .iter()
-        .map(|migration| migration.name().version().to_string())
-        .collect();
+    let known = known_migrations()?;
     let applied: Vec<MigrationVersion<'static>> = conn.applied_migrations().map_err(failed)?;
     if let Some(newer) = applied.iter().map(ToString::to_string).find(|version| !known.contains(version)) {
         return Err(Error::conflict(

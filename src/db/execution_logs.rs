@@ -61,10 +61,13 @@ pub fn append(conn: &mut Conn, lines: &[NewLogLine]) -> Result<()> {
     })
 }
 
-/// At most `limit` lines of an execution behind the line with id `after` (0 = from the beginning).
-pub fn after(conn: &mut Conn, execution_id: i32, after: i32, limit: i64) -> Result<Vec<LogLine>> {
+/// At most `limit` lines of an execution behind the line with id `after` (0 = from the beginning), of these levels; no
+/// levels: of all.
+pub fn after(conn: &mut Conn, execution_id: i32, after: i32, levels: &[LogLevel], limit: i64) -> Result<Vec<LogLine>> {
+    let levels = if levels.is_empty() { LogLevel::ALL } else { levels };
     Ok(execution_logs::table
         .filter(execution_logs::execution_id.eq(execution_id).and(execution_logs::id.gt(after)))
+        .filter(execution_logs::level.eq_any(levels))
         .order(execution_logs::id)
         .limit(limit)
         .select(LogLine::as_select())
@@ -96,9 +99,9 @@ mod tests {
         let line = |text: &str| NewLogLine::new(id, LogLevel::Info, text);
         append(conn, &[line("one"), line("two"), line("three")]).expect("append");
         append(conn, &[]).expect("nothing");
-        let first = after(conn, id, 0, 2).expect("first");
+        let first = after(conn, id, 0, &[], 2).expect("first");
         assert_eq!(first.iter().map(|line| line.message.as_str()).collect::<Vec<_>>(), ["one", "two"]);
-        assert_eq!(after(conn, id, first[1].id, 10).expect("rest")[0].message, "three");
+        assert_eq!(after(conn, id, first[1].id, &[], 10).expect("rest")[0].message, "three");
         let last = tail(conn, id, 2).expect("tail");
         assert_eq!(last.iter().map(|line| line.message.as_str()).collect::<Vec<_>>(), ["two", "three"]);
     }

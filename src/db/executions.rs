@@ -176,12 +176,16 @@ pub struct ExecutionChanges {
 /// Which executions a list is to show; absent conditions do not matter.
 #[derive(Debug, Clone, Default)]
 pub struct ExecutionFilter {
+    /// Only this one.
+    pub id: Option<i32>,
     /// Of this job.
     pub job_id: Option<i32>,
     /// Of this kind.
     pub kind: Option<String>,
     /// In one of these states.
     pub statuses: Option<Vec<ExecutionStatus>>,
+    /// Older than the one with this id.
+    pub before: Option<i32>,
 }
 
 /// States in which an execution still wants something.
@@ -190,6 +194,12 @@ pub const ACTIVE: [ExecutionStatus; 3] = [ExecutionStatus::Pending, ExecutionSta
 /// The execution with this id.
 pub fn find(conn: &mut Conn, id: i32) -> Result<Execution> {
     found(job_executions::table.find(id).select(Execution::as_select()).first(conn), format_args!("execution {id}"))
+}
+
+/// The execution with this id, with the names around it.
+pub fn find_listed(conn: &mut Conn, id: i32) -> Result<ExecutionListed> {
+    let filter = ExecutionFilter { id: Some(id), ..Default::default() };
+    list(conn, &filter, Page::first(1))?.pop().ok_or_else(|| Error::not_found(format_args!("execution {id}")))
 }
 
 type Joined = (Execution, Option<String>, Option<String>, Option<String>);
@@ -218,6 +228,12 @@ pub fn list(conn: &mut Conn, filter: &ExecutionFilter, page: Page) -> Result<Vec
     }
     if let Some(statuses) = &filter.statuses {
         query = query.filter(job_executions::status.eq_any(statuses));
+    }
+    if let Some(id) = filter.id {
+        query = query.filter(job_executions::id.eq(id));
+    }
+    if let Some(before) = filter.before {
+        query = query.filter(job_executions::id.lt(before));
     }
     let rows: Vec<Joined> = query.load(conn)?;
     let listed = |(execution, job_name, tape_label, device_path)| ExecutionListed {

@@ -32,13 +32,14 @@ pub mod set_parts;
 pub mod sets;
 pub mod settings;
 pub mod sources;
+pub mod staged;
 pub mod tape_lifecycle;
 pub mod tapes;
 mod text_enum;
 pub mod time;
 pub mod users;
 
-pub use connection::{Conn, DbPool, PooledConn, open, open_one, write_transaction};
+pub use connection::{Conn, DbPool, PooledConn, copy_to, open, open_one, write_transaction};
 pub use kinds::*;
 pub use paging::Page;
 pub use time::now;

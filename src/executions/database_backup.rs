@@ -4,9 +4,10 @@ use super::backup::{SetHeader, drain, next_tape};
 use super::{Context, DatabaseBackupRequest};
 use crate::backup::engine::{self, EngineOptions};
 use crate::catalog::commit::CommitPart;
-use crate::db::{self, DatabaseBackupStatus, database_backups::DatabaseBackupChanges, encryption_keys::EncryptionKey};
+use crate::db::{
+    self, DatabaseBackupStatus, database_backups::DatabaseBackupChanges, encryption_keys::EncryptionKey, tapes::Tape,
+};
 use crate::{Error, Result};
-use diesel::connection::SimpleConnection;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -19,20 +20,58 @@ use uuid::Uuid;
 /// Name of the copy inside the set.
 pub const MEMBER: &str = "tapebackarr.db";
 
+/// What came of it.
+struct Copy {
+    part: CommitPart,
+    checksum: String,
+    size: u64,
+    uuid: Uuid,
+    fingerprint: String,
+}
+
 /// Backs the database up.
 pub fn run(context: &Context, request: &DatabaseBackupRequest) -> Result<Value> {
-    let (key_row, key) = key(context, request.encryption_key_id)?;
     let tape = db::tapes::find(&mut *context.conn()?, request.tape_id)?;
+    let row = match request.database_backup_id {
+        Some(id) => db::database_backups::find(&mut *context.conn()?, id)?,
+        None => db::database_backups::insert(&mut *context.conn()?, tape.id)?,
+    };
+    let done = back_up(context, request, &tape);
+    let changes = match &done {
+        Ok(copy) => DatabaseBackupChanges {
+            file_size: Some(copy.size as i64),
+            checksum: Some(Some(copy.checksum.clone())),
+            block_offset: Some(Some(copy.part.layout.first_block as i64)),
+            tape_file: Some(Some(copy.part.layout.tape_file as i64)),
+            set_uuid: Some(Some(copy.uuid.to_string())),
+            status: Some(DatabaseBackupStatus::Completed),
+            ..DatabaseBackupChanges::default()
+        },
+        Err(error) => DatabaseBackupChanges {
+            status: Some(DatabaseBackupStatus::Failed),
+            error_message: Some(Some(error.message.clone())),
+            ..DatabaseBackupChanges::default()
+        },
+    };
+    db::database_backups::update(&mut *context.conn()?, row.id, &changes)?;
+    let copy = done?;
+    Ok(json!({
+        "database_backup_id": row.id, "tape_id": tape.id, "file_size": copy.size, "checksum": copy.checksum,
+        "key_fingerprint": copy.fingerprint,
+    }))
+}
+
+fn back_up(context: &Context, request: &DatabaseBackupRequest, tape: &Tape) -> Result<Copy> {
+    let (key_row, key) = key(context, request.encryption_key_id)?;
     let pool_id = tape.pool_id.ok_or_else(|| {
         Error::conflict("no_pool", format!("tape {} is in no pool; put it into one first", tape.label))
     })?;
     context.phase("scanning", "Copying the database.")?;
-    let copy = tempfile::Builder::new().prefix("database-backup-").tempdir_in(&context.services.config.data_dir)?;
-    let file = copy.path().join(MEMBER);
-    copy_database(&mut *context.conn()?, &file)?;
+    let folder = tempfile::Builder::new().prefix("database-backup-").tempdir_in(&context.services.config.data_dir)?;
+    let file = folder.path().join(MEMBER);
+    db::copy_to(&mut *context.conn()?, &file)?;
     let size = std::fs::metadata(&file)?.len();
     let uuid = Uuid::new_v4();
-    let row = db::database_backups::insert(&mut *context.conn()?, tape.id)?;
     let header = SetHeader {
         set_id: None,
         info: SetInfo {
@@ -49,30 +88,8 @@ pub fn run(context: &Context, request: &DatabaseBackupRequest) -> Result<Value> 
         block_size: context.services.config.tape.block_size,
         spool_dir: context.services.config.spool_dir(),
     };
-    let written = write(context, &header, pool_id, tape.id, copy.path());
-    let changes = match &written {
-        Ok((part, checksum)) => DatabaseBackupChanges {
-            file_size: Some(size as i64),
-            checksum: Some(Some(checksum.clone())),
-            block_offset: Some(Some(part.layout.first_block as i64)),
-            tape_file: Some(Some(part.layout.tape_file as i64)),
-            set_uuid: Some(Some(uuid.to_string())),
-            status: Some(DatabaseBackupStatus::Completed),
-            ..DatabaseBackupChanges::default()
-        },
-        Err(error) => DatabaseBackupChanges {
-            file_size: Some(size as i64),
-            status: Some(DatabaseBackupStatus::Failed),
-            error_message: Some(Some(error.message.clone())),
-            ..DatabaseBackupChanges::default()
-        },
-    };
-    db::database_backups::update(&mut *context.conn()?, row.id, &changes)?;
-    let (_, checksum) = written?;
-    Ok(json!({
-        "database_backup_id": row.id, "tape_id": tape.id, "file_size": size, "checksum": checksum,
-        "key_fingerprint": key_row.key_fingerprint,
-    }))
+    let (part, checksum) = write(context, &header, pool_id, tape.id, folder.path())?;
+    Ok(Copy { part, checksum, size, uuid, fingerprint: key_row.key_fingerprint })
 }
 
 fn key(context: &Context, wanted: Option<i32>) -> Result<(EncryptionKey, Key)> {
@@ -88,15 +105,6 @@ fn key(context: &Context, wanted: Option<i32>) -> Result<(EncryptionKey, Key)> {
     };
     let key = context.services.keys.for_writing(&mut conn, id)?;
     Ok((db::encryption_keys::find(&mut conn, id)?, key))
-}
-
-/// A consistent copy of the database while it is in use.
-pub fn copy_database(conn: &mut db::Conn, to: &Path) -> Result<()> {
-    let path = to
-        .to_str()
-        .filter(|path| !path.contains('\''))
-        .ok_or_else(|| Error::internal("the data folder's path has characters that SQLite cannot take"))?;
-    Ok(conn.batch_execute(&format!("VACUUM INTO '{path}'"))?)
 }
 
 fn write(

@@ -9,6 +9,7 @@ mod batch_label;
 pub mod context;
 mod control;
 mod database_backup;
+mod database_restore;
 mod drive_action;
 mod format;
 mod inspect;

@@ -34,6 +34,8 @@ pub enum Request {
     RawRead(RawReadRequest),
     /// Write a copy of the database to a tape.
     DatabaseBackup(DatabaseBackupRequest),
+    /// Read a copy of the database back from a tape.
+    DatabaseRestore(DatabaseRestoreRequest),
 }
 
 impl Request {
@@ -51,6 +53,7 @@ impl Request {
             Request::Library(_) => "library",
             Request::RawRead(_) => "raw_read",
             Request::DatabaseBackup(_) => "database_backup",
+            Request::DatabaseRestore(_) => "database_restore",
         }
     }
 }
@@ -289,4 +292,16 @@ pub struct DatabaseBackupRequest {
     /// The key it is encrypted with; none: the newest one. Without any key it is refused.
     #[serde(default)]
     pub encryption_key_id: Option<i32>,
+    /// Its row in the list of copies, if it has one already.
+    #[serde(default)]
+    pub database_backup_id: Option<i32>,
+}
+
+/// Read a copy of the database back from tape into a file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DatabaseRestoreRequest {
+    /// The copy.
+    pub database_backup_id: i32,
+    /// The file it becomes; it must not exist.
+    pub dest_path: String,
 }

@@ -2,8 +2,8 @@
 
 use super::{Context, Request};
 use super::{
-    backup, batch_label, database_backup, drive_action, format, inspect, label, library_action, raw_read, restore,
-    verify,
+    backup, batch_label, database_backup, database_restore, drive_action, format, inspect, label, library_action,
+    raw_read, restore, verify,
 };
 use crate::Result;
 use serde_json::Value;
@@ -22,5 +22,6 @@ pub fn run(context: &Context) -> Result<Value> {
         Request::Library(request) => library_action::run(context, &request),
         Request::RawRead(request) => raw_read::run(context, &request),
         Request::DatabaseBackup(request) => database_backup::run(context, &request),
+        Request::DatabaseRestore(request) => database_restore::run(context, &request),
     }
 }

@@ -42,6 +42,8 @@ pub struct Item {
     pub size: u64,
     /// SHA-256 of a file's content.
     pub sha256: Option<[u8; 32]>,
+    /// Modification time, nanoseconds since 1970. The tape mostly has whole seconds.
+    pub mtime_ns: i64,
     /// Index of its set in the plan.
     pub set: usize,
     /// Where it begins in the set's tar stream.

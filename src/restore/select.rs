@@ -160,6 +160,7 @@ impl Gathered {
             kind: member.kind,
             size: member.size,
             sha256: member.sha256,
+            mtime_ns: member.mtime_ns,
             set,
             tar_offset: member.tar_offset,
             tar_length: member.tar_length,

@@ -30,14 +30,31 @@ mod site;
 #[cfg(test)]
 pub mod testing;
 
+pub mod fields;
+pub mod optional_body;
+pub mod reply;
+pub mod work;
+
 mod api_keys;
 mod auth;
+mod catalog;
+mod dashboard;
+mod database_backup;
 mod docs;
+mod drives;
 mod encryption_keys;
 mod events;
+mod executions;
 mod health;
+mod jobs;
+mod libraries;
 mod logs;
+mod pools;
+mod restore;
+mod sets;
 mod settings;
+mod sources;
+mod tapes;
 mod users;
 
 #[cfg(test)]

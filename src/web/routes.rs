@@ -22,6 +22,18 @@ pub fn all() -> Routes {
         super::logs::routes,
         super::docs::routes,
         super::openapi::routes,
+        super::dashboard::routes,
+        super::tapes::routes,
+        super::pools::routes,
+        super::drives::routes,
+        super::libraries::routes,
+        super::sources::routes,
+        super::jobs::routes,
+        super::executions::routes,
+        super::sets::routes,
+        super::catalog::routes,
+        super::restore::routes,
+        super::database_backup::routes,
     ]
     .into_iter()
     .fold(Routes::default(), |routes, add| add(routes))

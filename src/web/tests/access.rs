@@ -9,22 +9,7 @@ use chrono::TimeDelta;
 use std::collections::BTreeSet;
 
 /// Routes of the table that nobody has registered yet. Whoever registers one takes it out here.
-const NOT_YET: &[&str] = &[
-    "/api/v1/backup-sets",
-    "/api/v1/catalog",
-    "/api/v1/dashboard",
-    "/api/v1/database-backup",
-    "/api/v1/drives",
-    "/api/v1/executions",
-    "/api/v1/jobs",
-    "/api/v1/libraries",
-    "/api/v1/ltfs",
-    "/api/v1/pools",
-    "/api/v1/proxmox",
-    "/api/v1/restore",
-    "/api/v1/sources",
-    "/api/v1/tapes",
-];
+const NOT_YET: &[&str] = &["/api/v1/drives/{id}/hardware-encryption", "/api/v1/ltfs", "/api/v1/proxmox"];
 
 fn is_registered(route: &Route) -> bool {
     routes::all().list().iter().any(|(method, pattern)| method == route.method && pattern == route.pattern)

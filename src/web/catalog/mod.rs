@@ -1,0 +1,11 @@
+//! `/catalog`: what is where: search, browse, versions.
+
+mod browse;
+mod search;
+
+use super::Routes;
+
+/// The routes.
+pub fn routes(routes: Routes) -> Routes {
+    routes.add(search::search).add(search::find).add(search::versions).add(browse::browse).add(browse::tree)
+}

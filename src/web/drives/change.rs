@@ -1,0 +1,91 @@
+//! Changing and forgetting drives.
+
+use crate::app::App;
+use crate::db::drives::{self, DriveChanges};
+use crate::web::reply::Status;
+use crate::web::{fields, query};
+use crate::{Error, Result};
+use actix_web::{delete, post, put, web};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What to change of a drive; what is not named stays as it is.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct DriveRequest {
+    /// What people call it; null or empty: nothing.
+    #[serde(deserialize_with = "fields::given")]
+    #[schema(value_type = Option<String>)]
+    display_name: Option<Option<String>>,
+    /// Whether it is used at all.
+    enabled: Option<bool>,
+}
+
+/// Changes what is named of a drive.
+#[utoipa::path(operation_id = "update_drive", tag = "drives", params(("id" = i32, Path)), request_body = DriveRequest,
+    responses((status = 200, body = Status), (status = 400), (status = 404), (status = 409)))]
+#[put("/drives/{id}")]
+pub async fn update(
+    app: web::Data<App>,
+    id: web::Path<i32>,
+    body: web::Json<DriveRequest>,
+) -> Result<web::Json<Status>> {
+    let (id, request) = (id.into_inner(), body.into_inner());
+    if request.display_name.is_none() && request.enabled.is_none() {
+        return Err(Error::bad_request("no fields to update"));
+    }
+    if request.enabled == Some(false) {
+        must_be_free(&app, id)?;
+    }
+    let changes = DriveChanges {
+        display_name: request.display_name.map(fields::text),
+        enabled: request.enabled,
+        ..DriveChanges::default()
+    };
+    query(&app.services.db, move |conn| drives::update(conn, id, &changes)).await?;
+    app.services.drives.reload().await?;
+    Ok(web::Json(Status::new("updated")))
+}
+
+fn must_be_free(app: &App, id: i32) -> Result<()> {
+    match app.services.drives.reservations.holder_of_drive(id) {
+        None => Ok(()),
+        Some(execution) => {
+            let message = format!("drive {id} is used by execution {execution}; wait for its end, or cancel it");
+            let details = serde_json::json!({"execution_id": execution});
+            Err(Error::conflict("in_use", message).with_details(details))
+        }
+    }
+}
+
+/// Forgets a drive that nobody uses.
+#[utoipa::path(operation_id = "delete_drive", tag = "drives", params(("id" = i32, Path)),
+    responses((status = 200, body = Status), (status = 404), (status = 409)))]
+#[delete("/drives/{id}")]
+pub async fn remove(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<Status>> {
+    let id = id.into_inner();
+    must_be_free(&app, id)?;
+    query(&app.services.db, move |conn| drives::delete(conn, id)).await?;
+    app.services.drives.reload().await?;
+    Ok(web::Json(Status::new("deleted")))
+}
+
+/// The drive that was selected.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Selected {
+    /// `selected`
+    status: &'static str,
+    /// The drive.
+    drive_id: i32,
+    /// Its device.
+    device_path: String,
+}
+
+/// Changes nothing: every request names its drive. Kept for clients of the old program.
+#[utoipa::path(operation_id = "select_drive", tag = "drives", params(("id" = i32, Path)),
+    responses((status = 200, body = Selected), (status = 404)))]
+#[post("/drives/{id}/select")]
+pub async fn select(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<Selected>> {
+    let drive = query(&app.services.db, move |conn| drives::find(conn, *id)).await?;
+    Ok(web::Json(Selected { status: "selected", drive_id: drive.id, device_path: drive.device_path }))
+}

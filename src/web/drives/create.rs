@@ -1,0 +1,107 @@
+//! Making a drive known.
+
+use crate::actors::library::Scan;
+use crate::app::App;
+use crate::db::drives::{self, Drive, DriveChanges, NewDrive};
+use crate::web::AuditNote;
+use crate::web::fields::{self, invalid};
+use crate::web::query::{block, query};
+use crate::web::reply::Created;
+use crate::{Error, Result};
+use actix_web::{HttpResponse, post, web};
+use serde::Deserialize;
+use tape_drive::{DriveIdentity, ElementKind};
+use utoipa::ToSchema;
+
+/// A drive to be made known.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct NewDriveRequest {
+    /// `virtual:DIR#drive0`, `/dev/nst0` … Required.
+    device_path: Option<String>,
+    /// What people call it.
+    display_name: Option<String>,
+    /// Its vendor; none: what it says of itself.
+    vendor: Option<String>,
+    /// Its serial number; none: what it says of itself.
+    serial_number: Option<String>,
+    /// Its model; none: what it says of itself.
+    model: Option<String>,
+}
+
+/// Makes a drive known. It is opened to learn who it is and in which library it sits.
+#[utoipa::path(operation_id = "create_drive", tag = "drives", request_body = NewDriveRequest,
+    responses((status = 201, body = Created), (status = 400), (status = 409), (status = 422)))]
+#[post("/drives")]
+pub async fn create(app: web::Data<App>, note: AuditNote, body: web::Json<NewDriveRequest>) -> Result<HttpResponse> {
+    let request = body.into_inner();
+    let device_path = fields::name("device_path", request.device_path.as_deref())?;
+    let db = &app.services.db;
+    let path = device_path.clone();
+    query(db, move |conn| match drives::find_by_device(conn, &path)? {
+        Some(known) => Err(Error::conflict(
+            "already_exists",
+            format!("{path} is known already, as drive {} ({})", known.id, known.name()),
+        )),
+        None => Ok(()),
+    })
+    .await?;
+    let identity = identify(device_path.clone()).await?;
+    let new = NewDrive {
+        device_path,
+        serial_number: fields::text(request.serial_number).or_else(|| fields::text(Some(identity.serial))),
+        model: fields::text(request.model).or_else(|| fields::text(Some(identity.product))),
+        vendor: fields::text(request.vendor).unwrap_or(identity.vendor),
+        display_name: fields::text(request.display_name),
+        library_id: None,
+        library_drive_number: None,
+    };
+    let drive = query(db, move |conn| drives::insert(conn, &new)).await?;
+    note.id(drive.id).detail("device_path", drive.device_path.as_str());
+    app.services.drives.reload().await?;
+    place_in_library(&app, &drive).await?;
+    if let Err(error) = app.services.drives.refresh(drive.id).await {
+        tracing::warn!(drive = drive.id, %error, "the new drive does not answer");
+    }
+    Ok(HttpResponse::Created().json(Created { id: drive.id }))
+}
+
+/// Opens a drive for a moment to learn who it is.
+async fn identify(device_path: String) -> Result<DriveIdentity> {
+    let shown = device_path.clone();
+    let opened = block(move || Ok(tape_drive::open_drive(&device_path)?.identity().clone()));
+    opened.await.map_err(|error| {
+        let details = serde_json::json!({"field": "device_path", "code": error.code});
+        invalid("device_path", format!("{shown} cannot be opened: {}", error.message)).with_details(details)
+    })
+}
+
+/// Finds the library that has a bay with this drive's serial number, and notes both.
+pub async fn place_in_library(app: &web::Data<App>, drive: &Drive) -> Result<()> {
+    let Some(serial) = drive.serial_number.clone().filter(|serial| !serial.is_empty()) else { return Ok(()) };
+    for library in app.services.libraries.ids() {
+        let inventory = match app.services.libraries.inventory(library, Scan::Remembered).await {
+            Ok(inventory) => inventory,
+            Err(error) => {
+                tracing::warn!(library, %error, "the library does not answer");
+                continue;
+            }
+        };
+        let bay = inventory.of(ElementKind::Drive).find(|bay| bay.drive_serial.as_deref() == Some(serial.as_str()));
+        let Some(bay) = bay.map(|bay| i32::from(bay.address.0)) else { continue };
+        let id = drive.id;
+        query(&app.services.db, move |conn| {
+            let changes = DriveChanges {
+                library_id: Some(Some(library)),
+                library_drive_number: Some(Some(bay)),
+                ..DriveChanges::default()
+            };
+            drives::update(conn, id, &changes)
+        })
+        .await?;
+        // the slots remember which drive is in which bay
+        app.services.libraries.inventory(library, Scan::Remembered).await?;
+        return Ok(());
+    }
+    Ok(())
+}

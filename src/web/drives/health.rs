@@ -1,0 +1,44 @@
+//! What drives have done, and what they complain about.
+
+use crate::Result;
+use crate::app::App;
+use crate::db::drive_health::{self, DriveAlert, DriveStatistics};
+use crate::web::query;
+use actix_web::{get, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// Counters of a drive, with those that this server does not keep as 0.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Statistics {
+    #[serde(flatten)]
+    counters: DriveStatistics,
+    /// How often it was switched on; not kept.
+    lifetime_power_cycles: i64,
+    /// How well it compresses when it writes; not kept.
+    write_compression_pct: f64,
+    /// How well it compressed what it reads; not kept.
+    read_compression_pct: f64,
+}
+
+/// What a drive has done in its life.
+#[utoipa::path(operation_id = "drive_statistics", tag = "drives", params(("id" = i32, Path)),
+    responses((status = 200, body = Statistics), (status = 404)))]
+#[get("/drives/{id}/statistics")]
+pub async fn statistics(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<Statistics>> {
+    let counters = query(&app.services.db, move |conn| drive_health::statistics(conn, *id)).await?;
+    Ok(web::Json(Statistics {
+        counters,
+        lifetime_power_cycles: 0,
+        write_compression_pct: 0.0,
+        read_compression_pct: 0.0,
+    }))
+}
+
+/// The last 50 alerts of a drive, newest first.
+#[utoipa::path(operation_id = "drive_alerts", tag = "drives", params(("id" = i32, Path)),
+    responses((status = 200, body = [DriveAlert]), (status = 404)))]
+#[get("/drives/{id}/alerts")]
+pub async fn alerts(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<Vec<DriveAlert>>> {
+    query(&app.services.db, move |conn| drive_health::alerts(conn, *id)).await.map(web::Json)
+}

@@ -1,0 +1,56 @@
+//! An execution as people and programs see it: its row, and while it works its live figures.
+
+use crate::db::executions::{Execution, ExecutionListed};
+use crate::executions::ProgressView;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// An execution.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ExecutionView {
+    #[serde(flatten)]
+    row: ExecutionListed,
+    /// Bytes per second over the last minute.
+    write_speed: u64,
+    /// Bytes on tape, after compression and encryption.
+    bytes_written: Option<u64>,
+    /// Fill of the buffer before the drive in percent, while it works.
+    buffer_percent: Option<u64>,
+    /// Seconds until it is done, if that can be told.
+    estimated_seconds_remaining: Option<u64>,
+    /// The file it is at.
+    current_path: Option<String>,
+    /// All live figures, while it works.
+    progress: Option<ProgressView>,
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+impl ExecutionView {
+    /// The row with live figures laid over it.
+    pub fn new(mut row: ExecutionListed, live: Option<ProgressView>) -> ExecutionView {
+        if let Some(live) = &live {
+            let execution: &mut Execution = &mut row.execution;
+            execution.files_total = signed(live.total_files);
+            execution.bytes_total = signed(live.total_bytes);
+            execution.files_processed = signed(live.file_count);
+            execution.bytes_processed = signed(live.bytes_processed);
+            execution.warning_count = signed(live.warning_count);
+            if !live.phase.is_empty() {
+                execution.phase.clone_from(&live.phase);
+                execution.message.clone_from(&live.message);
+            }
+        }
+        ExecutionView {
+            write_speed: live.as_ref().map_or(0, |live| live.write_speed),
+            bytes_written: live.as_ref().map(|live| live.bytes_written),
+            buffer_percent: live.as_ref().map(|live| live.buffer_percent),
+            estimated_seconds_remaining: live.as_ref().and_then(|live| live.estimated_seconds_remaining),
+            current_path: live.as_ref().map(|live| live.current_path.clone()).filter(|path| !path.is_empty()),
+            progress: live,
+            row,
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Deleting, cancelling and verifying sets.
+
+use crate::actors::catalog::Discard;
+use crate::actors::jobs::{Command, Control};
+use crate::app::App;
+use crate::auth::Identity;
+use crate::db::executions::{self, ExecutionFilter};
+use crate::db::{Conn, Page, SetStatus, sets};
+use crate::executions::{Request, VerifyRequest};
+use crate::web::optional_body::OptionalBody;
+use crate::web::query;
+use crate::web::reply::Status;
+use crate::web::work::{Started, Unsaid, WaitQuery, Work};
+use crate::{Error, Result};
+use actix_web::{HttpResponse, delete, post, web};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+/// Deletes a set and its catalog; its data stays on tape until the tape is formatted. Refused while it is written, and
+/// while later increments need it.
+#[utoipa::path(operation_id = "delete_backup_set", tag = "backup-sets", params(("id" = i32, Path)),
+    responses((status = 200, body = Status), (status = 404), (status = 409)))]
+#[delete("/backup-sets/{id}")]
+pub async fn remove(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<Status>> {
+    let id = id.into_inner();
+    query(&app.services.db, move |conn| may_delete(conn, id)).await?;
+    discard_set(&app, id).await?;
+    Ok(web::Json(Status::new("deleted")))
+}
+
+fn may_delete(conn: &mut Conn, id: i32) -> Result<()> {
+    let set = sets::find(conn, id)?;
+    if matches!(set.status, SetStatus::Running | SetStatus::Pending) {
+        return Err(Error::conflict("set_state", format!("backup set {id} is {}; cancel it first", set.status)));
+    }
+    let children: Vec<i32> = sets::children(conn, id)?.iter().map(|child| child.id).collect();
+    if children.is_empty() {
+        return Ok(());
+    }
+    let list: Vec<String> = children.iter().map(|child| format!("set {child}")).collect();
+    Err(Error::conflict(
+        "in_use",
+        format!("backup set {id} is needed by later increments ({}); delete those first", list.join(", ")),
+    )
+    .with_details(serde_json::json!({"needed_by": children})))
+}
+
+/// Forgets a set: first its catalog, in the catalog's own steps, then its row.
+pub async fn discard_set(app: &web::Data<App>, id: i32) -> Result<()> {
+    app.services.catalog.send(Discard { set_id: id }).await??;
+    query(&app.services.db, move |conn| sets::delete(conn, id)).await
+}
+
+/// Cancels the run that writes a set.
+#[utoipa::path(operation_id = "cancel_backup_set", tag = "backup-sets", params(("id" = i32, Path)),
+    responses((status = 200, body = Status), (status = 400), (status = 404)))]
+#[post("/backup-sets/{id}/cancel")]
+pub async fn cancel(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<Status>> {
+    let id = id.into_inner();
+    let writer = query(&app.services.db, move |conn| {
+        let set = sets::find(conn, id)?;
+        if !matches!(set.status, SetStatus::Running | SetStatus::Pending) {
+            return Err(Error::bad_request(format!(
+                "backup set {id} is {}; only a running one can be cancelled",
+                set.status
+            )));
+        }
+        let filter = ExecutionFilter {
+            job_id: Some(set.job_id),
+            statuses: Some(executions::ACTIVE.to_vec()),
+            ..ExecutionFilter::default()
+        };
+        let open = executions::list(conn, &filter, Page::first(100))?;
+        match open.into_iter().find(|row| row.execution.backup_set_id == Some(id)) {
+            Some(row) => Ok(Some(row.execution.id)),
+            // nobody writes it any more: what is left is its row
+            None => sets::fail(conn, id, SetStatus::Cancelled).map(|_| None),
+        }
+    })
+    .await?;
+    if let Some(execution_id) = writer {
+        app.jobs.send(Control { execution_id, command: Command::Cancel }).await??;
+    }
+    Ok(web::Json(Status::new("cancelled")))
+}
+
+/// Where a set is to be verified.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct VerifyBody {
+    /// The drive; none: any.
+    drive_id: Option<i32>,
+}
+
+/// Reads a set back and compares every hash.
+#[utoipa::path(operation_id = "verify_backup_set", tag = "backup-sets", params(("id" = i32, Path), WaitQuery), request_body = VerifyBody,
+    responses((status = 202, body = Started), (status = 404), (status = 409)))]
+#[post("/backup-sets/{id}/verify")]
+pub async fn verify(
+    app: web::Data<App>,
+    caller: Identity,
+    id: web::Path<i32>,
+    wait: web::Query<WaitQuery>,
+    body: OptionalBody<VerifyBody>,
+) -> Result<HttpResponse> {
+    let set = query(&app.services.db, move |conn| sets::find_listed(conn, *id)).await?;
+    if set.set.status != SetStatus::Completed {
+        let message = format!("backup set {} is {}; only a complete one can be verified", set.set.id, set.set.status);
+        return Err(Error::conflict("set_state", message));
+    }
+    let request = Request::Verify(VerifyRequest { set_ids: vec![set.set.id], drive_id: body.0.drive_id });
+    let title = format!("Verification of set {} of job {}", set.set.id, set.job_name);
+    let message = format!("{title} started");
+    Work::new(request, title, message).answer(&app, &caller, *wait, Unsaid::Start).await
+}

@@ -1,0 +1,14 @@
+//! `/backup-sets`: what runs have put on tape.
+
+mod change;
+mod files;
+mod list;
+
+use super::Routes;
+pub use change::discard_set;
+pub use files::{FilesQuery, page_of};
+
+/// The routes.
+pub fn routes(routes: Routes) -> Routes {
+    routes.add(list::list).add(list::find).add(files::files).add(change::remove).add(change::cancel).add(change::verify)
+}
