@@ -1,8 +1,9 @@
 //! The catalog at scale: rows per second, bytes per version and path, and how long listing and searching take.
 //!
-//! `cargo bench --bench catalog -- [PATHS] [FOLDER]`; one million paths in a temporary folder unless said otherwise. A
-//! full set of all paths, ten incremental sets of one percent each, and a second full set are inserted and indexed;
-//! then the state as of the last incremental is listed, searched, selected and walked.
+//! `cargo bench --bench catalog -- [PATHS] [FILE]`; one million paths in a temporary file unless said otherwise. A full
+//! set of all paths, ten incremental sets of one percent each, and a second full set are inserted and indexed; then the
+//! state as of the last incremental is listed, searched, selected and walked. A FILE is kept, and when it exists from
+//! an earlier run only reading is measured.
 
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -18,12 +19,17 @@ const FILES_PER_DIR: u64 = 10;
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     let paths = arguments.first().map_or(Ok(1_000_000), |text| text.parse::<u64>())?;
-    let folder = tempfile::tempdir_in(arguments.get(1).map_or_else(std::env::temp_dir, PathBuf::from))?;
-    run(paths, &folder.path().join("bench.db"))
+    let folder = tempfile::tempdir()?;
+    let file = arguments.get(1).map_or_else(|| folder.path().join("bench.db"), PathBuf::from);
+    let filled = file.exists();
+    let pool = db::open(&file)?;
+    if !filled {
+        write(&pool, &file, paths)?;
+    }
+    read(&pool, paths)
 }
 
-fn run(paths: u64, file: &Path) -> anyhow::Result<()> {
-    let pool = db::open(file)?;
+fn write(pool: &db::DbPool, file: &Path, paths: u64) -> anyhow::Result<()> {
     let conn = &mut *pool.get()?;
     let mut writer = CatalogWriter::open(file)?;
     let job = job(conn)?;
@@ -37,6 +43,17 @@ fn run(paths: u64, file: &Path) -> anyhow::Result<()> {
     writer.index(full)?;
     println!("index       {:.0} paths/s", rate(paths, started.elapsed()));
 
+    let dropped = set(conn, &job, None)?;
+    let took = fill(&mut writer, dropped, 0..paths)?;
+    println!("insert      the same paths again: {:.0} rows/s", rate(paths, took));
+    let started = Instant::now();
+    writer.index(dropped)?;
+    println!("index       nothing new: {:.0} paths/s", rate(paths, started.elapsed()));
+    report_sizes(&first_sizes, &sizes(conn)?, paths);
+    let started = Instant::now();
+    writer.discard(dropped)?;
+    println!("discard     {:.0} rows/s", rate(paths, started.elapsed()));
+
     let mut parent = full;
     let changed = (paths / 100).max(1);
     for increment in 0..10 {
@@ -47,29 +64,20 @@ fn run(paths: u64, file: &Path) -> anyhow::Result<()> {
         writer.index(child)?;
         parent = child;
     }
-    let again = set(conn, &job, None)?;
-    let took = fill(&mut writer, again, 0..paths)?;
-    println!("insert      the same paths again: {:.0} rows/s", rate(paths, took));
-    complete(conn, again)?;
-    let started = Instant::now();
-    writer.index(again)?;
-    println!("index       nothing new: {:.0} paths/s", rate(paths, started.elapsed()));
+    Ok(())
+}
 
-    report_sizes(&first_sizes, &sizes(conn)?, paths);
-    let chain = chain::of(conn, parent)?;
+fn read(pool: &db::DbPool, paths: u64) -> anyhow::Result<()> {
+    let conn = &mut *pool.get()?;
+    let newest = sets::list(conn, &sets::SetFilter::default(), Page::first(1))?;
+    let chain = chain::of(conn, newest.first().map_or(0, |row| row.set.id))?;
     listings(conn, &chain, paths)?;
     searches(conn, paths)?;
-
     let started = Instant::now();
     let selected = select::select(conn, &chain, &select::Wanted::All)?;
     println!("select all  {} members of {} sets: {:?}", selected.members, chain.len(), started.elapsed());
     select::clear(conn)?;
-    walk(&pool, &chain)?;
-
-    let started = Instant::now();
-    writer.discard(again)?;
-    println!("discard     {:.0} rows/s", rate(paths, started.elapsed()));
-    Ok(())
+    walk(pool, &chain)
 }
 
 fn rate(count: u64, took: Duration) -> f64 {
@@ -223,7 +231,7 @@ fn report_sizes(first: &[measured::Size], all: &[measured::Size], paths: u64) {
     };
     let paths = paths as f64;
     println!("size        per version, first full set, directories included: {:.1} B", sum(first, false) / paths);
-    println!("size        per version, with 2.1 versions of a path: {:.1} B", sum(all, false) / paths / 2.1);
+    println!("size        per version, with two versions of a path: {:.1} B", sum(all, false) / paths / 2.0);
     println!("size        search index per distinct path, names included: {:.1} B", sum(all, true) / paths);
     for size in all.iter().filter(|size| size.bytes as f64 > paths) {
         println!("            {:38} {:.1} B/path", size.name, size.bytes as f64 / paths);

@@ -2,8 +2,10 @@
 
 use super::errors::ErrorBody;
 use super::routes::{self, Routes};
-use actix_web::web::{Json, Redirect, ServiceConfig};
-use actix_web::{get, web};
+use actix_web::http::header::ContentType;
+use actix_web::web::{Redirect, ServiceConfig};
+use actix_web::{HttpResponse, get, web};
+use std::sync::LazyLock;
 use utoipa::OpenApi as _;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
@@ -76,9 +78,12 @@ pub(super) fn routes(routes: Routes) -> Routes {
 /// This description.
 #[utoipa::path(tag = "system", responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
 #[get("/openapi.json")]
-async fn openapi_json() -> Json<OpenApi> {
-    Json(openapi())
+async fn openapi_json() -> HttpResponse {
+    HttpResponse::Ok().content_type(ContentType::json()).body(DESCRIPTION.as_str())
 }
+
+/// Made once: anybody may ask for it.
+static DESCRIPTION: LazyLock<String> = LazyLock::new(|| serde_json::to_string(&openapi()).unwrap_or_default());
 
 pub(super) fn configure(config: &mut ServiceConfig) {
     let viewer = SwaggerUi::new("/api/docs/{_:.*}").config(Config::new([format!("{}/openapi.json", routes::BASE)]));
