@@ -2,16 +2,16 @@
 
 use super::errors::ErrorBody;
 use super::routes::{self, Routes};
+use actix_web::http::StatusCode;
 use actix_web::http::header::ContentType;
 use actix_web::web::{Redirect, ServiceConfig};
-use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, get, web};
 use std::sync::LazyLock;
 use utoipa::OpenApi as _;
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::path::Operation;
 use utoipa::openapi::{OpenApi, PathItem, RefOr};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
