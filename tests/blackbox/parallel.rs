@@ -12,9 +12,14 @@ fn two_jobs_run_on_two_drives_at_the_same_time() {
     for name in ["one", "two"] {
         let source = server.folder(name);
         std::fs::write(source.join("big"), files::noise(name.len() as u64, 60 << 20)).unwrap();
-        let job = api.job(name, api.source(name, &source), 1, json!({}));
-        runs.push((source, api.post(&format!("/api/v1/jobs/{job}/run"), json!({})).ok()));
+        // gzip takes long enough for the other to begin
+        let job = api.job(name, api.source(name, &source), 1, json!({"compression": "gzip"}));
+        runs.push((source, job));
     }
+    let runs: Vec<_> = runs
+        .into_iter()
+        .map(|(source, job)| (source, api.post(&format!("/api/v1/jobs/{job}/run"), json!({})).ok()))
+        .collect();
     let rows: Vec<_> = runs.iter().map(|(_, started)| api.complete(started.clone())).collect();
     assert_ne!(rows[0]["drive_id"], rows[1]["drive_id"], "each had a drive of its own");
     assert_ne!(rows[0]["tape_id"], rows[1]["tape_id"]);
