@@ -37,8 +37,8 @@ fn a_job_that_runs_is_not_started_again_and_can_be_cancelled() {
     let server = Server::ready();
     let api = &server.api;
     let source = server.folder("s");
-    for number in 0..8 {
-        std::fs::write(source.join(format!("f{number}")), files::noise(number, 48 << 20)).unwrap();
+    for number in 0..6 {
+        std::fs::write(source.join(format!("f{number}")), files::noise(number, 24 << 20)).unwrap();
     }
     let job = api.job("j", api.source("s", &source), 1, json!({"compression": "gzip"}));
     let started = api.post(&format!("/api/v1/jobs/{job}/run"), json!({})).ok();
@@ -49,7 +49,7 @@ fn a_job_that_runs_is_not_started_again_and_can_be_cancelled() {
     assert_eq!(row["status"], "cancelled", "{row}");
     // the tape can be appended to, and the next run is right
     std::fs::write(source.join("f0"), b"small now").unwrap();
-    for number in 1..8 {
+    for number in 1..6 {
         std::fs::remove_file(source.join(format!("f{number}"))).unwrap();
     }
     let row = api.run_job(job, json!({}));
