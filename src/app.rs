@@ -1,6 +1,6 @@
 //! Puts the house together: opens the database, starts the actors and the web server, and takes all of it down again.
 
-use crate::actors::catalog::{CatalogActor, Discard};
+use crate::actors::catalog::{CatalogActor, Discard, IndexRest};
 use crate::actors::drive::Drives;
 use crate::actors::jobs::{self, Jobs};
 use crate::actors::library::{Libraries, Scan};
@@ -51,6 +51,7 @@ impl App {
     pub async fn start(config: Arc<Config>, db: DbPool, bus: Bus, keys: Arc<KeyStore>) -> Result<App> {
         let catalog = CatalogActor::start(&config.database_path())?;
         put_in_order(&db, &bus, &catalog).await?;
+        catalog.do_send(IndexRest);
         let drives = Drives::new(db.clone(), bus.clone());
         let libraries = Libraries::new(db.clone(), bus.clone());
         let services = Services { config, db, bus, drives, libraries, catalog, keys };

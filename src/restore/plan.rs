@@ -135,6 +135,13 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Where the wanted members of a segment are in the tar stream, or the pieces of them that are in it.
+    pub fn members_of(&self, segment: &Segment) -> Vec<Range<u64>> {
+        let items = self.runs.get(segment.run).and_then(|run| self.items.get(run.items.clone())).unwrap_or_default();
+        let piece = |item: &Item| item.tar_offset.max(segment.start)..item.tar_end().min(segment.end);
+        items.iter().map(piece).filter(|piece| piece.start < piece.end).collect()
+    }
+
     /// Files that are asked for: regular files, with all their names.
     pub fn file_count(&self) -> u64 {
         self.items.iter().filter(|item| item.kind == MemberKind::File).count() as u64 + self.links.len() as u64

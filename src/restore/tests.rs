@@ -106,7 +106,14 @@ fn what_cannot_be_read_is_named_and_everything_else_is_restored() {
         let set = bench.write(&SetSpec { codec, key, ..SetSpec::on(1) }, &members, &[]);
         bench.fault(1, FaultPlan::unreadable_block(2 + 20));
         let done = bench.restore(set, &[]);
-        assert!(!done.failed.is_empty() && done.failed.len() < 400, "{codec:?}: {}", done.failed.len());
+        // a block, a segment and two frames, or a frame
+        let most = [12, 250, 50][usize::from(codec != Codec::None) + usize::from(matches!(codec, Codec::Gzip { .. }))];
+        assert!(
+            !done.failed.is_empty() && done.failed.len() < most,
+            "{codec:?}: {} {:#?}",
+            done.failed.len(),
+            done.failed.iter().step_by(20).collect::<Vec<_>>()
+        );
         for (member, data) in members.iter().filter(|(member, _)| member.kind == MemberKind::File) {
             let path = String::from_utf8(member.path.clone()).unwrap();
             match done.failed.iter().any(|failed| failed.starts_with(&format!("{path}:"))) {
@@ -137,7 +144,8 @@ fn a_tape_that_lies_about_the_end_of_its_data_loses_only_what_is_behind() {
     let set = bench.write(&SetSpec::on(1), &small_files(100), &[]);
     bench.cut(1, 2 + 2);
     let done = bench.restore(set, &[]);
-    assert!(!done.failed.is_empty() && done.at("d/f000").exists(), "{:?}", done.failed);
+    assert!(!done.failed.is_empty());
+    assert!(done.at("d/f000").exists(), "{:?}", done.failed.first());
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn a_job_that_runs_is_not_started_again_and_can_be_cancelled() {
     }
     let job = api.job("j", api.source("s", &source), 1, json!({"compression": "gzip"}));
     let started = api.post(&format!("/api/v1/jobs/{job}/run"), json!({})).ok();
-    api.post(&format!("/api/v1/jobs/{job}/run"), json!({})).fails(409, "job_running");
+    api.post(&format!("/api/v1/jobs/{job}/run"), json!({})).fails(409, "already_running");
     std::thread::sleep(std::time::Duration::from_millis(700));
     api.post(&format!("/api/v1/jobs/{job}/cancel"), json!({})).ok();
     let row = api.wait(&started["execution_id"]);

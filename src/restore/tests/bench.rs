@@ -302,8 +302,6 @@ impl Bench {
                         .map(|segment| {
                             let run = &plan.runs[segment.run];
                             let set = &plan.sets[run.set];
-                            let within = segment.start..segment.end;
-                            let starts = plan.items[run.items.clone()].iter().map(|item| item.tar_offset);
                             SegmentJob {
                                 run: segment.run,
                                 layout: set.parts[segment.part].layout.clone(),
@@ -312,7 +310,7 @@ impl Bench {
                                 end: segment.end,
                                 continues: segment.start > run.start,
                                 last: segment.last,
-                                members: starts.filter(|at| within.contains(at)).collect(),
+                                members: plan.members_of(segment),
                             }
                         })
                         .collect();
