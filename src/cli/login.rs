@@ -3,7 +3,7 @@
 use super::exit::CliResult;
 use super::output::{Format, text_at};
 use super::secret::{SecretSource, ask};
-use super::session::{self, Login};
+use super::session::{self, Credentials, Login};
 use super::{Global, client::Client};
 use serde_json::{Value, json};
 
@@ -65,9 +65,16 @@ fn log_in(client: &Client, username: &str, password: &str, format: Format) -> Cl
     format.done(&shown, &format!("Logged in at {} as {username} ({role})", client.base()))
 }
 
-/// Forgets the session.
+/// Ends the session on the server and forgets it here.
 pub fn log_out(_: &LogoutArgs, global: &Global) -> CliResult {
     let forgotten = session::forget(&global.server)?;
+    if let Some(login) = &forgotten {
+        let client = Client::new(&global.server, Some(Credentials::Token(login.token.clone())))?;
+        // The server may be gone or the session dead already; forgetting it is what counts.
+        if let Err(error) = client.post("auth/logout", &json!({})) {
+            eprintln!("note: the server was not told: {}", error.message);
+        }
+    }
     let sentence = match &forgotten {
         Some(login) => format!("Logged out {} at {}", login.username, global.server),
         None => format!("There was no session at {}", global.server),

@@ -274,7 +274,10 @@ fn show(context: &Context, tape: &str) -> CliResult {
         time("Last written", "last_written_at"),
         time("Last verified", "last_verified_at"),
         text("Key", "encryption_key_name"),
-        text("Place", "offsite_location"),
+        text("Is in", "place"),
+        text("Slot", "slot_number"),
+        text("Drive", "drive_id"),
+        text("Away at", "offsite_location"),
         time("Exported", "export_time"),
         time("Imported", "import_time"),
     ];

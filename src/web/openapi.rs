@@ -2,15 +2,17 @@
 
 use super::errors::ErrorBody;
 use super::routes::{self, Routes};
+use actix_web::http::StatusCode;
 use actix_web::http::header::ContentType;
 use actix_web::web::{Redirect, ServiceConfig};
 use actix_web::{HttpResponse, get, web};
 use std::sync::LazyLock;
 use utoipa::OpenApi as _;
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{OpenApi, PathItem};
+use utoipa::openapi::{OpenApi, PathItem, RefOr};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 #[derive(utoipa::OpenApi)]
@@ -68,6 +70,19 @@ fn describe_access(path: &str, item: &mut PathItem) {
         };
         let description = operation.description.take().unwrap_or_default();
         operation.description = Some(format!("{description}\n\n{words}").trim().to_owned());
+        describe_answers(operation);
+    }
+}
+
+/// OpenAPI wants words for every answer; where the code gives none, those of the status say enough.
+fn describe_answers(operation: &mut Operation) {
+    for (status, answer) in &mut operation.responses.responses {
+        if let RefOr::T(answer) = answer
+            && answer.description.is_empty()
+        {
+            let status = status.parse().ok().and_then(|code: u16| StatusCode::from_u16(code).ok());
+            answer.description = status.and_then(|status| status.canonical_reason()).unwrap_or("Answer").to_owned();
+        }
     }
 }
 
