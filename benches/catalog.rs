@@ -35,13 +35,16 @@ fn write(pool: &db::DbPool, file: &Path, paths: u64) -> anyhow::Result<()> {
     let job = job(conn)?;
 
     let full = set(conn, &job, None)?;
+    let cpu = on_cpu();
     let took = fill(&mut writer, full, 0..paths)?;
-    println!("insert      {paths} new paths: {:.0} rows/s", rate(paths, took));
+    let cpu = on_cpu().saturating_sub(cpu);
+    println!("insert      {paths} new paths: {:.0} rows/s; per CPU second {:.0}", rate(paths, took), rate(paths, cpu));
     complete(conn, full)?;
     let first_sizes = sizes(conn)?;
-    let started = Instant::now();
+    let (started, cpu) = (Instant::now(), on_cpu());
     writer.index(full)?;
-    println!("index       {:.0} paths/s", rate(paths, started.elapsed()));
+    let (took, cpu) = (started.elapsed(), on_cpu().saturating_sub(cpu));
+    println!("index       {:.0} paths/s; per CPU second {:.0}", rate(paths, took), rate(paths, cpu));
 
     let dropped = set(conn, &job, None)?;
     let took = fill(&mut writer, dropped, 0..paths)?;
@@ -53,6 +56,18 @@ fn write(pool: &db::DbPool, file: &Path, paths: u64) -> anyhow::Result<()> {
     let started = Instant::now();
     writer.discard(dropped)?;
     println!("discard     {:.0} rows/s", rate(paths, started.elapsed()));
+
+    let large = set(conn, &job, None)?;
+    let in_one = |number| format!("large/{}", name(number)).into_bytes();
+    let records: Vec<_> = (0..20_000)
+        .map(|number| {
+            let (record, block) = member(number, large);
+            (MemberRecord { path: in_one(number), ..record }, block)
+        })
+        .collect();
+    writer.insert(large, 1, &records)?;
+    complete(conn, large)?;
+    writer.index(large)?;
 
     let mut parent = full;
     let changed = (paths / 100).max(1);
@@ -75,7 +90,8 @@ fn read(pool: &db::DbPool, paths: u64) -> anyhow::Result<()> {
     searches(conn, paths)?;
     let started = Instant::now();
     let selected = select::select(conn, &chain, &select::Wanted::All)?;
-    println!("select all  {} members of {} sets: {:?}", selected.members, chain.len(), started.elapsed());
+    let took = started.elapsed();
+    println!("select all  {} members of {} sets: {took:.2?}", selected.members, chain.len());
     select::clear(conn)?;
     walk(pool, &chain)
 }
@@ -238,18 +254,31 @@ fn report_sizes(first: &[measured::Size], all: &[measured::Size], paths: u64) {
     }
 }
 
+/// Time this thread was on a processor: what a figure would be on an idle machine.
+fn on_cpu() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    Duration::from_nanos(text.split(' ').next().and_then(|field| field.parse().ok()).unwrap_or(0))
+}
+
 /// Runs something often; median, 95th percentile and maximum.
 fn timed(what: &str, times: u64, mut run: impl FnMut(u64) -> anyhow::Result<usize>) -> anyhow::Result<()> {
     let mut took = Vec::new();
     let mut found = 0;
+    let cpu = on_cpu();
     for time in 0..times {
         let started = Instant::now();
         found += run(time)?;
         took.push(started.elapsed());
     }
+    let cpu = on_cpu().saturating_sub(cpu) / u32::try_from(times)?;
     took.sort_unstable();
     let at = |percent: usize| took.get(took.len() * percent / 100).or(took.last()).copied().unwrap_or_default();
-    println!("{what:42} p50 {:>9.2?}  p95 {:>9.2?}  max {:>9.2?}  found {found}", at(50), at(95), at(100));
+    println!(
+        "{what:42} p50 {:>9.2?}  p95 {:>9.2?}  max {:>9.2?}  mean CPU {cpu:>9.2?}  found {found}",
+        at(50),
+        at(95),
+        at(100)
+    );
     Ok(())
 }
 
@@ -258,6 +287,11 @@ fn listings(conn: &mut Conn, chain: &[i32], paths: u64) -> anyhow::Result<()> {
     timed("list        ten files, chain of 11", 1000, |time| {
         let dir = directory(mixed(time) % dirs);
         Ok(browse::list(conn, chain, &dir, Page::first(1000))?.entries.len())
+    })?;
+    timed("list        first 1000 of 20000", 20, |_| {
+        let large = sets::list(conn, &sets::SetFilter::default(), Page { limit: 1, offset: 10 })?;
+        let chain: Vec<i32> = large.iter().map(|row| row.set.id).collect();
+        Ok(browse::list(conn, &chain, "large", Page::first(1000))?.entries.len())
     })?;
     timed("list        ten files, one set", 1000, |time| {
         let dir = directory(mixed(time) % dirs);

@@ -19,7 +19,7 @@ use std::str::FromStr;
 const MOST_GROUPS: usize = 4096;
 
 /// Names compared per call when the index cannot help.
-const MOST_NAMES: usize = 200_000;
+const MOST_NAMES: usize = 100_000;
 
 /// Groups and names fetched at a time.
 const GROUPS_AT_ONCE: i64 = 256;
@@ -84,18 +84,21 @@ pub fn search(conn: &mut Conn, text: &str, from: Option<&str>, limit: usize) -> 
     };
     let limit = limit.clamp(1, MOST_HITS);
     let pattern = Pattern::new(text);
-    let (matches, next) = match pattern.query() {
-        Some(query) => in_groups(conn, &pattern, &query, from, limit)?,
-        None => in_all(conn, &pattern, from, limit)?,
-    };
-    let mut hits = Vec::with_capacity(matches.len());
-    for found in matches {
-        let versions = lookup::of_name(conn, found.dir_id, &found.name, VERSIONS_PER_HIT)?;
-        if !versions.is_empty() {
-            hits.push(Hit { path: path::join(&found.dir, &found.name), versions });
+    // One snapshot, and its lock taken once.
+    conn.transaction(|conn| {
+        let (matches, next) = match pattern.query() {
+            Some(query) => in_groups(conn, &pattern, &query, from, limit)?,
+            None => in_all(conn, &pattern, from, limit)?,
+        };
+        let mut hits = Vec::with_capacity(matches.len());
+        for found in matches {
+            let versions = lookup::of_name(conn, found.dir_id, &found.name, VERSIONS_PER_HIT)?;
+            if !versions.is_empty() {
+                hits.push(Hit { path: path::join(&found.dir, &found.name), versions });
+            }
         }
-    }
-    Ok(Found { hits, next: next.map(|cursor| cursor.to_string()) })
+        Ok(Found { hits, next: next.map(|cursor| cursor.to_string()) })
+    })
 }
 
 struct Match {
