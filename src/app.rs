@@ -1,6 +1,6 @@
 //! Puts the house together: opens the database, starts the actors and the web server, and takes all of it down again.
 
-use crate::actors::catalog::{CatalogActor, Discard};
+use crate::actors::catalog::{CatalogActor, Discard, IndexRest};
 use crate::actors::drive::Drives;
 use crate::actors::jobs::{self, Jobs};
 use crate::actors::library::{Libraries, Scan};
@@ -51,6 +51,7 @@ impl App {
     pub async fn start(config: Arc<Config>, db: DbPool, bus: Bus, keys: Arc<KeyStore>) -> Result<App> {
         let catalog = CatalogActor::start(&config.database_path())?;
         put_in_order(&db, &bus, &catalog).await?;
+        catalog.do_send(IndexRest);
         let drives = Drives::new(db.clone(), bus.clone());
         let libraries = Libraries::new(db.clone(), bus.clone());
         let services = Services { config, db, bus, drives, libraries, catalog, keys };
@@ -101,6 +102,7 @@ struct House {
     server: web::Server,
     bus: Bus,
     notifier: JoinHandle<()>,
+    setup_token: Option<String>,
 }
 
 impl House {
@@ -114,9 +116,7 @@ impl House {
         let config = sources.resolve(&db::settings::list(&mut *db.get()?)?)?;
         let keys = Arc::new(KeyStore::new(MasterKey::open(&mut *db.get()?, &config.data_dir)?));
         let auth = Auth::open(&config)?;
-        if let Some(token) = auth.setup.begin(&mut *db.get()?)? {
-            println!("There is no user yet. Set-up token (works once): {token}");
-        }
+        let setup_token = auth.setup.begin(&mut *db.get()?)?;
         let (bus, inbox) = Bus::new();
         let notifier = Notifier::start(db.clone(), &bus, inbox)?;
         let config = Arc::new(config);
@@ -134,11 +134,11 @@ impl House {
         let server = web::Server::bind(services, move |config| {
             config.app_data(shared.clone());
         })?;
-        Ok(House { app, server, bus, notifier })
+        Ok(House { app, server, bus, notifier, setup_token })
     }
 
     async fn live(self) -> Result<Exit> {
-        let House { app, server, bus, notifier } = self;
+        let House { app, server, bus, notifier, .. } = self;
         let exit = server.run().await;
         app.stop().await?;
         drop(app);
@@ -156,6 +156,9 @@ impl House {
 /// What keeps it from starting: settings, data folder, database, master key, port.
 pub fn serve(sources: Sources) -> Result<()> {
     let running = start(sources)?;
+    if let Some(token) = &running.setup_token {
+        println!("There is no user yet. Set-up token (works once): {token}");
+    }
     for address in &running.addresses {
         println!("Listening on http://{address}");
     }
@@ -166,6 +169,8 @@ pub fn serve(sources: Sources) -> Result<()> {
 pub struct RunningServer {
     /// Where it listens.
     pub addr: SocketAddr,
+    /// Makes the first administrator; `None` if there are users.
+    pub setup_token: Option<String>,
     addresses: Vec<SocketAddr>,
     lifecycle: Lifecycle,
     thread: JoinHandle<Result<Exit>>,
@@ -196,7 +201,7 @@ pub fn start(sources: Sources) -> Result<RunningServer> {
         actix::System::new().block_on(async move {
             match House::open(sources, asked).await {
                 Ok(house) => {
-                    let _ = ready.send(Ok(house.server.addresses().to_vec()));
+                    let _ = ready.send(Ok((house.server.addresses().to_vec(), house.setup_token.clone())));
                     house.live().await
                 }
                 Err(error) => {
@@ -206,7 +211,8 @@ pub fn start(sources: Sources) -> Result<RunningServer> {
             }
         })
     })?;
-    let addresses = opened.recv().map_err(|_| Error::internal("the server ended while it was starting"))??;
+    let (addresses, setup_token) =
+        opened.recv().map_err(|_| Error::internal("the server ended while it was starting"))??;
     let addr = addresses.first().copied().ok_or_else(|| Error::internal("the server has no address"))?;
-    Ok(RunningServer { addr, addresses, lifecycle, thread })
+    Ok(RunningServer { addr, setup_token, addresses, lifecycle, thread })
 }

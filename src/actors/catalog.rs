@@ -6,10 +6,12 @@
 //! transaction that stores its parts and the tape's new end, after the tape itself has been committed (never before).
 //! *On failure*: the answer says why; nothing of the failed batch is stored.
 
-use crate::Result;
+use crate::catalog::writer::Progress;
 use crate::catalog::{CatalogWriter, commit};
 use crate::db::{self, Conn};
+use crate::{Error, Result};
 use actix::prelude::*;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use tape_format::MemberRecord;
 
@@ -33,10 +35,19 @@ impl CatalogActor {
         Ok(SyncArbiter::start(1, move || CatalogActor { path: path.clone(), open: None }))
     }
 
-    fn connections(&mut self) -> Result<&mut Open> {
-        match &mut self.open {
-            Some(open) => Ok(open),
-            closed => Ok(closed.insert(open(&self.path)?)),
+    /// Runs `work` with the connections. A panic costs them (they are opened again), not the actor.
+    fn with<T>(&mut self, work: impl FnOnce(&mut Open) -> Result<T>) -> Result<T> {
+        let mut connections = match self.open.take() {
+            Some(open) => open,
+            None => open(&self.path)?,
+        };
+        let result = catch_unwind(AssertUnwindSafe(|| work(&mut connections)));
+        match result {
+            Ok(result) => {
+                self.open = Some(connections);
+                result
+            }
+            Err(_) => Err(Error::internal("the catalog's writer met a program error; nothing of this batch is stored")),
         }
     }
 }
@@ -84,7 +95,7 @@ pub struct Discard {
     pub set_id: i32,
 }
 
-/// Adds what is new to the search index.
+/// Adds what is new to the search index, a bit at a time, so that nobody who writes has to wait for it.
 #[derive(Message)]
 #[rtype(result = "Result<()>")]
 pub struct Index {
@@ -96,7 +107,7 @@ impl Handler<Insert> for CatalogActor {
     type Result = Result<()>;
 
     fn handle(&mut self, message: Insert, _: &mut Self::Context) -> Self::Result {
-        self.connections()?.writer.insert(message.set_id, message.part, &message.rows)
+        self.with(|open| open.writer.insert(message.set_id, message.part, &message.rows))
     }
 }
 
@@ -104,7 +115,7 @@ impl Handler<InsertDeleted> for CatalogActor {
     type Result = Result<()>;
 
     fn handle(&mut self, message: InsertDeleted, _: &mut Self::Context) -> Self::Result {
-        self.connections()?.writer.insert_deleted(message.set_id, &message.paths)
+        self.with(|open| open.writer.insert_deleted(message.set_id, &message.paths))
     }
 }
 
@@ -112,7 +123,7 @@ impl Handler<Commit> for CatalogActor {
     type Result = Result<()>;
 
     fn handle(&mut self, message: Commit, _: &mut Self::Context) -> Self::Result {
-        commit::commit(&mut self.connections()?.conn, &message.0).map(drop)
+        self.with(|open| commit::commit(&mut open.conn, &message.0).map(drop))
     }
 }
 
@@ -120,14 +131,49 @@ impl Handler<Discard> for CatalogActor {
     type Result = Result<()>;
 
     fn handle(&mut self, message: Discard, _: &mut Self::Context) -> Self::Result {
-        self.connections()?.writer.discard(message.set_id)
+        self.with(|open| open.writer.discard(message.set_id))
     }
 }
 
 impl Handler<Index> for CatalogActor {
     type Result = Result<()>;
 
-    fn handle(&mut self, message: Index, _: &mut Self::Context) -> Self::Result {
-        self.connections()?.writer.index(message.set_id)
+    fn handle(&mut self, message: Index, context: &mut Self::Context) -> Self::Result {
+        if self.with(|open| open.writer.index_step(message.set_id))? == Progress::More {
+            context.address().do_send(message);
+        }
+        Ok(())
+    }
+}
+
+/// Goes on with sets that are not searchable yet, after a start.
+#[derive(Message)]
+#[rtype(result = "Result<()>")]
+pub struct IndexRest;
+
+impl Handler<IndexRest> for CatalogActor {
+    type Result = Result<()>;
+
+    fn handle(&mut self, _: IndexRest, context: &mut Self::Context) -> Self::Result {
+        for set_id in self.with(|open| open.writer.unindexed())? {
+            context.address().do_send(Index { set_id });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_costs_a_batch_and_not_the_actor() {
+        let dir = tempfile::tempdir().expect("folder");
+        let path = dir.path().join("db");
+        crate::db::open(&path).expect("database");
+        let mut actor = CatalogActor { path, open: None };
+        let failed = actor.with::<()>(|_| panic!("a bug")).expect_err("a panic");
+        assert!(failed.message.contains("program error"), "{failed}");
+        actor.with(|open| open.writer.discard(1)).expect("it goes on");
     }
 }

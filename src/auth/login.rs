@@ -42,7 +42,7 @@ impl Auth {
     }
 }
 
-fn too_many(wait: Duration) -> Error {
+pub(super) fn too_many(wait: Duration) -> Error {
     let seconds = wait.as_secs() + 1;
     let message = format!("too many failed logins: try again in {seconds} seconds");
     Error::new(ErrorKind::TooMany, "too_many_attempts", message).with_details(json!({"retry_after_seconds": seconds}))

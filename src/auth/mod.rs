@@ -25,6 +25,7 @@ use crate::db::Conn;
 use crate::{Error, ErrorKind, Result};
 use password::Hasher;
 use setup::Setup;
+use std::net::IpAddr;
 use std::sync::Arc;
 use throttle::Throttle;
 use token::Tokens;
@@ -60,6 +61,19 @@ impl Auth {
     pub async fn hashing_slot(&self) -> Result<OwnedSemaphorePermit> {
         let slot = self.hashing.clone().acquire_owned().await;
         slot.map_err(|_| Error::internal("the queue for logins is closed"))
+    }
+
+    /// Whether `token` may set this server up; wrong ones are slowed down per address.
+    ///
+    /// # Errors
+    /// As [`Setup::check`], and 429.
+    pub fn check_setup(&self, conn: &mut Conn, token: &str, from: Option<IpAddr>) -> Result<()> {
+        let attempt = self.throttle.attempt(&format!("set-up from {from:?}"), from).map_err(login::too_many)?;
+        let verdict = self.setup.check(conn, token);
+        if verdict.as_ref().err().is_none_or(|error| error.kind != ErrorKind::Unauthorized) {
+            attempt.succeeded();
+        }
+        verdict
     }
 
     /// Who presents `credential`? Reads the database each time: what was revoked there is dead at once.

@@ -1,6 +1,6 @@
 //! Listing a directory as it is in a set, or in the state a chain of sets makes.
 
-use super::layers::{self, Chain};
+use super::layers::{self, Chain, Place};
 use super::{kind, path};
 use crate::db::schema::{catalog_owners, catalog_versions};
 use crate::db::time::rfc3339;
@@ -9,6 +9,7 @@ use crate::{Error, Result};
 use chrono::{DateTime, NaiveDateTime};
 use diesel::prelude::*;
 use serde::Serialize;
+use std::collections::HashMap;
 
 /// One page of a directory.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
@@ -60,10 +61,14 @@ pub struct Entry {
 /// A page of the directory `dir` (empty = the root) as of a chain, newest set first; a chain of one lists what that
 /// set has itself.
 pub fn list(conn: &mut Conn, chain: &[i32], dir: &str, page: Page) -> Result<Listing> {
-    let chain = Chain::new(chain);
-    let dir = path::normal(dir);
-    let cut = layers::cut_of(conn, &chain, dir)?;
-    let mut merged = match layers::of_dir(conn, &chain, dir, cut)? {
+    let (chain, dir) = (Chain::new(chain), path::normal(dir));
+    // One snapshot, and its lock taken once.
+    conn.transaction(|conn| list_in(conn, &chain, dir, page))
+}
+
+fn list_in(conn: &mut Conn, chain: &Chain, dir: &str, page: Page) -> Result<Listing> {
+    let cut = layers::cut_of(conn, chain, dir)?;
+    let mut merged = match layers::of_dir(conn, chain, dir, cut)? {
         Some(layers) => layers::merge(&layers, |set, dir_id| {
             let rows: Vec<(String, i32)> = catalog_versions::table
                 .filter(catalog_versions::set_id.eq(set).and(catalog_versions::dir_id.eq(dir_id)))
@@ -77,7 +82,7 @@ pub fn list(conn: &mut Conn, chain: &[i32], dir: &str, page: Page) -> Result<Lis
     // The root of the source is not an entry of itself.
     merged.entries.retain(|(name, _)| name != ".");
     if merged.entries.is_empty() && !dir.is_empty() {
-        let itself = layers::effective(conn, &chain, dir)?;
+        let itself = layers::effective(conn, chain, dir)?;
         if itself.is_none_or(|place| place.kind != kind::DIRECTORY) {
             return Err(Error::not_found(format_args!("folder '{dir}' in this backup")));
         }
@@ -85,16 +90,14 @@ pub fn list(conn: &mut Conn, chain: &[i32], dir: &str, page: Page) -> Result<Lis
     let total = i64::try_from(merged.entries.len()).unwrap_or(i64::MAX);
     let (folders, others): (Vec<_>, Vec<_>) =
         merged.entries.into_iter().partition(|(_, (_, _, code))| *code == kind::DIRECTORY);
-    let window = folders
+    let window: Vec<Place> = folders
         .into_iter()
         .chain(others)
         .skip(usize::try_from(page.offset).unwrap_or(usize::MAX))
-        .take(usize::try_from(page.limit).unwrap_or(0));
-    let mut entries = Vec::new();
-    for (name, (set, dir_id, _)) in window {
-        entries.extend(entry(conn, set, dir_id, dir, name)?);
-    }
-    Ok(Listing { path: dir.to_owned(), total, entries })
+        .take(usize::try_from(page.limit).unwrap_or(0))
+        .map(|(name, (set_id, dir_id, kind))| Place { set_id, dir_id, name, kind })
+        .collect();
+    Ok(Listing { path: dir.to_owned(), total, entries: entries(conn, dir, &window)? })
 }
 
 /// What is known of one path as of a chain.
@@ -103,12 +106,13 @@ pub fn find(conn: &mut Conn, chain: &[i32], full: &str) -> Result<Entry> {
     let missing = || Error::not_found(format_args!("'{full}' in this backup"));
     let place = layers::effective(conn, &Chain::new(chain), full)?.ok_or_else(missing)?;
     let (dir, _) = path::split(full);
-    entry(conn, place.set_id, place.dir_id, dir, place.name)?.ok_or_else(missing)
+    entries(conn, dir, &[place])?.pop().ok_or_else(missing)
 }
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = catalog_versions)]
 struct VersionRow {
+    name: String,
     kind: i32,
     size: i64,
     mode: i32,
@@ -121,21 +125,34 @@ struct VersionRow {
 
 type OwnerRow = (i64, i64, String, String);
 
-fn entry(conn: &mut Conn, set: i32, dir_id: i64, dir: &str, name: String) -> Result<Option<Entry>> {
-    let row: Option<(VersionRow, OwnerRow)> = catalog_versions::table
-        .inner_join(catalog_owners::table)
-        .filter(catalog_versions::set_id.eq(set).and(catalog_versions::dir_id.eq(dir_id)))
-        .filter(catalog_versions::name.eq(&name))
-        .select((
-            VersionRow::as_select(),
-            (catalog_owners::uid, catalog_owners::gid, catalog_owners::user_name, catalog_owners::group_name),
-        ))
-        .first(conn)
-        .optional()?;
-    let Some((row, (uid, gid, user, group))) = row else { return Ok(None) };
-    Ok(Some(Entry {
-        path: path::join(dir, &name),
-        name,
+/// What is known of entries of one directory, in their order: directories first, each by name. Rows are read as ranges,
+/// one for the directories and one for the rest of each set, not one by one.
+fn entries(conn: &mut Conn, dir: &str, places: &[Place]) -> Result<Vec<Entry>> {
+    let mut ranges: HashMap<(i32, bool), (&Place, &Place)> = HashMap::new();
+    for place in places {
+        let range = ranges.entry((place.set_id, place.kind == kind::DIRECTORY)).or_insert((place, place));
+        range.1 = place;
+    }
+    let mut known: HashMap<(i32, String), Entry> = HashMap::with_capacity(places.len());
+    for ((set_id, _), (first, last)) in ranges {
+        let rows: Vec<(VersionRow, OwnerRow)> = catalog_versions::table
+            .inner_join(catalog_owners::table)
+            .filter(catalog_versions::set_id.eq(set_id).and(catalog_versions::dir_id.eq(first.dir_id)))
+            .filter(catalog_versions::name.between(&first.name, &last.name))
+            .select((
+                VersionRow::as_select(),
+                (catalog_owners::uid, catalog_owners::gid, catalog_owners::user_name, catalog_owners::group_name),
+            ))
+            .load(conn)?;
+        known.extend(rows.into_iter().map(|(row, owner)| ((set_id, row.name.clone()), entry(set_id, dir, row, owner))));
+    }
+    Ok(places.iter().filter_map(|place| known.remove(&(place.set_id, place.name.clone()))).collect())
+}
+
+fn entry(set_id: i32, dir: &str, row: VersionRow, (uid, gid, user, group): OwnerRow) -> Entry {
+    Entry {
+        path: path::join(dir, &row.name),
+        name: row.name,
         kind: kind::from_code(row.kind).map_or("deleted", |kind| kind.as_str()),
         size: row.size,
         mode: row.mode,
@@ -146,10 +163,10 @@ fn entry(conn: &mut Conn, set: i32, dir_id: i64, dir: &str, name: String) -> Res
         mod_time: time_of(row.mtime_ns),
         checksum: row.sha256.map(hex::encode),
         link: row.link,
-        backup_set_id: set,
+        backup_set_id: set_id,
         part: row.part,
         block_offset: row.block,
-    }))
+    }
 }
 
 /// A file time. All that fit into the column are times a calendar can hold.

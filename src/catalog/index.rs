@@ -14,7 +14,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer, Text};
 
 /// Names of a set that one step looks at.
-const NAMES_PER_STEP: i64 = 8192;
+const NAMES_PER_STEP: i64 = 4096;
 
 diesel::table! {
     /// The full-text table; a document is inserted, and never read back.
@@ -116,15 +116,15 @@ fn add(conn: &mut Conn, names: &[&Candidate]) -> Result<()> {
             ))
             .returning(catalog_search_groups::id)
             .get_result(conn)?;
-        for candidate in group {
-            diesel::insert_into(catalog_names::table)
-                .values((
-                    catalog_names::dir_id.eq(dir_id),
-                    catalog_names::name.eq(&candidate.name),
-                    catalog_names::group_id.eq(group_id),
-                ))
-                .execute(conn)?;
-        }
+        let column = |candidate: &&Candidate| {
+            (
+                catalog_names::dir_id.eq(dir_id),
+                catalog_names::name.eq(candidate.name.clone()),
+                catalog_names::group_id.eq(group_id),
+            )
+        };
+        let rows: Vec<_> = group.iter().map(column).collect();
+        diesel::insert_into(catalog_names::table).values(rows).execute(conn)?;
         let text = document(&dir, group.iter().map(|candidate| candidate.name.as_str()));
         diesel::insert_into(catalog_search::table)
             .values((catalog_search::rowid.eq(group_id), catalog_search::paths.eq(text)))
@@ -164,13 +164,13 @@ mod tests {
     #[test]
     fn a_large_set_takes_several_steps_and_goes_on_where_it_stopped() {
         let mut catalog = Catalog::empty();
-        let paths: Vec<String> = (0..9000).map(|number| format!("d/{number:05}")).collect();
+        let paths: Vec<String> = (0..5000).map(|number| format!("d/{number:05}")).collect();
         let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
         let set = catalog.filled(None, &paths, &[]);
         assert_eq!(catalog.writer.index_step(set).expect("first"), Progress::More);
         let path = catalog.db.path.clone();
         catalog.writer = crate::catalog::CatalogWriter::open(path).expect("another");
         assert_eq!(catalog.writer.index_step(set).expect("second"), Progress::Done);
-        assert_eq!(names(&catalog), 9000);
+        assert_eq!(names(&catalog), 5000);
     }
 }

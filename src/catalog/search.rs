@@ -19,7 +19,7 @@ use std::str::FromStr;
 const MOST_GROUPS: usize = 4096;
 
 /// Names compared per call when the index cannot help.
-const MOST_NAMES: usize = 200_000;
+const MOST_NAMES: usize = 100_000;
 
 /// Groups and names fetched at a time.
 const GROUPS_AT_ONCE: i64 = 256;
@@ -84,18 +84,21 @@ pub fn search(conn: &mut Conn, text: &str, from: Option<&str>, limit: usize) -> 
     };
     let limit = limit.clamp(1, MOST_HITS);
     let pattern = Pattern::new(text);
-    let (matches, next) = match pattern.query() {
-        Some(query) => in_groups(conn, &pattern, &query, from, limit)?,
-        None => in_all(conn, &pattern, from, limit)?,
-    };
-    let mut hits = Vec::with_capacity(matches.len());
-    for found in matches {
-        let versions = lookup::of_name(conn, found.dir_id, &found.name, VERSIONS_PER_HIT)?;
-        if !versions.is_empty() {
-            hits.push(Hit { path: path::join(&found.dir, &found.name), versions });
+    // One snapshot, and its lock taken once.
+    conn.transaction(|conn| {
+        let (matches, next) = match pattern.query() {
+            Some(query) => in_groups(conn, &pattern, &query, from, limit)?,
+            None => in_all(conn, &pattern, from, limit)?,
+        };
+        let mut hits = Vec::with_capacity(matches.len());
+        for found in matches {
+            let versions = lookup::of_name(conn, found.dir_id, &found.name, VERSIONS_PER_HIT)?;
+            if !versions.is_empty() {
+                hits.push(Hit { path: path::join(&found.dir, &found.name), versions });
+            }
         }
-    }
-    Ok(Found { hits, next: next.map(|cursor| cursor.to_string()) })
+        Ok(Found { hits, next: next.map(|cursor| cursor.to_string()) })
+    })
 }
 
 struct Match {
@@ -146,8 +149,9 @@ fn in_groups(conn: &mut Conn, pattern: &Pattern, query: &str, from: Cursor, limi
                 .order(catalog_names::name)
                 .select(catalog_names::name)
                 .load(conn)?;
+            let here = pattern.in_dir(&dir);
             for name in names {
-                if (document.id == at && name <= behind) || !pattern.matches(&dir, &name) {
+                if (document.id == at && name <= behind) || !here.matches(&name) {
                     continue;
                 }
                 matches.push(Match { dir_id, dir: dir.clone(), name: name.clone() });
@@ -165,7 +169,6 @@ fn in_groups(conn: &mut Conn, pattern: &Pattern, query: &str, from: Cursor, limi
 fn in_all(conn: &mut Conn, pattern: &Pattern, from: Cursor, limit: usize) -> Result<Matches> {
     let mut matches = Vec::new();
     let (mut dir_id, mut behind) = (from.place, from.behind);
-    let mut dir: Option<(i64, String)> = None;
     let mut looked_at = 0;
     while looked_at < MOST_NAMES {
         let rest = catalog_names::dir_id.eq(dir_id).and(catalog_names::name.gt(&behind));
@@ -187,19 +190,20 @@ fn in_all(conn: &mut Conn, pattern: &Pattern, from: Cursor, limit: usize) -> Res
             return Ok((matches, None));
         }
         looked_at += names.len();
-        for (id, name) in names {
-            if dir.as_ref().is_none_or(|known| known.0 != id) {
-                let path = catalog_dirs::table.find(id).select(catalog_dirs::path).first(conn).optional()?;
-                dir = Some((id, path.unwrap_or_default()));
+        for of_dir in names.chunk_by(|a, b| a.0 == b.0) {
+            let Some(id) = of_dir.first().map(|first| first.0) else { continue };
+            let dir = catalog_dirs::table.find(id).select(catalog_dirs::path).first(conn).optional()?;
+            let dir: String = dir.unwrap_or_default();
+            let here = pattern.in_dir(&dir);
+            for (_, name) in of_dir.iter().filter(|(_, name)| here.matches(name)) {
+                matches.push(Match { dir_id: id, dir: dir.clone(), name: name.clone() });
+                if matches.len() >= limit {
+                    return Ok((matches, Some(Cursor { place: id, behind: name.clone() })));
+                }
             }
-            let path = dir.as_ref().map_or("", |known| known.1.as_str());
-            if pattern.matches(path, &name) {
-                matches.push(Match { dir_id: id, dir: path.to_owned(), name: name.clone() });
-            }
-            (dir_id, behind) = (id, name);
-            if matches.len() >= limit {
-                return Ok((matches, Some(Cursor { place: dir_id, behind })));
-            }
+        }
+        if let Some(last) = names.pop() {
+            (dir_id, behind) = last;
         }
     }
     Ok((matches, Some(Cursor { place: dir_id, behind })))

@@ -95,13 +95,43 @@ impl Pattern {
         query(&self.pieces)
     }
 
-    /// Whether a path matches.
-    pub fn matches(&self, dir: &str, name: &str) -> bool {
-        match (&self.glob, self.pieces.as_slice()) {
-            (Some(tokens), _) => glob(tokens, &folded(name)) || glob(tokens, &folded(&path::join(dir, name))),
-            (None, [piece]) => folded(&path::join(dir, name)).contains(piece.as_str()),
-            (None, _) => false,
+    /// For comparing names of one directory.
+    pub fn in_dir(&self, dir: &str) -> DirPattern<'_> {
+        let dir = folded(dir);
+        let in_dir = self.glob.is_none() && self.pieces.iter().all(|piece| dir.contains(piece.as_str()));
+        let across = self.pieces.iter().any(|piece| piece.contains('/'));
+        DirPattern { pattern: self, dir, in_dir, across }
+    }
+}
+
+/// A pattern and what it makes of one directory, so that a name costs little.
+#[derive(Debug)]
+pub struct DirPattern<'p> {
+    pattern: &'p Pattern,
+    dir: String,
+    /// The directory's path matches already.
+    in_dir: bool,
+    /// A match may begin in the directory's path and end in the name.
+    across: bool,
+}
+
+impl DirPattern<'_> {
+    /// Whether the path of `name` in this directory matches.
+    pub fn matches(&self, name: &str) -> bool {
+        if self.in_dir {
+            return true;
         }
+        let name = folded(name);
+        let Some(tokens) = &self.pattern.glob else {
+            let in_path = |piece: &String| {
+                name.contains(piece.as_str()) || (self.across && path::join(&self.dir, &name).contains(piece.as_str()))
+            };
+            return self.pattern.pieces.iter().all(in_path);
+        };
+        // Cheap to see, and rarely so: all the pieces are there. Then the pattern decides.
+        let full = path::join(&self.dir, &name);
+        self.pattern.pieces.iter().all(|piece| full.contains(piece.as_str()))
+            && (glob(tokens, &name) || glob(tokens, &full))
     }
 }
 
@@ -165,6 +195,8 @@ mod tests {
             ("PASS", "etc", "passwd", true),
             ("tc/pa", "etc", "passwd", true),
             ("tc/px", "etc", "passwd", false),
+            ("tc", "etc", "passwd", true),
+            ("/", "", "top", false),
             ("*.rs", "src", "main.rs", true),
             ("*.rs", "src", "main.rsx", false),
             ("main.??", "src", "main.rs", true),
@@ -175,7 +207,7 @@ mod tests {
             ("Ä?", "", "äß", true),
             ("", "any", "thing", true),
         ] {
-            assert_eq!(Pattern::new(pattern).matches(dir, name), wanted, "{pattern} on {dir}/{name}");
+            assert_eq!(Pattern::new(pattern).in_dir(dir).matches(name), wanted, "{pattern} on {dir}/{name}");
         }
     }
 

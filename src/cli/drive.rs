@@ -195,6 +195,8 @@ fn inspect(format: Format, answer: &Value) -> CliResult {
         bytes("Capacity", "capacity_bytes"),
         yes_no("Labelled", "has_tapebackarr_label"),
         text("Label", "label"),
+        text("Bar code", "barcode"),
+        yes_no("Known to the server", "known"),
         text("Uuid", "uuid"),
         text("Pool", "pool"),
         time("Labelled at", "timestamp"),
@@ -211,10 +213,20 @@ fn inspect(format: Format, answer: &Value) -> CliResult {
         text("date", "date"),
         text("path", "path"),
     ];
-    match answer.get("contents").and_then(Value::as_array).is_some_and(|contents| !contents.is_empty()) {
-        true => format.list(&answer["contents"], &columns, ""),
-        false => Ok(()),
+    let sets = [
+        count("tape file", "tape_file"),
+        text("set", "uuid"),
+        count("part", "part"),
+        bytes("on tape", "stored_bytes"),
+        yes_no("encrypted", "encrypted"),
+    ];
+    for (list, columns) in [("sets", sets.as_slice()), ("contents", columns.as_slice())] {
+        if let Some(rows) = answer.get(list).filter(|rows| rows.as_array().is_some_and(|rows| !rows.is_empty())) {
+            super::output::line("")?;
+            format.list(rows, columns, "")?;
+        }
     }
+    Ok(())
 }
 
 fn statistics(format: Format, answer: &Value) -> CliResult {

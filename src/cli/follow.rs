@@ -99,7 +99,7 @@ pub fn summary(execution: &Value) -> String {
     let status = text_at(execution, "status").unwrap_or("ended");
     let mut text = format!("{title}: {status}");
     let (files, size) = (number_at(execution, "files_processed"), number_at(execution, "bytes_processed"));
-    if files > 0 {
+    if size > 0 {
         text.push_str(&format!(", {} files, {}", human::count(files), human::bytes(size)));
     }
     if let Some(took) = elapsed(execution) {

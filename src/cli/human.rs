@@ -69,6 +69,32 @@ pub fn time(text: &str) -> String {
     }
 }
 
+/// A time as it is in its own zone: `Mon 2026-11-23 01:30:00 +01:00`.
+pub fn zoned_time(text: &str) -> String {
+    let time = DateTime::parse_from_rfc3339(text);
+    time.map_or_else(|_| text.to_owned(), |time| time.format("%a %Y-%m-%d %H:%M:%S %:z").to_string())
+}
+
+/// Seconds since 1970 in this machine's time zone.
+pub fn unix_time(seconds: u64) -> String {
+    let time = i64::try_from(seconds).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+    time.map_or_else(|| seconds.to_string(), |time| self::time(&time.to_rfc3339()))
+}
+
+/// `rwxr-x---`, as `ls` shows permission bits.
+pub fn mode(bits: u64) -> String {
+    let class = |shift: u32, special: u64, letter: char| {
+        let bit = |value: u64, set: char| if bits >> shift & value != 0 { set } else { '-' };
+        let execute = match (bits & special != 0, bits >> shift & 1 != 0) {
+            (false, _) => bit(1, 'x'),
+            (true, true) => letter,
+            (true, false) => letter.to_ascii_uppercase(),
+        };
+        [bit(4, 'r'), bit(2, 'w'), execute]
+    };
+    [class(6, 0o4000, 's'), class(3, 0o2000, 's'), class(0, 0o1000, 't')].iter().flatten().collect()
+}
+
 fn parse_server_time(text: &str) -> Option<DateTime<Utc>> {
     let zoned = DateTime::parse_from_rfc3339(text).ok().map(|time| time.with_timezone(&Utc));
     let bare = || {
@@ -189,6 +215,13 @@ mod tests {
         let expected = Utc.with_ymd_and_hms(2026, 11, 20, 12, 0, 0).unwrap().with_timezone(&Local);
         for text in ["2026-11-20T12:00:00Z", "2026-11-20T13:00:00.000+01:00", "2026-11-20 12:00:00.123"] {
             assert_eq!(time(text), expected.format("%Y-%m-%d %H:%M:%S").to_string());
+        }
+    }
+
+    #[test]
+    fn modes_look_like_those_of_ls() {
+        for (bits, text) in [(0o755, "rwxr-xr-x"), (0o640, "rw-r-----"), (0o4711, "rws--x--x"), (0o1666, "rw-rw-rwT")] {
+            assert_eq!(mode(bits), text);
         }
     }
 

@@ -107,7 +107,7 @@ struct JobOptions {
     /// What to do about runs missed while the server was off
     #[arg(long, value_enum)]
     missed_runs: Option<Missed>,
-    /// Days its sets are kept; 0 keeps them forever
+    /// Days its sets are kept; 0 keeps them as long as the pool says
     #[arg(long, value_name = "DAYS")]
     retention_days: Option<u32>,
     /// How the data is compressed
@@ -268,17 +268,14 @@ fn show(context: &Context, job: &str) -> CliResult {
     context.format.record(&row, &fields)
 }
 
-/// Words and runs of a schedule: `{explanation, next_runs: ["…"]}`.
+/// A schedule in words, and its next runs in its own time zone.
 fn next_runs(format: Format, answer: &Value) -> CliResult {
     if format == Format::Json {
         return json(answer);
     }
-    if let Some(words) = text_at(answer, "explanation") {
+    if let Some(words) = text_at(answer, "text") {
         line(words)?;
     }
-    let runs = answer.get("next_runs").or_else(|| answer.get("runs")).unwrap_or(answer);
-    for run in runs.as_array().into_iter().flatten().filter_map(Value::as_str) {
-        line(&human::time(run))?;
-    }
-    Ok(())
+    let runs = answer.get("local").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    runs.map(human::zoned_time).try_for_each(|run| line(&run))
 }

@@ -3,7 +3,7 @@
 use super::args::{Body, Sure, Wait};
 use super::exit::CliResult;
 use super::follow;
-use super::output::{Context, Format, count, id_of, json, text, text_at, time, yes_no};
+use super::output::{Context, Format, count, id_of, text, text_at, time, yes_no};
 use super::resolve::{self, LIBRARY};
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -133,12 +133,10 @@ pub fn run(args: LibraryArgs, context: &Context) -> CliResult {
         LibraryCommand::Inventory { library, wait } => {
             let id = resolve::id(client, LIBRARY, &library)?;
             let answer = client.post(&format!("libraries/{id}/inventory"), &json!({}))?;
-            if answer.get("execution_id").is_some() {
-                return follow::started(context, &answer, wait, "Taking inventory");
-            }
-            match format {
-                Format::Json => json(&answer),
-                Format::Human => slots(context, id),
+            follow::started(context, &answer, wait, "Took inventory")?;
+            match (format, wait.no_wait) {
+                (Format::Human, false) => slots(context, id),
+                _ => Ok(()),
             }
         }
         LibraryCommand::Slots { library } => slots(context, resolve::id(client, LIBRARY, &library)?),

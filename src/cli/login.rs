@@ -3,15 +3,15 @@
 use super::exit::CliResult;
 use super::output::{Format, text_at};
 use super::secret::{SecretSource, ask};
-use super::session::{self, Login};
+use super::session::{self, Credentials, Login};
 use super::{Global, client::Client};
 use serde_json::{Value, json};
 
 /// Log in and keep the session (`--setup`: create the administrator on a new server)
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The session is kept in ~/.config/tapebackarr/session.json, readable by you alone.
-On its first start a server prints a set-up token; with it, --setup creates the administrator. The token is
+The session is kept in ~/.config/tapebackarr/session.json, readable by you alone. \
+On its first start a server prints a set-up token; with it, --setup creates the administrator. The token is \
 read from TAPEBACKARR_SETUP_TOKEN or asked for.
 
 Examples:
@@ -31,8 +31,12 @@ pub struct LoginArgs {
 
 /// Log out: forget the session
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  tapebackarr logout")]
-pub struct LogoutArgs {}
+#[command(after_help = "Examples:\n  tapebackarr logout\n  tapebackarr logout --everywhere")]
+pub struct LogoutArgs {
+    /// Also end all other logins of this user, on every device
+    #[arg(long)]
+    everywhere: bool,
+}
 
 /// Logs in.
 pub fn run(args: LoginArgs, global: &Global) -> CliResult {
@@ -65,9 +69,13 @@ fn log_in(client: &Client, username: &str, password: &str, format: Format) -> Cl
     format.done(&shown, &format!("Logged in at {} as {username} ({role})", client.base()))
 }
 
-/// Forgets the session.
-pub fn log_out(_: &LogoutArgs, global: &Global) -> CliResult {
+/// Forgets the session; on the server it ends when its time is over, or at once with `--everywhere`.
+pub fn log_out(args: &LogoutArgs, global: &Global) -> CliResult {
     let forgotten = session::forget(&global.server)?;
+    if let (true, Some(login)) = (args.everywhere, &forgotten) {
+        let client = Client::new(&global.server, Some(Credentials::Token(login.token.clone())))?;
+        client.post("auth/logout", &json!({}))?;
+    }
     let sentence = match &forgotten {
         Some(login) => format!("Logged out {} at {}", login.username, global.server),
         None => format!("There was no session at {}", global.server),

@@ -2,7 +2,7 @@
 
 use super::exit::{CliError, CliResult};
 use super::human;
-use super::output::{Context, Format, bytes, json, text, time};
+use super::output::{Context, Format, bytes, json, mode, text, time};
 use super::resolve::{self, JOB};
 use chrono::{DateTime, Utc};
 use clap::Args;
@@ -65,12 +65,14 @@ pub fn run(args: LsArgs, context: &Context) -> CliResult {
     let rows = ["entries", "children"].iter().find_map(|name| answer.get(name)).unwrap_or(&answer);
     let columns = [
         text("kind", "kind"),
-        text("mode", "mode"),
-        text("owner", "owner"),
+        mode("mode", "mode"),
+        text("owner", "user"),
+        text("group", "group"),
         bytes("size", "size"),
         time("modified", "mod_time"),
-        text("tape", "tape_label"),
+        text("set", "backup_set_id"),
         text("name", "name"),
+        text("points to", "link"),
     ];
     context.format.list(rows, &columns, "Empty.")
 }

@@ -15,6 +15,7 @@ pub mod compare;
 mod exit;
 mod follow;
 mod human;
+mod logging;
 mod output;
 mod resolve;
 mod secret;
@@ -22,6 +23,7 @@ mod session;
 
 mod api_key;
 mod completions;
+mod demo;
 mod drive;
 mod events;
 mod executions;
@@ -32,9 +34,11 @@ mod library;
 mod login;
 mod ls;
 mod man;
+mod openapi;
 mod pool;
 mod restore;
 mod run;
+mod serve;
 mod sets;
 mod settings;
 mod source;
@@ -60,10 +64,12 @@ Exit codes:
   5  no such object
   130  interrupted; work that was started on the server goes on
 
-Credentials, first found wins: the environment variable TAPEBACKARR_API_KEY, --api-key-file, the session that
-`tapebackarr login` saved. A secret is never an argument.
+Credentials, the first found wins: the environment variable TAPEBACKARR_API_KEY, \
+--api-key-file, the session that `tapebackarr login` saved. A secret is never an argument.
 
 Examples:
+  tapebackarr demo --exit                 see it work, on tapes made of files
+  tapebackarr serve --config server.toml  run the server
   tapebackarr login                       then:
   tapebackarr status
   tapebackarr run nightly                 start a job and watch it";
@@ -87,6 +93,7 @@ struct Global {
         global = true,
         value_name = "URL",
         env = "TAPEBACKARR_SERVER",
+        hide_env_values = true,
         default_value = "http://127.0.0.1:8080",
         help_heading = "Server"
     )]
@@ -101,6 +108,8 @@ struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Serve(serve::ServeArgs),
+    Demo(demo::DemoArgs),
     Status(status::StatusArgs),
     Login(login::LoginArgs),
     Logout(login::LogoutArgs),
@@ -123,6 +132,7 @@ enum Command {
     Settings(settings::SettingsArgs),
     Events(events::EventsArgs),
     Virtual(virtual_library::VirtualArgs),
+    Openapi(openapi::OpenapiArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }
@@ -141,6 +151,9 @@ pub fn main() -> ExitCode {
 
 fn dispatch(global: Global, command: Command) -> CliResult {
     match command {
+        Command::Serve(args) => serve::run(args),
+        Command::Demo(args) => demo::run(args, &global),
+        Command::Openapi(args) => openapi::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
         Command::Virtual(args) => virtual_library::run(args, &global),

@@ -32,6 +32,8 @@ enum Show {
     Count,
     Time,
     YesNo,
+    Patterns,
+    Mode,
 }
 
 /// One column of a table, or one line of a record: a title and where its value is (dots go into objects).
@@ -60,6 +62,16 @@ pub const fn count(title: &'static str, path: &'static str) -> Column {
 /// A moment.
 pub const fn time(title: &'static str, path: &'static str) -> Column {
     Column { title, path, show: Show::Time }
+}
+
+/// A list of patterns, which the API gives as a JSON text.
+pub const fn patterns(title: &'static str, path: &'static str) -> Column {
+    Column { title, path, show: Show::Patterns }
+}
+
+/// Permission bits.
+pub const fn mode(title: &'static str, path: &'static str) -> Column {
+    Column { title, path, show: Show::Mode }
 }
 
 /// True or false.
@@ -126,6 +138,12 @@ impl Column {
             (Show::Bytes, _, Some(number)) => human::bytes(number),
             (Show::Count, _, Some(number)) => human::count(number),
             (Show::Time, Value::String(text), _) => human::time(text),
+            (Show::Time, Value::Number(_), Some(seconds)) => human::unix_time(seconds),
+            (Show::Mode, _, Some(bits)) => human::mode(bits),
+            (Show::Patterns, Value::String(text), _) => {
+                let patterns: Vec<String> = serde_json::from_str(text).unwrap_or_else(|_| vec![text.clone()]);
+                human::printable(&patterns.join(", ")).into_owned()
+            }
             (Show::YesNo, Value::Bool(true), _) => "yes".to_owned(),
             (Show::YesNo, Value::Bool(false), _) => "no".to_owned(),
             (_, Value::String(text), _) => human::printable(text).into_owned(),
@@ -201,7 +219,7 @@ mod tests {
     fn a_table_of_rows() {
         let rows = json!([
             {"id": 1, "name": "a\u{1b}b", "size": 1500, "at": null, "on": true, "of": {"tape": "T1"}},
-            {"id": 22, "name": "c", "size": 2_000_000_000_000u64, "at": "0001-01-01T00:00:00Z", "on": false, "tags": ["x", "y"]},
+            {"id": 22, "mode": 0o4755, "patterns": "[\"*.o\",\"b/\"]", "name": "c", "size": 2_000_000_000_000u64, "at": "0001-01-01T00:00:00Z", "on": false, "tags": ["x", "y"]},
         ]);
         let columns = [
             text("id", "id"),
@@ -211,11 +229,13 @@ mod tests {
             yes_no("on", "on"),
             text("tape", "of.tape"),
             text("tags", "tags"),
+            mode("mode", "mode"),
+            patterns("patterns", "patterns"),
         ];
         let expected = "\
-ID  NAME         SIZE  AT  ON   TAPE  TAGS
+ID  NAME         SIZE  AT  ON   TAPE  TAGS  MODE       PATTERNS
 1   a\\u{1b}b  1.50 kB      yes  T1
-22  c         2.00 TB  –   no         x, y";
+22  c         2.00 TB  –   no         x, y  rwsr-xr-x  *.o, b/";
         assert_eq!(table(rows.as_array().unwrap(), &columns), expected);
     }
 }

@@ -14,9 +14,9 @@ use serde_json::Value;
 Every restored file is compared with the SHA-256 of the catalog. Nothing restored is an error.
 
 Examples:
-  tapebackarr restore --job nightly --to /srv/restore                       everything, newest state
+  tapebackarr restore --job nightly --to /srv/restore             the newest state
   tapebackarr restore --job nightly --as-of '2026-11-01 12:00' --to /tmp/r home/anna/thesis.tex
-  tapebackarr restore --set 17 --to /tmp/r --folder etc --plan              which tapes would it need?")]
+  tapebackarr restore --set 17 --to /tmp/r --folder etc --plan   which tapes it needs")]
 pub struct RestoreArgs {
     /// Files to restore, relative to the source; everything if neither files nor folders are given
     #[arg(value_name = "FILE")]

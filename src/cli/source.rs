@@ -2,16 +2,16 @@
 
 use super::args::{Body, Sure};
 use super::exit::CliResult;
-use super::output::{Context, Format, bytes, count, id_of, json, line, text, text_at, time, yes_no};
+use super::output::{Context, Format, bytes, count, id_of, json, line, patterns, text, text_at, time, yes_no};
 use super::pool::yes_or_no;
 use super::resolve::{self, SOURCE};
 use clap::{Args, Subcommand, ValueEnum};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// List, create, change and delete sources; preview what one would send
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Patterns: `*` within a name, `**` across folders, `dir/` only folders, `!pattern` takes back. Without an include
+Patterns: `*` within a name, `**` across folders, `dir/` only folders, `!pattern` takes back. Without an include \
 pattern everything is included.
 
 Examples:
@@ -119,8 +119,8 @@ pub fn run(args: SourceArgs, context: &Context) -> CliResult {
                 text("name", "name"),
                 text("type", "source_type"),
                 text("path", "path"),
-                text("include", "include_patterns"),
-                text("exclude", "exclude_patterns"),
+                patterns("include", "include_patterns"),
+                patterns("exclude", "exclude_patterns"),
                 yes_no("enabled", "enabled"),
             ];
             format.list(&client.get("sources")?, &columns, "No source yet: tapebackarr source create NAME --path DIR")
@@ -132,8 +132,8 @@ pub fn run(args: SourceArgs, context: &Context) -> CliResult {
                 text("Name", "name"),
                 text("Type", "source_type"),
                 text("Path", "path"),
-                text("Include", "include_patterns"),
-                text("Exclude", "exclude_patterns"),
+                patterns("Include", "include_patterns"),
+                patterns("Exclude", "exclude_patterns"),
                 yes_no("One file system", "one_file_system"),
                 yes_no("Patterns ignore case", "case_insensitive"),
                 yes_no("Enabled", "enabled"),
@@ -170,7 +170,7 @@ pub fn run(args: SourceArgs, context: &Context) -> CliResult {
     }
 }
 
-fn preview(format: Format, answer: &serde_json::Value) -> CliResult {
+fn preview(format: Format, answer: &Value) -> CliResult {
     if format == Format::Json {
         return json(answer);
     }
@@ -182,9 +182,9 @@ fn preview(format: Format, answer: &serde_json::Value) -> CliResult {
         text("Warnings", "warnings"),
     ];
     format.record(answer, &fields)?;
-    for sample in answer.get("sample").and_then(serde_json::Value::as_array).into_iter().flatten() {
-        let path = sample.as_str().or_else(|| text_at(sample, "path")).unwrap_or_default();
-        line(&super::human::printable(path))?;
+    if answer.get("complete").and_then(Value::as_bool) == Some(false) {
+        eprintln!("There is more; the counting was stopped.");
     }
-    Ok(())
+    let first = answer.get("first").and_then(Value::as_array).into_iter().flatten();
+    first.filter_map(|entry| text_at(entry, "path")).try_for_each(|path| line(&super::human::printable(path)))
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 A tape is named by its label, bar code, uuid or id.
 
 Examples:
-  tapebackarr tape batch-label --library Rack-2 --pool DAILY       every blank tape, named by its bar code
+  tapebackarr tape batch-label --library Rack-2 --pool DAILY   all blank tapes, by bar code
   tapebackarr tape create DAILY-001 --pool DAILY --drive 1 --write-label
   tapebackarr tape export DAILY-001 --to 'Safe 2'
   tapebackarr tape format DAILY-001 --drive 1")]
@@ -274,7 +274,10 @@ fn show(context: &Context, tape: &str) -> CliResult {
         time("Last written", "last_written_at"),
         time("Last verified", "last_verified_at"),
         text("Key", "encryption_key_name"),
-        text("Place", "offsite_location"),
+        text("Is in", "place"),
+        text("Slot", "slot_number"),
+        text("Drive", "drive_id"),
+        text("Away at", "offsite_location"),
         time("Exported", "export_time"),
         time("Imported", "import_time"),
     ];

@@ -53,29 +53,54 @@ fn every_top_level_help_has_examples() {
 
 /// The examples of the help texts are commands that exist.
 #[test]
-fn every_example_parses() {
-    let mut tried = 0;
-    for (name, command) in all() {
-        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default().replace("\\\n", " ");
-        for line in help.lines().map(str::trim_start).filter(|line| line.starts_with("tapebackarr ")) {
-            let words = words_of_example(line);
-            if let Err(error) = Cli::try_parse_from(&words) {
-                panic!("an example of {name} is wrong: {words:?}\n{error}");
-            }
-            tried += 1;
-        }
-    }
+fn every_example_of_the_help_parses() {
+    let help = |command: &Command| command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let tried: usize = all().iter().map(|(name, command)| try_examples(name, &help(command))).sum();
     assert!(tried > 40, "{tried}");
+}
+
+/// So are those of the documentation, and the list of commands is complete.
+#[test]
+fn every_example_of_the_documentation_parses() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = vec![root.join("README.md")];
+    files.extend(std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path()));
+    let mut tried = 0;
+    for file in files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "md")) {
+        let text = std::fs::read_to_string(file).unwrap();
+        let code: String = text.lines().filter_map(|line| Some(line.strip_prefix("    ")?.to_owned() + "\n")).collect();
+        tried += try_examples(&file.display().to_string(), &code);
+    }
+    assert!(tried > 60, "{tried}");
+    let list = std::fs::read_to_string(root.join("docs/cli.md")).unwrap();
+    for command in Cli::command().get_subcommands() {
+        assert!(list.contains(&format!("`{}`", command.get_name())), "docs/cli.md lacks {}", command.get_name());
+    }
+}
+
+/// Parses every line that is a command of ours; returns how many.
+fn try_examples(name: &str, text: &str) -> usize {
+    let joined = text.replace("\\\n", " ");
+    let lines = joined.lines().map(str::trim_start).filter(|line| line.starts_with("tapebackarr "));
+    let tried = lines.map(|line| {
+        let words = words_of_example(line);
+        if let Err(error) = Cli::try_parse_from(&words) {
+            panic!("an example of {name} is wrong: {words:?}\n{error}");
+        }
+    });
+    tried.count()
 }
 
 /// Splits as a shell would: quotes, and nothing behind a pipe, a redirection or two blanks (the remark).
 fn words_of_example(line: &str) -> Vec<String> {
-    let (mut words, mut word, mut quoted, mut begun) = (Vec::new(), String::new(), false, false);
+    let (mut words, mut word, mut quote, mut begun) = (Vec::new(), String::new(), None, false);
     let mut characters = line.chars().peekable();
     while let Some(character) = characters.next() {
         match character {
-            '\'' => (quoted, begun) = (!quoted, true),
-            ' ' if !quoted => {
+            '\'' | '"' if quote.is_none_or(|quote| quote == character) => {
+                (quote, begun) = (if quote.is_none() { Some(character) } else { None }, true);
+            }
+            ' ' if quote.is_none() => {
                 if begun {
                     words.push(std::mem::take(&mut word));
                 }

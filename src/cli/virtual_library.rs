@@ -19,7 +19,7 @@ const LONGEST_BLOCK: u64 = (1 << 28) - 1;
 /// Make and handle virtual libraries: tapes as image files
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Give a virtual library to a server by its device paths: virtual:DIR#changer, virtual:DIR#drive0, virtual:DIR#drive1 …
+Give a virtual library to a server by its device paths: virtual:DIR#changer, virtual:DIR#drive0, virtual:DIR#drive1 … \
 DIR must be an absolute path then.
 
 Examples:

@@ -70,10 +70,11 @@ mod tests {
 
     #[test]
     fn sending_back_what_was_shown_changes_nothing() {
-        let secret = Values::from([("auth.jwt_secret".to_owned(), json!("0123456789abcdef0123456789abcdef"))]);
-        let sources = Sources::with([]).unwrap();
-        let shown = sources.show(&secret).unwrap();
-        let change = sources.change(&secret, &shown).unwrap();
+        let sources = Sources::with([("auth.jwt_secret", json!("0123456789abcdef0123456789abcdef"))]).unwrap();
+        let stored = Values::from([("server.port".to_owned(), json!(9000))]);
+        let shown = sources.show(&stored).unwrap();
+        assert_eq!(shown["auth"]["jwt_secret"], MASK);
+        let change = sources.change(&stored, &shown).unwrap();
         assert!(change.values.is_empty(), "{:?}", change.values);
         assert_eq!(change.config.auth.jwt_secret, "0123456789abcdef0123456789abcdef");
     }
@@ -86,6 +87,7 @@ mod tests {
         assert!(refused(json!({"server": 5})).contains("server"));
         assert!(refused(json!({"server": {"port": "x"}})).contains("server.port"));
         assert!(refused(json!({"data_dir": "/tmp"})).contains("data_dir"));
+        assert!(refused(json!({"auth": {"jwt_secret": "0123456789abcdef0123456789abcdef"}})).contains("jwt_secret"));
         assert!(refused(json!({"tape": {"start_percent": 5}})).contains("tape.refill_percent"));
         assert!(refused(json!([])).contains("object"));
     }

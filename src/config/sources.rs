@@ -14,10 +14,17 @@ pub type Values = BTreeMap<String, Value>;
 
 /// The layers that do not change while the server runs: below the settings changed in the UI are defaults and file,
 /// above them environment and command line.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Sources {
     below: Values,
     above: Values,
+}
+
+/// Without the values: some are secret.
+impl std::fmt::Debug for Sources {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sources").field("above", &self.above.keys()).finish_non_exhaustive()
+    }
 }
 
 /// A setting that is wrong: 400, `bad_setting`.
@@ -93,7 +100,9 @@ impl Sources {
 
     fn values(&self, stored: &Values) -> Result<Values> {
         let mut values = self.below.clone();
-        overlay(&mut values, stored.clone())?;
+        values.extend(
+            stored.iter().filter(|(key, value)| is_acceptable(key, value)).map(|(k, v)| (k.clone(), v.clone())),
+        );
         overlay(&mut values, self.above.clone())?;
         Ok(values)
     }
@@ -113,6 +122,15 @@ pub(super) fn changeable(spec: &Spec) -> Result<()> {
             spec.key
         ))),
     }
+}
+
+/// What was stored by another version of the program may mean nothing to this one; that must not keep it from starting.
+fn is_acceptable(key: &str, value: &Value) -> bool {
+    let verdict = spec_of(key).and_then(|spec| changeable(spec).and_then(|()| spec.check(value).map_err(bad)));
+    if let Err(error) = &verdict {
+        tracing::warn!("a stored setting is ignored: {error}");
+    }
+    verdict.is_ok()
 }
 
 fn parse(text: &str) -> Result<Values> {
@@ -256,6 +274,19 @@ mod tests {
     }
 
     #[test]
+    fn stored_settings_that_mean_nothing_are_ignored() {
+        let stored = Values::from([
+            ("server.gone".to_owned(), json!(1)),
+            ("server.port".to_owned(), json!("x")),
+            ("data_dir".to_owned(), json!("/elsewhere")),
+            ("server.workers".to_owned(), json!(2)),
+        ]);
+        let config = Sources::with([]).unwrap().resolve(&stored).unwrap();
+        assert_eq!((config.server.port, config.server.workers), (8080, 2));
+        assert_eq!(config.data_dir, Path::new("/var/lib/tapebackarr"));
+    }
+
+    #[test]
     fn lists_come_from_the_environment_too() {
         let env = environment(&[("TAPEBACKARR_SERVER__TRUSTED_PROXIES", "10.0.0.1, ::1")]);
         let config = Sources::load(None, env, []).unwrap().resolve(&Values::new()).unwrap();
@@ -268,6 +299,7 @@ mod tests {
         let sources = Sources::with([("auth.jwt_secret", json!(secret))]).unwrap();
         let shown = sources.show(&Values::new()).unwrap();
         assert_eq!(shown["auth"]["jwt_secret"], MASK);
+        assert!(!format!("{sources:?}").contains(secret));
         let short = Sources::with([("auth.jwt_secret", json!("tooshort"))]).unwrap_err();
         assert!(!short.message.contains("tooshort") && short.message.contains("auth.jwt_secret"), "{short}");
     }

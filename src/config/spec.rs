@@ -78,7 +78,8 @@ pub const SPECS: &[Spec] = &[
     key("backup.zstd_level", Rule::Whole(1, 19)),
     key("backup.gzip_level", Rule::Whole(1, 9)),
     key("auth.token_hours", Rule::Whole(1, 24 * 366)),
-    key("auth.jwt_secret", Rule::Secret(32)),
+    // In the database, any copy of it could forge logins.
+    early("auth.jwt_secret", Rule::Secret(32)),
     key("auth.bcrypt_cost", Rule::Whole(4, 20)),
     key("auth.min_password_length", Rule::Whole(8, 64)),
     key("auth.login_attempts", Rule::Whole(1, 1000)),

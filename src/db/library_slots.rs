@@ -146,9 +146,19 @@ pub fn list(conn: &mut Conn, library_id: i32) -> Result<Vec<SlotListed>> {
     Ok(rows.into_iter().map(|(slot, tape_label)| SlotListed { slot, tape_label }).collect())
 }
 
-/// Where a tape is, if it is in a library.
+/// Where a tape is, if it is in a library: the element it was recognised in, or the one with its bar code (a tape may be
+/// made known after the last inventory).
 pub fn of_tape(conn: &mut Conn, tape_id: i32) -> Result<Option<Slot>> {
-    let query = tape_library_slots::table.filter(tape_library_slots::tape_id.eq(tape_id));
+    let recognised = tape_library_slots::table.filter(tape_library_slots::tape_id.eq(tape_id));
+    if let Some(slot) = recognised.select(Slot::as_select()).first(conn).optional()? {
+        return Ok(Some(slot));
+    }
+    let Some(barcode) = super::tapes::find(conn, tape_id)?.barcode.filter(|code| !code.is_empty()) else {
+        return Ok(None);
+    };
+    let query = tape_library_slots::table
+        .filter(tape_library_slots::barcode.eq(barcode).and(tape_library_slots::is_empty.eq(false)))
+        .filter(tape_library_slots::tape_id.is_null());
     Ok(query.select(Slot::as_select()).first(conn).optional()?)
 }
 

@@ -42,8 +42,8 @@ pub fn check(file: &Path) -> Result<()> {
     if begins.is_err() || &magic != MAGIC {
         return Err(refused("it is not an SQLite file".into()));
     }
-    let mut conn = open_one(file)?;
-    let damage: Vec<Line> = diesel::sql_query("SELECT integrity_check AS text FROM pragma_integrity_check(5)")
+    let mut conn = open_one(file).map_err(|error| refused(error.message))?;
+    let damage: Vec<Line> = diesel::sql_query("SELECT integrity_check AS text FROM pragma_integrity_check")
         .load(&mut conn)
         .map_err(|error| refused(error.to_string()))?;
     if damage.iter().any(|line| line.text != "ok") {

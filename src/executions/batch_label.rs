@@ -167,6 +167,7 @@ fn any_drive(context: &Context, library: i32) -> Result<Lease> {
             Some(drive) => Wanted::Take { drive: drive.id, tape: None, choice: () },
         })
     })?;
+    context.note_lease(&lease)?;
     Ok(lease)
 }
 

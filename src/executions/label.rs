@@ -129,6 +129,7 @@ fn take(context: &Context, drive_id: Option<i32>, tape: &Tape) -> Result<Lease> 
             Some(drive) => Wanted::Take { drive: drive.id, tape: Some(tape.id), choice: () },
         })
     })?;
+    context.note_lease(&lease.0)?;
     Ok(lease.0)
 }
 

@@ -145,15 +145,20 @@ impl Feeder<'_> {
         let run = self.plan.runs.get(segment.run).ok_or_else(unplanned)?;
         let set = self.plan.sets.get(run.set).ok_or_else(unplanned)?;
         let part = set.parts.get(segment.part).ok_or_else(unplanned)?;
-        let items = self.plan.items.get(run.items.clone()).ok_or_else(unplanned)?;
-        let within = segment.start..segment.end;
-        let members: Vec<u64> = items.iter().map(|item| item.tar_offset).filter(|at| within.contains(at)).collect();
+        let members = self.plan.members_of(segment);
         let mut start = segment.start;
         let mut continues = segment.start > run.start;
         if self.broken.remove(&segment.run) {
+            // not in the middle of a member whose beginning is lost
             continues = false;
-            match members.first() {
-                Some(first) => start = *first,
+            let whole = self.plan.items.get(run.items.clone()).unwrap_or_default().iter();
+            match whole.map(|item| item.tar_offset).find(|at| (segment.start..segment.end).contains(at)) {
+                Some(first) => start = first,
+                None if segment.last => {
+                    let missing = Some("its beginning could not be read from another tape".into());
+                    let _ = self.sender.send(Message::End { run: segment.run, missing });
+                    return Ok(None);
+                }
                 None => {
                     self.broken.insert(segment.run);
                     return Ok(None);

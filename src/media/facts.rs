@@ -1,29 +1,47 @@
 //! What the choice of a tape depends on, read from the database.
 
-use super::choose::{self, Candidate, Choice, Reuse};
+use super::choose::{self, Candidate, Choice, DriveFacts, Reuse};
 use super::lifecycle;
 use crate::Result;
+use crate::db::Conn;
+use crate::db::pools::{self, Pool};
 use crate::db::tapes::{self, Tape};
-use crate::db::{Conn, pools};
 use crate::executions::Taken;
 
-/// Which tape of a pool a backup would go to now, and in which drive. `named` is a tape that a person asked for, of
-/// whatever pool; `not` are tapes that the run has filled.
-pub fn choice(conn: &mut Conn, pool_id: i32, named: Option<i32>, not: &[i32], taken: &Taken) -> Result<Choice> {
-    let pool = pools::find(conn, pool_id)?;
-    let mut candidates = Vec::new();
-    for tape in tapes::all_of_pool(conn, pool_id)? {
-        candidates.push(candidate(conn, &tape, taken)?);
+/// A pool, its tapes and all drives as they are now.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// The pool.
+    pub pool: Pool,
+    /// Its tapes, and the one that was named.
+    pub tapes: Vec<Candidate>,
+    /// All enabled drives.
+    pub drives: Vec<DriveFacts>,
+}
+
+impl Facts {
+    /// Reads them. `named` is a tape that a person asked for, of whatever pool.
+    pub fn read(conn: &mut Conn, pool_id: i32, named: Option<i32>, taken: &Taken) -> Result<Facts> {
+        let pool = pools::find(conn, pool_id)?;
+        let mut candidates = Vec::new();
+        for tape in tapes::all_of_pool(conn, pool_id)? {
+            candidates.push(candidate(conn, &tape, taken)?);
+        }
+        if let Some(id) = named
+            && !candidates.iter().any(|tape| tape.id == id)
+        {
+            let tape = tapes::find(conn, id)?;
+            candidates.push(candidate(conn, &tape, taken)?);
+        }
+        Ok(Facts { pool, tapes: candidates, drives: lifecycle::drives(conn, taken)? })
     }
-    if let Some(id) = named
-        && !candidates.iter().any(|tape| tape.id == id)
-    {
-        let tape = tapes::find(conn, id)?;
-        candidates.push(candidate(conn, &tape, taken)?);
+
+    /// Which tape a backup goes to, and in which drive. `not` are tapes that the run has filled.
+    pub fn choose(&self, named: Option<i32>, not: &[i32]) -> Choice {
+        let reuse = if self.pool.allow_reuse != 0 { Reuse::Allowed } else { Reuse::Forbidden };
+        let policy = self.pool.allocation_policy;
+        choose::choose(&self.pool.name, &self.tapes, &self.drives, policy, reuse, named, not)
     }
-    let drives = lifecycle::drives(conn, taken)?;
-    let reuse = if pool.allow_reuse != 0 { Reuse::Allowed } else { Reuse::Forbidden };
-    Ok(choose::choose(&pool.name, &candidates, &drives, pool.allocation_policy, reuse, named, not))
 }
 
 fn candidate(conn: &mut Conn, tape: &Tape, taken: &Taken) -> Result<Candidate> {

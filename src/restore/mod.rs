@@ -24,3 +24,6 @@ mod write;
 
 pub use existing::ExistingPolicy;
 pub use extract::{Expected, Failed, Placed};
+
+#[cfg(test)]
+mod tests;

@@ -42,6 +42,8 @@ pub struct Item {
     pub size: u64,
     /// SHA-256 of a file's content.
     pub sha256: Option<[u8; 32]>,
+    /// Modification time, nanoseconds since 1970. The tape mostly has whole seconds.
+    pub mtime_ns: i64,
     /// Index of its set in the plan.
     pub set: usize,
     /// Where it begins in the set's tar stream.
@@ -133,6 +135,13 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Where the wanted members of a segment are in the tar stream, or the pieces of them that are in it.
+    pub fn members_of(&self, segment: &Segment) -> Vec<Range<u64>> {
+        let items = self.runs.get(segment.run).and_then(|run| self.items.get(run.items.clone())).unwrap_or_default();
+        let piece = |item: &Item| item.tar_offset.max(segment.start)..item.tar_end().min(segment.end);
+        items.iter().map(piece).filter(|piece| piece.start < piece.end).collect()
+    }
+
     /// Files that are asked for: regular files, with all their names.
     pub fn file_count(&self) -> u64 {
         self.items.iter().filter(|item| item.kind == MemberKind::File).count() as u64 + self.links.len() as u64

@@ -1,14 +1,15 @@
 //! On the drive's thread: reads the segments of a visit and sends them on.
 //!
-//! What cannot be read is tried again, then given up as little as possible: up to the next member, and if that is in the
-//! same damaged frame, up to the next frame. The rest goes on.
+//! What cannot be read is tried again, and then read carefully, one wanted member at a time, up to the end of the damaged
+//! frame: so only members are given up that cannot be read themselves. The rest goes on.
 
 use super::flow::{CHUNK, Message, Sending};
 use crate::Error;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tape_drive::{DriveError, DriveErrorKind, Removal, TapeDrive};
-use tape_format::crypt::Key;
+use tape_format::crypt::{Key, segment_of};
 use tape_format::part::{PartLayout, PartReader};
 use tape_format::{Codec, FormatError};
 
@@ -31,8 +32,8 @@ pub struct SegmentJob {
     pub continues: bool,
     /// Whether the run ends with it.
     pub last: bool,
-    /// Where the wanted members begin that are in it, ascending: places to go on at.
-    pub members: Vec<u64>,
+    /// Where the wanted members are that are in it, or the pieces of them that are, ascending: places to go on at.
+    pub members: Vec<Range<u64>>,
 }
 
 /// What came of a visit.
@@ -97,31 +98,43 @@ impl Feeding<'_> {
     fn read(&mut self, drive: &mut dyn TapeDrive) -> Result<(), ReadError> {
         let segment = self.segment;
         let mut at = segment.start;
-        if !segment.continues {
-            self.send(Message::Begin { run: segment.run, at })?;
-        }
-        let mut missing = None;
+        let mut follows_on = segment.continues;
         let mut attempts = 0;
-        let mut skipped_at = None;
+        let mut careful_until = 0;
+        let mut missing = None;
         while at < segment.end {
-            let before = at;
-            let Err(error) = self.range(drive, &mut at)? else { break };
-            attempts = if at > before { 1 } else { attempts + 1 };
-            if attempts < ATTEMPTS {
+            let careful = at < careful_until;
+            let mut target = at..segment.end;
+            if careful {
+                let Some(member) = self.member_at(at) else { break };
+                follows_on &= member.start <= at;
+                at = at.max(member.start);
+                target = at..member.end;
+            }
+            if !follows_on {
+                self.send(Message::Begin { run: segment.run, at })?;
+                follows_on = true;
+            }
+            let Err(error) = self.range(drive, &mut at, target.end)? else { continue };
+            attempts = if at > target.start { 1 } else { attempts + 1 };
+            if !careful && attempts < ATTEMPTS {
                 tracing::warn!(%error, at, "reading is tried again");
+                continue;
+            }
+            attempts = 0;
+            careful_until = careful_until.max(self.frame_end(at));
+            if !careful {
                 continue;
             }
             self.report.lost += 1;
             let why = error.to_string();
-            let Some(next) = self.next_place(at, skipped_at) else {
+            let Some(next) = self.behind(at, target.end) else {
                 missing = Some(why);
                 break;
             };
-            skipped_at = Some(next);
-            attempts = 0;
-            at = next;
             self.send(Message::Lost(why))?;
-            self.send(Message::Begin { run: segment.run, at })?;
+            at = next;
+            follows_on = false;
         }
         match (segment.last, missing) {
             (true, missing) => self.send(Message::End { run: segment.run, missing }),
@@ -133,8 +146,13 @@ impl Feeding<'_> {
         }
     }
 
-    /// Reads from `at` on, as far as it goes. The inner error is about this place on the tape.
-    fn range(&mut self, drive: &mut dyn TapeDrive, at: &mut u64) -> Result<Result<(), FormatError>, ReadError> {
+    /// Reads from `at` to `end`, as far as it goes. The inner error is about this place on the tape.
+    fn range(
+        &mut self,
+        drive: &mut dyn TapeDrive,
+        at: &mut u64,
+        end: u64,
+    ) -> Result<Result<(), FormatError>, ReadError> {
         let segment = self.segment;
         let opened = PartReader::open(drive, &segment.layout, segment.key.as_ref());
         let mut reader = match opened {
@@ -142,7 +160,7 @@ impl Feeding<'_> {
             Err(error) => return about_place(error).map(Err),
         };
         let mut sent = Ok(());
-        let result = reader.read_range(*at, segment.end, &mut |bytes| {
+        let result = reader.read_range(*at, end, &mut |bytes| {
             for chunk in bytes.chunks(CHUNK) {
                 sent = self.send(Message::Data(chunk.to_vec()));
                 if sent.is_err() {
@@ -160,21 +178,45 @@ impl Feeding<'_> {
         }
     }
 
-    /// Where to go on behind what cannot be read at `at`: the next wanted member, or, where that is of no use, the first
-    /// one that begins in a later frame.
-    fn next_place(&self, at: u64, skipped_at: Option<u64>) -> Option<u64> {
+    /// The wanted member that `at` is in, or the next one.
+    fn member_at(&self, at: u64) -> Option<&Range<u64>> {
+        let index = self.segment.members.partition_point(|member| member.end <= at);
+        self.segment.members.get(index)
+    }
+
+    /// Where to go on behind a member that cannot be read from `at` to `end`. If that is all in one unit, the unit is
+    /// bad, and whatever else begins in it is not even tried: a drive may take minutes to give up on a block.
+    fn behind(&self, at: u64, end: u64) -> Option<u64> {
+        let bad = self.unit(at).filter(|unit| self.unit(end.saturating_sub(1)) == Some(*unit));
+        let passed = |member: &Range<u64>| member.start < end || (bad.is_some() && self.unit(member.start) == bad);
+        let index = self.segment.members.partition_point(passed);
+        self.segment.members.get(index).map(|member| member.start)
+    }
+
+    fn frame(&self, at: u64) -> usize {
+        self.segment.layout.frames.frames.partition_point(|(tar_offset, _)| *tar_offset <= at)
+    }
+
+    /// Where the frame ends that `at` is in.
+    fn frame_end(&self, at: u64) -> u64 {
         let layout = &self.segment.layout;
-        let next_member = |from: u64| {
-            let index = self.segment.members.partition_point(|member| *member < from);
-            self.segment.members.get(index).copied()
-        };
-        // a compressed or encrypted frame is read as a whole or not at all; an open one may be good behind the damage
-        if layout.codec == Codec::None && !layout.encrypted && skipped_at != Some(at) {
-            return next_member(at + 1);
+        layout.frames.frames.get(self.frame(at)).map_or(layout.tar_end, |(tar_offset, _)| *tar_offset)
+    }
+
+    /// The number of what is read as a whole or not at all: a frame that is compressed, a segment that is encrypted, or
+    /// a block.
+    fn unit(&self, at: u64) -> Option<u64> {
+        let layout = &self.segment.layout;
+        let index = self.frame(at).checked_sub(1)?;
+        let (tar_offset, stream_offset) = layout.frames.frames.get(index)?;
+        if layout.codec != Codec::None {
+            return u64::try_from(index).ok();
         }
-        let frames = &layout.frames.frames;
-        let following = frames.partition_point(|(tar_offset, _)| *tar_offset <= at);
-        frames.get(following).and_then(|(tar_offset, _)| next_member(*tar_offset))
+        let within = stream_offset.checked_add(at.checked_sub(*tar_offset)?)?;
+        match layout.encrypted {
+            true => Some(segment_of(within).0),
+            false => within.checked_div(u64::from(layout.block_size)),
+        }
     }
 }
 

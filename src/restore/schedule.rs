@@ -198,6 +198,7 @@ mod tests {
             kind: MemberKind::File,
             size: tar_length,
             sha256: None,
+            mtime_ns: 0,
             set,
             tar_offset,
             tar_length,

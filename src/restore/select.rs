@@ -131,15 +131,18 @@ fn planned_set(conn: &mut Conn, set_id: i32) -> Result<PlannedSet> {
     })
 }
 
+/// A member: the index of its set, and its path.
+type Named = (usize, Box<[u8]>);
+
 /// What the pages of a selection add up to.
 #[derive(Default)]
 struct Gathered {
     sets: Vec<i32>,
     items: Vec<Item>,
     /// Files that only their other names need.
-    donors: HashMap<(usize, Box<[u8]>), Item>,
-    /// Set, path and target of hard links.
-    links: Vec<(usize, Box<[u8]>, Box<[u8]>)>,
+    donors: HashMap<Named, Item>,
+    /// Hard links, and what they are other names of.
+    links: Vec<(Named, Box<[u8]>)>,
 }
 
 impl Gathered {
@@ -151,7 +154,7 @@ impl Gathered {
         let path: Box<[u8]> = from_text(&member.path).into();
         if member.kind == MemberKind::Hardlink {
             let target = member.link.as_deref().map(from_text).unwrap_or_default();
-            self.links.push((set, path, target.into()));
+            self.links.push(((set, path), target.into()));
             return;
         }
         let item = Item {
@@ -160,6 +163,7 @@ impl Gathered {
             kind: member.kind,
             size: member.size,
             sha256: member.sha256,
+            mtime_ns: member.mtime_ns,
             set,
             tar_offset: member.tar_offset,
             tar_length: member.tar_length,
@@ -176,8 +180,8 @@ impl Gathered {
     /// gets the content, and the others become names of the first.
     fn resolve(self, plan: &mut Plan) -> Vec<(String, String)> {
         let Gathered { items, mut donors, links, .. } = self;
-        let mut known: HashMap<(usize, Box<[u8]>), Link> =
-            links.iter().map(|(set, _, target)| ((*set, target.clone()), no_link())).collect();
+        let mut known: HashMap<Named, Link> =
+            links.iter().map(|((set, _), target)| ((*set, target.clone()), no_link())).collect();
         for item in &items {
             if let Some(link) = known.get_mut(&(item.set, item.path.clone())) {
                 *link = Link { path: Box::default(), target: item.path.clone(), expected: item.expected() };
@@ -185,7 +189,7 @@ impl Gathered {
         }
         plan.items = items;
         let mut broken = Vec::new();
-        for (set, path, target) in links {
+        for ((set, path), target) in links {
             let key = (set, target);
             if let Some(donor) = donors.remove(&key) {
                 let link = Link { path: Box::default(), target: path.clone(), expected: donor.expected() };

@@ -12,7 +12,7 @@ use tape_format::{DataExtent, Member};
 /// Bytes that are read, hashed and written at a time.
 pub const BUFFER: usize = 256 << 10;
 
-const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// Why a file's content is not there.
 #[derive(Debug)]
@@ -77,13 +77,16 @@ fn check(stop: &AtomicBool) -> Result<(), Broken> {
     }
 }
 
+/// Takes bytes at an offset of the file.
+type Sink<'s> = &'s mut dyn FnMut(u64, &[u8]) -> Result<(), Broken>;
+
 /// Passes a member's data, run by run with offsets in the file, to `sink`.
 pub fn runs(
     member: &Member,
     data: &mut dyn Read,
     buffer: &mut [u8],
     stop: &AtomicBool,
-    sink: &mut dyn FnMut(u64, &[u8]) -> Result<(), Broken>,
+    sink: Sink<'_>,
 ) -> Result<(), Broken> {
     let whole = [DataExtent { offset: 0, length: member.size }];
     for extent in member.sparse.as_deref().unwrap_or(&whole) {

@@ -56,7 +56,11 @@ pub async fn gate<B: MessageBody + 'static>(
         let end = End { status: error.status_code(), code: Some(error.code) };
         (refuse(request, &error), end)
     };
-    if route.trace == Trace::Audited || !allowed {
+    let worth_a_line = match identity {
+        Some(_) => route.trace == Trace::Audited || !allowed,
+        None => route.trace == Trace::Audited && is_worth_a_line_of_nobody(end.status),
+    };
+    if worth_a_line {
         write_down(pool, note.line(route, &path, identity.as_ref(), address, end)).await;
     }
     Ok(response)
@@ -120,6 +124,12 @@ fn credential(request: &ServiceRequest, route: &Route) -> Result<Option<Credenti
         return Ok(query.into_inner().token.map(Credential::Token));
     }
     Ok(None)
+}
+
+/// Of those without a login only what was done, and real attempts to get in, whose number the throttle limits: nobody may
+/// fill the log from outside.
+fn is_worth_a_line_of_nobody(status: StatusCode) -> bool {
+    status.is_success() || status == StatusCode::UNAUTHORIZED
 }
 
 fn forbidden(route: &Route, identity: Option<&Identity>) -> Error {

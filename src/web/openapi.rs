@@ -2,13 +2,17 @@
 
 use super::errors::ErrorBody;
 use super::routes::{self, Routes};
-use actix_web::web::{Json, Redirect, ServiceConfig};
-use actix_web::{get, web};
+use actix_web::http::StatusCode;
+use actix_web::http::header::ContentType;
+use actix_web::web::{Redirect, ServiceConfig};
+use actix_web::{HttpResponse, get, web};
+use std::sync::LazyLock;
 use utoipa::OpenApi as _;
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{OpenApi, PathItem};
+use utoipa::openapi::{OpenApi, PathItem, RefOr};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 #[derive(utoipa::OpenApi)]
@@ -66,6 +70,19 @@ fn describe_access(path: &str, item: &mut PathItem) {
         };
         let description = operation.description.take().unwrap_or_default();
         operation.description = Some(format!("{description}\n\n{words}").trim().to_owned());
+        describe_answers(operation);
+    }
+}
+
+/// OpenAPI wants words for every answer; where the code gives none, those of the status say enough.
+fn describe_answers(operation: &mut Operation) {
+    for (status, answer) in &mut operation.responses.responses {
+        if let RefOr::T(answer) = answer
+            && answer.description.is_empty()
+        {
+            let status = status.parse().ok().and_then(|code: u16| StatusCode::from_u16(code).ok());
+            answer.description = status.and_then(|status| status.canonical_reason()).unwrap_or("Answer").to_owned();
+        }
     }
 }
 
@@ -76,9 +93,12 @@ pub(super) fn routes(routes: Routes) -> Routes {
 /// This description.
 #[utoipa::path(tag = "system", responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
 #[get("/openapi.json")]
-async fn openapi_json() -> Json<OpenApi> {
-    Json(openapi())
+async fn openapi_json() -> HttpResponse {
+    HttpResponse::Ok().content_type(ContentType::json()).body(DESCRIPTION.as_str())
 }
+
+/// Made once: anybody may ask for it.
+static DESCRIPTION: LazyLock<String> = LazyLock::new(|| serde_json::to_string(&openapi()).unwrap_or_default());
 
 pub(super) fn configure(config: &mut ServiceConfig) {
     let viewer = SwaggerUi::new("/api/docs/{_:.*}").config(Config::new([format!("{}/openapi.json", routes::BASE)]));

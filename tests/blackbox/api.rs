@@ -65,14 +65,6 @@ impl Api {
         self.send("POST", path, Some(&body))
     }
 
-    pub fn put(&self, path: &str, body: Value) -> Answer {
-        self.send("PUT", path, Some(&body))
-    }
-
-    pub fn delete(&self, path: &str) -> Answer {
-        self.send("DELETE", path, None)
-    }
-
     /// Waits for the end of an execution and returns its row.
     #[track_caller]
     pub fn wait(&self, execution: &Value) -> Value {

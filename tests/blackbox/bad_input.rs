@@ -136,7 +136,8 @@ fn tapes_that_are_not_what_they_seem_are_not_written() {
 
     // write protection is found before the job writes
     let started = api.post("/api/v1/tapes/3/label", json!({"label": codes[2]})).ok();
-    api.complete(started);
+    let row = api.complete(started);
+    api.post(&format!("/api/v1/drives/{}/eject?wait=true", row["drive_id"]), json!({})).ok();
     server.kill();
     tape_drive::virt::library::set_write_protection(&dir, &codes[2], WriteProtection::On).unwrap();
     server.restart();

@@ -12,8 +12,8 @@ fn killed_in_the_middle_of_a_set_and_started_again() {
     std::fs::write(source.join("first"), b"committed before the crash").unwrap();
     let job = server.api.job("j", server.api.source("s", &source), 1, json!({"compression": "gzip"}));
     let before = server.api.run_job(job, json!({}));
-    for number in 0..10 {
-        std::fs::write(source.join(format!("f{number}")), files::noise(number, 30 << 20)).unwrap();
+    for number in 0..6 {
+        std::fs::write(source.join(format!("f{number}")), files::noise(number, 16 << 20)).unwrap();
     }
     let started = server.api.post(&format!("/api/v1/jobs/{job}/run"), json!({})).ok();
     let id = started["execution_id"].clone();
@@ -53,8 +53,8 @@ fn killed_in_the_middle_of_a_set_and_started_again() {
 fn a_shutdown_ends_at_a_safe_place() {
     let mut server = Server::ready();
     let source = server.folder("s");
-    for number in 0..10 {
-        std::fs::write(source.join(format!("f{number}")), files::noise(number, 30 << 20)).unwrap();
+    for number in 0..6 {
+        std::fs::write(source.join(format!("f{number}")), files::noise(number, 16 << 20)).unwrap();
     }
     let job = server.api.job("j", server.api.source("s", &source), 1, json!({"compression": "gzip"}));
     let started = server.api.post(&format!("/api/v1/jobs/{job}/run"), json!({})).ok();

@@ -41,6 +41,13 @@ pub fn fill(root: &Path) {
     fs::set_permissions(root.join("empty"), fs::Permissions::from_mode(0o1777)).unwrap();
 }
 
+/// Cuts the fractions off all modification times.
+pub fn whole_seconds(root: &Path) {
+    let set =
+        "find \"$0\" -depth -print0 | while IFS= read -r -d '' f; do touch -h -d @$(stat -c %Y \"$f\") \"$f\"; done";
+    assert!(std::process::Command::new("bash").args(["-c", set]).arg(root).status().unwrap().success());
+}
+
 /// Fails the test unless both trees are equal in content, kind, mode, owner, time, links and xattrs.
 #[track_caller]
 pub fn assert_equal(expected: &Path, found: &Path) {

@@ -121,7 +121,7 @@ impl Server {
             &drives,
             "--slots",
             &slots,
-            "--tapes",
+            "--cartridges",
             &slots,
             "--capacity",
             &capacity,

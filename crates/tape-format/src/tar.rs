@@ -5,6 +5,7 @@
 //! 512 bytes. [`write_header`] makes the headers, [`Reader`] reads every dialect that GNU tar and bsdtar write.
 
 mod acl;
+mod fields;
 mod header;
 mod number;
 mod pax;

@@ -3,6 +3,7 @@
 //! A table is never in memory as a whole, neither when it is written nor when it is read: 5 million files make more than
 //! a gigabyte of it. While a part is written its members go to a [`Spool`]; [`read`] passes them on one by one.
 
+mod entry;
 mod json;
 mod model;
 mod reader;

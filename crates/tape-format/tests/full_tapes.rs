@@ -34,7 +34,11 @@ impl TocSink for Members {
 /// Every part that a bare tape holds: its layout, its members, its tar stream without the opening.
 fn parts_of(tape: &mut Tape, plan: &Plan) -> Vec<(PartLayout, Vec<MemberRecord>, Vec<u8>)> {
     let mut files = Vec::new();
-    scan(tape.drive.as_mut(), &mut |file| Ok(files.push(file))).unwrap();
+    scan(tape.drive.as_mut(), &mut |file| {
+        files.push(file);
+        Ok(())
+    })
+    .unwrap();
     let mut parts = Vec::new();
     for file in &files {
         if !matches!(file.kind, FileKind::Toc(_)) {
@@ -267,7 +271,11 @@ fn every_command_fails_once_in_every_way() {
                         TapeState::Suspect { committed } => {
                             assert!(committed.block >= end.1, "{context}");
                             let mut found = Vec::new();
-                            scan(tape.drive.as_mut(), &mut |file| Ok(found.push(file))).unwrap();
+                            scan(tape.drive.as_mut(), &mut |file| {
+                                found.push(file);
+                                Ok(())
+                            })
+                            .unwrap();
                             assert!(matches!(found[2].kind, FileKind::Toc(_)), "{context}");
                         }
                     },

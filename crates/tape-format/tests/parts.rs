@@ -121,7 +121,12 @@ fn any_member_can_be_read_alone_from_where_it_was_placed() {
             reader.range(range.0, range.1).unwrap().read_to_end(&mut read).unwrap();
             assert!(read == stream.bytes[range.0 as usize..range.1 as usize], "{codec:?} {:?}", record.path);
             let mut again: Vec<u8> = Vec::new();
-            reader.read_range(range.0, range.1, &mut |bytes| Ok(again.extend(bytes))).unwrap();
+            reader
+                .read_range(range.0, range.1, &mut |bytes| {
+                    again.extend(bytes);
+                    Ok(())
+                })
+                .unwrap();
             assert!(again == read);
             let mut tar = tar::Reader::new(read.as_slice());
             let item = items.iter().find(|item| item.member.path == record.path).unwrap();
@@ -178,7 +183,11 @@ fn a_bare_tape_tells_what_is_on_it() {
     }
     assert_eq!(read_label(tape.drive.as_mut()).unwrap(), tape.label);
     let mut found = Vec::new();
-    scan(tape.drive.as_mut(), &mut |file| Ok(found.push(file))).unwrap();
+    scan(tape.drive.as_mut(), &mut |file| {
+        found.push(file);
+        Ok(())
+    })
+    .unwrap();
     let kinds: Vec<&FileKind> = found.iter().map(|file| &file.kind).collect();
     assert!(
         matches!(
@@ -312,7 +321,10 @@ fn an_unreadable_block_costs_only_what_is_in_it() {
     for record in &stream.records {
         let mut read: Vec<u8> = Vec::new();
         let range = record.tar_offset..record.tar_offset + record.tar_length;
-        match reader.read_range(range.start, range.end, &mut |bytes| Ok(read.extend(bytes))) {
+        match reader.read_range(range.start, range.end, &mut |bytes| {
+            read.extend(bytes);
+            Ok(())
+        }) {
             Ok(()) => assert!(read == stream.bytes[range.start as usize..range.end as usize]),
             Err(FormatError::Drive(error)) => {
                 assert_eq!(error.position, Some(Position::block(bad)));

@@ -11,14 +11,14 @@ use tape_format::codec::Codec;
 use tape_format::crypt::{Key, OpenReader, SEGMENT_SIZE, SealWriter, segment_room};
 use tape_format::part::write_part;
 
-/// A Python that has `tink`: the one that is installed, or a virtual environment under the target folder.
+/// A Python that has `tink` and `cryptography`: the one that is installed, or a virtual environment under the target folder.
 fn python() -> PathBuf {
     static PYTHON: OnceLock<PathBuf> = OnceLock::new();
     PYTHON.get_or_init(find_python).clone()
 }
 
 fn has_tink(python: &PathBuf) -> bool {
-    Command::new(python).args(["-c", "import tink"]).output().is_ok_and(|output| output.status.success())
+    Command::new(python).args(["-c", "import tink, cryptography"]).output().is_ok_and(|output| output.status.success())
 }
 
 fn find_python() -> PathBuf {
@@ -30,12 +30,13 @@ fn find_python() -> PathBuf {
     let python = folder.join("bin/python3");
     if !has_tink(&python) {
         let made = Command::new("python3").args(["-m", "venv"]).arg(&folder).output();
-        let installed = made.and_then(|_| Command::new(&python).args(["-m", "pip", "install", "-q", "tink"]).output());
+        let installed = made
+            .and_then(|_| Command::new(&python).args(["-m", "pip", "install", "-q", "tink", "cryptography"]).output());
         let reason = installed.map(|output| String::from_utf8_lossy(&output.stderr).into_owned());
         assert!(
             has_tink(&python),
-            "this test needs the Python package tink and could not install it in {}: {reason:?}\n\
-             install it for your python3 (pip install tink; Debian also needs python3-venv)",
+            "this test needs the Python packages tink and cryptography and could not install them in {}: {reason:?}\n\
+             install them for your python3 (pip install tink cryptography; Debian also needs python3-venv)",
             folder.display()
         );
     }
@@ -44,12 +45,12 @@ fn find_python() -> PathBuf {
 
 fn tink(action: &str, key: &Key, context: &str, input: &[u8]) -> Option<Vec<u8>> {
     let script = format!("{}/tests/python/streaming.py", env!("CARGO_MANIFEST_DIR"));
-    let mut child = Command::new(python())
-        .args([&script, action, &hex::encode(key.bytes()), context])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    filter(&[&script, action, &hex::encode(key.bytes()), context], input)
+}
+
+/// A Python program's output; `None` if it ends with 3.
+fn filter(args: &[&str], input: &[u8]) -> Option<Vec<u8>> {
+    let mut child = Command::new(python()).args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let mut output = Vec::new();
     std::thread::scope(|scope| {
@@ -59,7 +60,7 @@ fn tink(action: &str, key: &Key, context: &str, input: &[u8]) -> Option<Vec<u8>>
     match child.wait().unwrap().code() {
         Some(0) => Some(output),
         Some(3) => None,
-        other => panic!("streaming.py failed with {other:?}"),
+        other => panic!("{args:?} failed with {other:?}"),
     }
 }
 
@@ -133,4 +134,30 @@ fn tink_reads_a_part_that_was_ended_early() {
     let sealed = tape.dump(layout.first_block);
     let plain = tink("open", plan.key.as_ref().unwrap(), &format!("{}:1", plan.set.uuid), &sealed).unwrap();
     assert!(plain[layout.prelude_bytes as usize..] == stream.bytes[..layout.tar_end as usize]);
+}
+
+/// The program that is printed in the documentation, for people who have nothing else.
+#[test]
+fn the_documented_program_decrypts_a_tape() {
+    let page = format!("{}/../../docs/tape-format.md", env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(page).unwrap();
+    let (_, rest) = page.split_once("<!-- unseal.py -->\n```python\n").expect("the documentation has the program");
+    let (program, _) = rest.split_once("\n```").unwrap();
+    let stream = stream(&[file("a", &noise(2_500_000, 1)), file("b", b"end")]);
+    let mut tape = Tape::new(ROOMY);
+    let plan = Plan::new(&tape, Codec::None, Some(Key::new([7; 32])));
+    let end = tape.end();
+    let mut source = List::new(stream.frames(1 << 20, Codec::None));
+    let layout =
+        write_part(tape.drive.as_mut(), &plan.spec(1, end), &mut source, &mut Recorder::default()).unwrap().layout;
+    let key = tape.dir.path().join("key.hex");
+    std::fs::write(&key, hex::encode([7; 32])).unwrap();
+    let run = |context: &str, skip: &[&str], input: &[u8]| {
+        filter(&[&["-c", program, key.to_str().unwrap(), context], skip].concat(), input).unwrap()
+    };
+    let plain = run(&format!("{}:1", plan.set.uuid), &[], &tape.dump(layout.first_block));
+    assert!(plain[layout.prelude_bytes as usize..] == stream.bytes);
+    let table = run(&format!("{}:1:toc", plan.set.uuid), &["4096"], &tape.dump(layout.toc_block));
+    let table: serde_json::Value = serde_json::from_slice(&table).unwrap();
+    assert_eq!(table["files"][1]["path"], "b");
 }

@@ -56,6 +56,11 @@ pub fn drain(context: &Context, header: &SetHeader, pool_id: i32, engine: Engine
         gone = feed_deleted(&mut feed, report)?;
     }
     let stored = feeder.map_or(Ok(()), feed::Feeder::finish);
+    let result = result.map_err(|error| match context.control.stopped() {
+        // the engine ends its frames with an error when it is told to stop
+        Some(why) if error.code == "source_failed" => stopped(why),
+        _ => error,
+    });
     let (parts, last_tape) = match (result, &stored) {
         (Err(error), Err(catalog)) if error.code == "internal" => return Err(catalog.clone()),
         (result, _) => result?,

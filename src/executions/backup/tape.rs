@@ -3,7 +3,8 @@
 use super::append::{self, AppendAt};
 use crate::db::{self, TapeStatus};
 use crate::executions::{Context, Destroy, Lease, Wanted, label, mount};
-use crate::media::choose::{self, Candidate, Choice, Reuse};
+use crate::media::choose::Choice;
+use crate::media::facts::Facts;
 use crate::media::lifecycle;
 use crate::{Error, Result};
 use tape_drive::MediumKind;
@@ -28,34 +29,17 @@ pub struct OpenTape {
 /// run has filled.
 pub fn next_tape(context: &Context, pool_id: i32, named: Option<i32>, not: &[i32]) -> Result<OpenTape> {
     context.phase("positioning", "Choosing a tape.")?;
-    let mut fetch = None;
     let (lease, why) = context.take(|taken| {
-        let mut conn = context.conn()?;
-        let pool = db::pools::find(&mut conn, pool_id)?;
-        let mut tapes = Vec::new();
-        for tape in db::tapes::all_of_pool(&mut conn, pool_id)? {
-            tapes.push(candidate(&mut conn, &tape, taken)?);
-        }
-        if let Some(id) = named
-            && !tapes.iter().any(|tape| tape.id == id)
-        {
-            let tape = db::tapes::find(&mut conn, id)?;
-            tapes.push(candidate(&mut conn, &tape, taken)?);
-        }
-        let drives = lifecycle::drives(&mut conn, taken)?;
-        let reuse = if pool.allow_reuse != 0 { Reuse::Allowed } else { Reuse::Forbidden };
-        match choose::choose(&pool.name, &tapes, &drives, pool.allocation_policy, reuse, named, not) {
+        let facts = Facts::read(&mut *context.conn()?, pool_id, named, taken)?;
+        match facts.choose(named, not) {
             Choice::Use { tape, drive, why } => Ok(Wanted::Take { drive, tape: Some(tape), choice: why }),
             Choice::Wait(reason) => Ok(Wanted::Wait(reason)),
             Choice::None(reason) => Err(Error::conflict("no_tape", reason)),
             Choice::Fetch { tape, what } => {
-                let free = drives.iter().find(|drive| drive.library.is_none() && drive.taken_by.is_none());
-                let free = free.or_else(|| drives.iter().find(|drive| drive.taken_by.is_none()));
-                match free {
-                    Some(drive) => {
-                        fetch = Some(what.clone());
-                        Ok(Wanted::Take { drive: drive.id, tape: Some(tape), choice: vec![what] })
-                    }
+                let mut free = facts.drives.iter().filter(|drive| drive.taken_by.is_none());
+                let standing_alone = free.clone().find(|drive| drive.library.is_none());
+                match standing_alone.or_else(|| free.next()) {
+                    Some(drive) => Ok(Wanted::Take { drive: drive.id, tape: Some(tape), choice: vec![what] }),
                     None => Ok(Wanted::Wait("all drives are in use".into())),
                 }
             }
@@ -65,21 +49,6 @@ pub fn next_tape(context: &Context, pool_id: i32, named: Option<i32>, not: &[i32
     let tape_id = lease.tape().ok_or_else(|| Error::internal("a tape was chosen without being taken"))?;
     context.note_lease(&lease)?;
     open(context, lease, tape_id)
-}
-
-fn candidate(conn: &mut db::Conn, tape: &db::tapes::Tape, taken: &crate::executions::Taken) -> Result<Candidate> {
-    Ok(Candidate {
-        id: tape.id,
-        label: tape.label.clone(),
-        status: tape.status,
-        labelled: tape.labeled_at.is_some(),
-        hold: tape.hold_reason.clone(),
-        capacity_bytes: tape.capacity_bytes,
-        used_bytes: tape.used_bytes,
-        last_written: tape.last_written_at,
-        place: lifecycle::place(conn, tape)?,
-        taken_by: taken.tapes.get(&tape.id).copied(),
-    })
 }
 
 fn open(context: &Context, lease: Lease, tape_id: i32) -> Result<OpenTape> {

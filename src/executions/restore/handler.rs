@@ -29,6 +29,8 @@ impl Handler for Restoring<'_> {
                 item.kind.as_str()
             )));
         }
+        // Most headers on tape have whole seconds only, and the policy `newer` compares to the nanosecond.
+        let member = &Member { mtime_ns: item.mtime_ns, ..member.clone() };
         let mut counted = Counted { data, context: self.context };
         let placed = self.extractor.extract(&item.path, member, item.expected().as_ref(), &mut counted)?;
         self.placed(&item.path, placed);

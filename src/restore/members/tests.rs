@@ -44,6 +44,7 @@ fn plan(offsets: &[u64], wanted: &[usize]) -> Plan {
         kind: MemberKind::File,
         size: LENGTH as u64,
         sha256: None,
+        mtime_ns: 0,
         set: 0,
         tar_offset: offsets[*number],
         tar_length: 1536,

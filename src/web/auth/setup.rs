@@ -7,7 +7,7 @@ use crate::auth::setup::Setup;
 use crate::db::DbPool;
 use crate::events::{Bus, Category, Event};
 use crate::web::users::check_username;
-use crate::web::{AuditNote, query};
+use crate::web::{AuditNote, ClientAddress, query};
 use actix_web::web::{Data, Json};
 use actix_web::{HttpResponse, get, post};
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,7 @@ pub async fn set_up(
     pool: Data<DbPool>,
     auth: Data<Auth>,
     bus: Data<Bus>,
+    address: ClientAddress,
     note: AuditNote,
     body: Json<SetUp>,
 ) -> Result<HttpResponse> {
@@ -56,7 +57,7 @@ pub async fn set_up(
     note.username(&username);
     check_username(&username)?;
     let work = move |conn: &mut _| {
-        auth.setup.check(conn, &token)?;
+        auth.check_setup(conn, &token, address.0)?;
         let user = auth.setup.finish(conn, &token, &username, &auth.hasher.hash(&password)?)?;
         Ok(LoggedIn::new(auth.tokens.issue(&user)?, user))
     };

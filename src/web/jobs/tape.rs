@@ -7,7 +7,7 @@ use crate::db::tapes::{self, Tape};
 use crate::db::{Conn, TapeStatus, jobs, pools};
 use crate::executions::Taken;
 use crate::media::choose::Choice;
-use crate::media::facts;
+use crate::media::facts::Facts;
 use crate::web::query;
 use actix_web::{get, web};
 use serde::Serialize;
@@ -25,7 +25,7 @@ pub enum Outlook {
 
 /// Which tape a run of this job would go to now.
 pub fn outlook(conn: &mut Conn, job: &Job, taken: &Taken) -> Result<Outlook> {
-    Ok(match facts::choice(conn, job.pool_id, None, &[], taken)? {
+    Ok(match Facts::read(conn, job.pool_id, None, taken)?.choose(None, &[]) {
         Choice::Use { tape, why, .. } => Outlook::Tape(Box::new(tapes::find(conn, tape)?), why),
         Choice::Fetch { tape, what } => Outlook::Tape(Box::new(tapes::find(conn, tape)?), vec![what]),
         Choice::Wait(reason) => Outlook::Wait(reason),

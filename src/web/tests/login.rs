@@ -1,5 +1,6 @@
 //! Logging in, and being slowed down.
 
+use crate::db::audit::{self, AuditFilter};
 use crate::web::testing::{Answer, PASSWORD, Site, call, request};
 use actix_web::test::TestRequest;
 use serde_json::json;
@@ -46,6 +47,10 @@ async fn a_flood_of_guesses_is_stopped() {
         let wait: u64 = answer.headers.get("retry-after").unwrap().to_str().unwrap().parse().unwrap();
         assert!((1..=3).contains(&wait), "{wait}");
     }
+    let garbage = request("POST", "/api/v1/auth/login").set_payload("{");
+    assert_eq!(call(&app, garbage).await.status, 400);
+    let lines = audit::count(&mut site.db.conn(), &AuditFilter::default()).unwrap();
+    assert_eq!(lines, 5, "who floods the door must not fill the log");
     assert_eq!(call(&app, login("admin", PASSWORD)).await.status, 429, "the right password waits too");
     let elsewhere = login("operator", PASSWORD).peer_addr("192.0.2.8:1".parse().unwrap());
     assert_eq!(call(&app, elsewhere).await.status, 200, "others are not held up");

@@ -6,6 +6,7 @@ mod bodies;
 mod credentials;
 mod keys;
 mod login;
+mod server;
 mod settings;
 mod setup;
 mod site;

@@ -13,22 +13,22 @@ async fn a_partial_change_changes_only_what_it_names() {
     let site = Site::new();
     let app = site.app().await;
     let before = call(&app, site.request(Role::Operator, "GET", PATH)).await.json;
-    let change = json!({"tape": {"buffer_size_mb": 1024}, "auth": {"jwt_secret": "0123456789abcdef0123456789abcdef"}});
+    let change = json!({"tape": {"buffer_size_mb": 1024}, "auth": {"jwt_secret": MASK, "token_hours": 12}});
     let answer = call(&app, site.request(Role::Admin, "PUT", PATH).set_json(&change)).await;
     assert_eq!((answer.status, &answer.json["status"]), (200, &"configuration saved".into()), "{answer:?}");
-    assert_eq!(answer.json["changed"], json!(["auth.jwt_secret", "tape.buffer_size_mb"]));
+    assert_eq!(answer.json["changed"], json!(["auth.token_hours", "tape.buffer_size_mb"]));
 
     let mut expected = before;
     expected["tape"]["buffer_size_mb"] = json!(1024);
-    expected["auth"]["jwt_secret"] = json!(MASK);
+    expected["auth"]["token_hours"] = json!(12);
     let after = call(&app, site.request(Role::Operator, "GET", PATH)).await.json;
     assert_eq!(after, expected);
 
-    // What was shown, sent back: nothing changes, and the secret stays.
+    // What was shown, sent back: nothing changes.
     let answer = call(&app, site.request(Role::Admin, "PUT", PATH).set_json(&after)).await;
     assert_eq!((answer.status, &answer.json["changed"]), (200, &json!([])), "{answer:?}");
     let stored = settings::list(&mut site.db.conn()).unwrap();
-    assert_eq!(stored["auth.jwt_secret"], "0123456789abcdef0123456789abcdef");
+    assert_eq!(stored.keys().collect::<Vec<_>>(), ["auth.token_hours", "tape.buffer_size_mb"]);
 }
 
 #[actix_web::test]

@@ -73,7 +73,8 @@ impl FaultHandle {
             When::Command { number } => progress.commands >= number,
             When::CommandOf { number, operation: kind } => kind == operation && *of_kind >= number,
             When::From { block: from } => block.is_some_and(|block| block >= from),
-            When::At { block: at } => block == Some(at),
+            // a locate only leaves the place: it does not touch what is wrong there
+            When::At { block: at } => block == Some(at) && operation != Operation::Locate,
         };
         let (index, fault) = progress.plan.faults.iter().enumerate().find(|(index, fault)| {
             !progress.spent.contains(index) && due(fault.when) && fault.condition.applies_to(operation)
@@ -122,6 +123,7 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(handle.command(Operation::Read, Some(Position::block(6))), None);
             assert_eq!(handle.command(Operation::Read, Some(Position::block(7))), Some(Condition::MediumError));
+            assert_eq!(handle.command(Operation::Locate, Some(Position::block(7))), None, "the way out is open");
         }
     }
 }

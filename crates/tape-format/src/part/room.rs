@@ -1,7 +1,6 @@
 //! Whether there is room for another frame and the table of contents behind it, before the tape's end is near.
 
 use super::pack::Packer;
-use crate::toc::Spool;
 use crate::{Frame, Result};
 use tape_drive::TapeDrive;
 
@@ -26,24 +25,22 @@ impl Room {
         Room { answer: Answer::NotAsked, block_size: u64::from(block_size) }
     }
 
-    /// Whether `frame` fits, and behind it the table of contents, with everything that is still on its way. Asks the
-    /// drive again before it says no: a drive that compresses has more room than was written.
+    /// Whether `frame` fits, and behind it a table of contents of `toc_bytes`, with everything that is still on its way.
+    /// Asks the drive again before it says no: a drive that compresses has more room than was written.
     pub(super) fn for_frame(
         &mut self,
         drive: &mut dyn TapeDrive,
         packer: &Packer,
-        spool: &Spool,
         frame: &Frame,
-        table: (usize, usize),
+        toc_bytes: u64,
     ) -> Result<bool> {
         if matches!(self.answer, Answer::Unknown) {
             return Ok(true);
         }
-        let members: u64 = frame.members.iter().map(|member| 640 + 3 * member.path.len() as u64).sum();
         let data = packer.waiting() + frame.data.len() as u64;
         // What the medium keeps for itself per block is a fraction of this.
         let overhead = data / 1024 + 4 * self.block_size;
-        let needed = data + overhead + members + spool.estimate(table.0 + 1, table.1);
+        let needed = data + overhead + toc_bytes;
         if let Answer::Known { left, written } = self.answer
             && left.saturating_sub(packer.bytes().saturating_sub(written)) >= needed
         {

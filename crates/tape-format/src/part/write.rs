@@ -16,6 +16,8 @@ use tape_drive::{DriveErrorKind, Position, TapeDrive};
 /// While a part is smaller than this its frames are kept, so that it can be written whole on another tape if its table
 /// of contents does not fit on this one.
 const KEEP_WHOLE: u64 = 32 << 20;
+/// Bytes of a member in a table of contents besides its path, rather too many than too few.
+const ENTRY: u64 = 640;
 /// Many frames up to this size can wait in one segment, and should not keep a whole buffer each.
 const SMALL_FRAME: usize = 256 << 10;
 
@@ -169,8 +171,10 @@ impl<'a> Run<'a> {
     }
 
     fn fits(&mut self, frame: &Frame) -> Result<bool> {
-        let table = (self.table.len(), self.spec.earlier.len());
-        self.room.for_frame(self.drive, &self.packer, &self.spool, frame, table)
+        let waiting = self.held.iter().map(|held| &held.frame).chain([frame]).flat_map(|frame| &frame.members);
+        let members: u64 = waiting.map(|member| ENTRY + 2 * member.path.len() as u64).sum();
+        let toc_bytes = members + self.spool.estimate(self.table.len() + 1, self.spec.earlier.len());
+        self.room.for_frame(self.drive, &self.packer, frame, toc_bytes)
     }
 
     /// What a failure of the stream means. `drawn` is a frame that is in nobody's hands.

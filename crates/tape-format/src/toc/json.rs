@@ -74,7 +74,7 @@ pub(super) fn head(head: &TocHead, put: &mut dyn FnMut(&[u8]) -> Result<()>) -> 
     let _ = write!(out, "{{\"magic\":\"{MAGIC}\",\"version\":{VERSION}");
     object("tape", &head.tape, &mut out)?;
     object("set", &head.set, &mut out)?;
-    number("end", head.end, &mut out);
+    object("end", &head.end, &mut out)?;
     object("key_fingerprint", &head.key_fingerprint, &mut out)?;
     object("totals", &head.totals, &mut out)?;
     object("part", &head.part, &mut out)?;

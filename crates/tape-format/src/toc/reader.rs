@@ -1,12 +1,13 @@
 //! Reading a table of contents, member by member, whoever wrote it.
 
+use super::entry::Entry;
 use super::records::{SEALED_HEAD, SealedHead};
 use super::{PartInfo, SetInfo, Summary, TapeInfo, TocHead, Totals, json};
 use crate::crypt::{Key, Keys, OpenReader, toc_context};
 use crate::part::MAX_FRAMES;
-use crate::{FormatError, MemberKind, MemberRecord, Result, path_text};
+use crate::{FormatError, MemberRecord, Result, path_text};
+use serde::de::DeserializeOwned;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, de::DeserializeOwned};
 use std::cell::Cell;
 use std::fmt;
 use std::io::{BufRead, BufReader, Read};
@@ -17,7 +18,8 @@ const MAX_ENTRY: u64 = 1 << 20;
 /// Most earlier sets in one table.
 const MAX_EARLIER: usize = 1 << 20;
 
-/// Takes what a table of contents holds, in the order it is there.
+/// Takes what a table of contents holds, in the order it is there. If reading fails in the end, what was taken before must
+/// not be used: the checksum comes last.
 pub trait TocSink {
     /// Everything but the members; comes first.
     ///
@@ -108,14 +110,24 @@ fn read_open(mut source: impl BufRead, sink: &mut dyn TocSink) -> Result<TocHead
 fn parse(source: impl Read, sink: &mut dyn TocSink) -> Result<TocHead> {
     let budget = Rc::new(Cell::new(MAX_ENTRY));
     let failure = Cell::new(None);
-    let limited = Limited { source, budget: budget.clone(), failure: &failure };
-    let mut json = serde_json::Deserializer::from_reader(limited);
+    let mut limited = Limited { source, budget: budget.clone(), failure: &failure };
     let document = Document { sink, budget: &budget, failure: &failure };
-    let result = json.deserialize_map(document);
-    match (result, failure.take()) {
-        (_, Some(error)) => Err(error),
-        (Ok(head), None) => Ok(head),
-        (Err(error), None) => Err(FormatError::Toc(format!("it is damaged ({error})"))),
+    let result = serde_json::Deserializer::from_reader(&mut limited).deserialize_map(document);
+    // The checksum of what is compressed comes behind it.
+    let rest = std::io::copy(&mut limited.source, &mut std::io::sink());
+    match (failure.take(), result, rest) {
+        (Some(error), _, _) => Err(error),
+        (None, Err(error), _) => Err(FormatError::Toc(format!("it is damaged ({error})"))),
+        (None, Ok(_), Err(error)) => Err(damaged(error)),
+        (None, Ok(head), Ok(_)) => Ok(head),
+    }
+}
+
+/// What an error of the source means: ours as it is, one of the decompressor as damage.
+fn damaged(error: std::io::Error) -> FormatError {
+    match FormatError::from_io(error) {
+        FormatError::Io(error) => FormatError::Toc(format!("it is damaged ({error})")),
+        ours => ours,
     }
 }
 
@@ -141,7 +153,7 @@ impl<R: Read> Read for Limited<'_, R> {
             Err(error) => {
                 let kind = error.kind();
                 // serde_json would keep only its text.
-                self.failure.set(Some(FormatError::from_io(error)));
+                self.failure.set(Some(damaged(error)));
                 Err(kind.into())
             }
         }
@@ -229,7 +241,7 @@ impl<'de> Visitor<'de> for Document<'_> {
                         frames.push(pair);
                         Ok(())
                     };
-                    map.next_value_seed(Entries::new(budget, take)).and_then(|result| result.map_err(fail))?;
+                    map.next_value_seed(Entries::new(budget, failure, take))?;
                 }
                 "earlier" => {
                     let earlier = &mut partial.earlier;
@@ -240,7 +252,7 @@ impl<'de> Visitor<'de> for Document<'_> {
                         earlier.push(summary);
                         Ok(())
                     };
-                    map.next_value_seed(Entries::new(budget, take)).and_then(|result| result.map_err(fail))?;
+                    map.next_value_seed(Entries::new(budget, failure, take))?;
                 }
                 "files" => {
                     let complete = partial.version.and_then(|_| partial.complete());
@@ -248,11 +260,11 @@ impl<'de> Visitor<'de> for Document<'_> {
                     sink.head(&complete).map_err(fail)?;
                     head = Some(complete);
                     let take = |entry: Entry| sink.member(entry.record()?);
-                    map.next_value_seed(Entries::new(budget, take)).and_then(|result| result.map_err(fail))?;
+                    map.next_value_seed(Entries::new(budget, failure, take))?;
                 }
                 "deleted" => {
                     let take = |path: String| sink.deleted(path_text::from_text(&path).into_owned());
-                    map.next_value_seed(Entries::new(budget, take)).and_then(|result| result.map_err(fail))?;
+                    map.next_value_seed(Entries::new(budget, failure, take))?;
                 }
                 _ => {
                     map.next_value::<IgnoredAny>()?;
@@ -267,94 +279,41 @@ impl<'de> Visitor<'de> for Document<'_> {
 /// A list whose entries are passed on one by one.
 struct Entries<'a, T, F> {
     budget: &'a Cell<u64>,
+    failure: &'a Cell<Option<FormatError>>,
     take: F,
     entry: std::marker::PhantomData<T>,
 }
 
 impl<'a, T, F: FnMut(T) -> Result<()>> Entries<'a, T, F> {
-    fn new(budget: &'a Cell<u64>, take: F) -> Self {
-        Entries { budget, take, entry: std::marker::PhantomData }
+    fn new(budget: &'a Cell<u64>, failure: &'a Cell<Option<FormatError>>, take: F) -> Self {
+        Entries { budget, failure, take, entry: std::marker::PhantomData }
     }
 }
 
 impl<'de, T: DeserializeOwned, F: FnMut(T) -> Result<()>> DeserializeSeed<'de> for Entries<'_, T, F> {
-    type Value = Result<()>;
+    type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_seq(self)
     }
 }
 
 impl<'de, T: DeserializeOwned, F: FnMut(T) -> Result<()>> Visitor<'de> for Entries<'_, T, F> {
-    type Value = Result<()>;
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str("a list")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<Self::Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
         while let Some(entry) = list.next_element::<T>()? {
             self.budget.set(MAX_ENTRY);
             if let Err(error) = (self.take)(entry) {
-                return Ok(Err(error));
+                let text = error.to_string();
+                self.failure.set(Some(error));
+                return Err(A::Error::custom(text));
             }
         }
-        Ok(Ok(()))
-    }
-}
-
-#[derive(Deserialize)]
-struct Entry {
-    path: String,
-    #[serde(rename = "type")]
-    kind: MemberKind,
-    #[serde(default)]
-    size: u64,
-    mode: u32,
-    uid: u32,
-    gid: u32,
-    #[serde(default)]
-    user: String,
-    #[serde(default)]
-    group: String,
-    mtime_ns: i64,
-    #[serde(default)]
-    ctime_ns: i64,
-    #[serde(default)]
-    inode: u64,
-    link: Option<String>,
-    sha256: Option<String>,
-    tar_offset: u64,
-    tar_length: u64,
-}
-
-impl Entry {
-    fn record(self) -> Result<MemberRecord> {
-        let sha256 = match self.sha256 {
-            None => None,
-            Some(text) => {
-                let mut hash = [0; 32];
-                hex::decode_to_slice(&text, &mut hash)
-                    .map_err(|_| FormatError::Toc(format!("the SHA-256 of {:?} is not one", self.path)))?;
-                Some(hash)
-            }
-        };
-        Ok(MemberRecord {
-            path: path_text::from_text(&self.path).into_owned(),
-            kind: self.kind,
-            size: self.size,
-            mode: self.mode,
-            uid: self.uid,
-            gid: self.gid,
-            user: self.user,
-            group: self.group,
-            mtime_ns: self.mtime_ns,
-            ctime_ns: self.ctime_ns,
-            inode: self.inode,
-            link: self.link.map(|link| path_text::from_text(&link).into_owned()),
-            sha256,
-            tar_offset: self.tar_offset,
-            tar_length: self.tar_length,
-        })
+        Ok(())
     }
 }

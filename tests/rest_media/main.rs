@@ -1,0 +1,7 @@
+//! The REST API of media, jobs, sets, catalog and restores, against a real house with a virtual library.
+
+mod database;
+mod drives;
+mod house;
+mod jobs;
+mod tapes;
