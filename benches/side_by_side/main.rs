@@ -14,6 +14,7 @@ mod rival;
 mod tape;
 
 use anyhow::{Context, Result};
+use ours::Buffer;
 use results::{Measured, Results, Target};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -30,23 +31,39 @@ fn main() -> Result<()> {
     let wanted = |id: &str| arguments.is_empty() || arguments.iter().any(|argument| argument.eq_ignore_ascii_case(id));
     let mut results = Results::default();
     if wanted("R1") || wanted("R2") {
-        let large = data::large(&folder)?;
-        if wanted("R1") {
-            let what =
-                "2 files of 1 GiB to the null drive, hashed and cataloged; rival: tar | mbuffer | dd, not hashed";
-            let rival = "tar -b512 -cf - . | mbuffer -q -m512M -P90 | dd bs=256k of=/dev/null status=none";
-            results.add(speed("R1", what, &large, rival, 1.3, runs, &folder)?);
-        }
-        if wanted("R2") {
-            let what = "2 files of 1 GiB to the null drive, hashed and cataloged; rival: tar | sha256sum";
-            results.add(speed("R2", what, &large, "tar -cf - . | sha256sum", 2.0, runs, &folder)?);
+        let data = data::large(&folder)?;
+        let pairs = [
+            Pair {
+                id: "R1",
+                what: "2 files of 1 GiB to the null drive, hashed and cataloged; rival: tar | mbuffer | dd, not hashed",
+                data: &data,
+                buffer: Buffer::LIKE_MBUFFER,
+                rival: "tar -b512 -cf - . | mbuffer -q -m512M -P90 | dd bs=256k of=/dev/null status=none",
+                target: 1.3,
+            },
+            Pair {
+                id: "R2",
+                what: "2 files of 1 GiB to the null drive, hashed and cataloged; rival: tar | sha256sum",
+                data: &data,
+                buffer: Buffer::FLOWING,
+                rival: "tar -cf - . | sha256sum",
+                target: 2.0,
+            },
+        ];
+        for pair in pairs.iter().filter(|pair| wanted(pair.id)) {
+            results.add(pair.measure(runs, &folder)?);
         }
     }
     if wanted("R4") {
-        let small = data::small(&folder)?;
-        let what = "100 000 files of 4 to 8 KiB to the null drive, hashed and cataloged, warm; rival: tar | dd";
-        let rival = "tar -cf - . | dd bs=256k of=/dev/null status=none";
-        results.add(speed("R4", what, &small, rival, 1.5, runs, &folder)?);
+        let pair = Pair {
+            id: "R4",
+            what: "100 000 files of 4 to 8 KiB to the null drive, hashed and cataloged, warm; rival: tar | dd",
+            data: &data::small(&folder)?,
+            buffer: Buffer::FLOWING,
+            rival: "tar -cf - . | dd bs=256k of=/dev/null status=none",
+            target: 1.5,
+        };
+        results.add(pair.measure(runs, &folder)?);
     }
     if wanted("R6") {
         catalog::results(&folder, &mut results)?;
@@ -73,30 +90,36 @@ fn number_from(variable: &str, usual: u64) -> Result<u64> {
     }
 }
 
-/// Our speed and the rival's over the same tree, run in turn.
-fn speed(
+/// The same tree through us and through a rival.
+struct Pair<'a> {
     id: &'static str,
-    what: &str,
-    data: &data::Data,
-    rival: &str,
+    what: &'static str,
+    data: &'a data::Data,
+    buffer: Buffer,
+    rival: &'static str,
     target: f64,
-    runs: usize,
-    folder: &Path,
-) -> Result<Measured> {
-    eprintln!("{id}: {what}");
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for run in 0..=runs {
-        let (our_time, report) = ours::run(&data.root, ours::BUFFER_MIB, folder)?;
-        let their_time = rival::run(&data.root, rival)?;
-        eprintln!("  run {run}: ours {our_time:.2?}, rival {their_time:.2?}; {}", report.stages());
-        anyhow::ensure!(report.bytes == data.bytes, "{} bytes were sent instead of {}", report.bytes, data.bytes);
-        if run > 0 {
-            ours.push(our_time);
-            theirs.push(their_time);
+}
+
+impl Pair<'_> {
+    /// Both speeds, run in turn.
+    fn measure(&self, runs: usize, folder: &Path) -> Result<Measured> {
+        eprintln!("{}: {}", self.id, self.what);
+        let (root, bytes) = (&self.data.root, self.data.bytes);
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for run in 0..=runs {
+            let (our_time, report) = ours::run(root, self.buffer, folder)?;
+            let their_time = rival::run(root, self.rival)?;
+            eprintln!("  run {run}: ours {our_time:.2?}, rival {their_time:.2?}; {}", report.stages());
+            anyhow::ensure!(report.bytes == bytes, "{} bytes were sent instead of {bytes}", report.bytes);
+            if run > 0 {
+                ours.push(our_time);
+                theirs.push(their_time);
+            }
         }
+        let rate = |time: Duration| bytes as f64 / 1e6 / time.as_secs_f64();
+        let (ours, theirs) = (rate(median(&mut ours)), rate(median(&mut theirs)));
+        Ok(Measured::faster(self.id, self.what, ours, theirs, "MB/s", self.target))
     }
-    let rate = |time: Duration| data.bytes as f64 / 1e6 / time.as_secs_f64();
-    Ok(Measured::faster(id, what, rate(median(&mut ours)), rate(median(&mut theirs)), "MB/s", target))
 }
 
 fn median(times: &mut [Duration]) -> Duration {
@@ -106,13 +129,13 @@ fn median(times: &mut [Duration]) -> Duration {
 
 /// Peak memory over a source of many files, beyond the buffer.
 fn memory(files: u64, folder: &Path) -> Result<Measured> {
-    const BUFFER_MIB: u64 = 64;
+    const BUFFER: Buffer = Buffer { mib: 64, start_percent: 90 };
     eprintln!("R11: {files} files");
     let tree = data::many(files, folder)?;
-    let (time, report) = ours::run(tree.path(), BUFFER_MIB, folder)?;
+    let (time, report) = ours::run(tree.path(), BUFFER, folder)?;
     eprintln!("  {time:.2?}; {}", report.stages());
     anyhow::ensure!(report.files == files, "{} files were sent instead of {files}", report.files);
-    let beyond = report.peak_rss_kib as f64 / 1024.0 - BUFFER_MIB as f64;
-    let what = format!("peak memory beyond the buffer of {BUFFER_MIB} MiB with {files} files, cataloged");
+    let beyond = report.peak_rss_kib as f64 / 1024.0 - BUFFER.mib as f64;
+    let what = format!("peak memory beyond the buffer of {} MiB with {files} files, cataloged", BUFFER.mib);
     Ok(Measured::alone("R11", what, beyond, "MiB", Target::AtMost(200.0)))
 }

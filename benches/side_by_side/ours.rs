@@ -11,8 +11,21 @@ use tapebackarr::backup::engine::EngineOptions;
 
 /// Marks the arguments of the child.
 pub const CHILD: &str = "child";
-/// The rival's mbuffer has as much.
-pub const BUFFER_MIB: u64 = 512;
+/// Our buffer: its size and the share that must be filled before the drive starts.
+#[derive(Clone, Copy)]
+pub struct Buffer {
+    /// Size.
+    pub mib: u64,
+    /// In percent; 0 where the rival does not wait either.
+    pub start_percent: u8,
+}
+
+impl Buffer {
+    /// As the rival's mbuffer: it waits until 90 % are filled.
+    pub const LIKE_MBUFFER: Buffer = Buffer { mib: 512, start_percent: 90 };
+    /// Where the rival has no buffer but its pipe, ours does not make the drive wait.
+    pub const FLOWING: Buffer = Buffer { mib: 512, start_percent: 0 };
+}
 
 /// What the child tells.
 #[derive(Serialize, Deserialize)]
@@ -47,10 +60,11 @@ impl Report {
 }
 
 /// Streams `root` to a null drive in a process of its own; how long the process took, and what it says.
-pub fn run(root: &Path, buffer_mib: u64, folder: &Path) -> Result<(Duration, Report)> {
+pub fn run(root: &Path, buffer: Buffer, folder: &Path) -> Result<(Duration, Report)> {
     let work = tempfile::tempdir_in(folder)?;
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg(CHILD).arg(root).arg(work.path()).arg(buffer_mib.to_string());
+    command.arg(CHILD).arg(root).arg(work.path());
+    command.arg(buffer.mib.to_string()).arg(buffer.start_percent.to_string());
     command.stdout(Stdio::piped()).stderr(Stdio::inherit());
     let start = Instant::now();
     let output = command.output().context("run our side")?;
@@ -61,11 +75,12 @@ pub fn run(root: &Path, buffer_mib: u64, folder: &Path) -> Result<(Duration, Rep
 
 /// The child's side of it.
 pub fn child(arguments: &[String]) -> Result<()> {
-    let [_, root, work, buffer_mib] = arguments else { anyhow::bail!("root, folder and buffer are needed") };
+    let [_, root, work, mib, percent] = arguments else { anyhow::bail!("root, folder and buffer are needed") };
     let work = Path::new(work);
     let mut drive = open_drive("null:bench")?;
-    let buffer_bytes = buffer_mib.parse::<usize>()? << 20;
-    let options = EngineOptions { buffer_bytes, ..EngineOptions::new(root) };
+    let (buffer_bytes, start_percent) = (mib.parse::<usize>()? << 20, percent.parse()?);
+    let pause_percent = if start_percent == 0 { 0 } else { 10 };
+    let options = EngineOptions { buffer_bytes, start_percent, pause_percent, ..EngineOptions::new(root) };
     let start = Instant::now();
     let written = tape::write(&mut *drive, options, None, Records::Catalog(work), work)?;
     let report = Report {
