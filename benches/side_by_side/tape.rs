@@ -67,7 +67,11 @@ pub fn write(
         key_fingerprint: key.map(Key::fingerprint).unwrap_or_default(),
         compression: options.codec.name().into(),
     };
-    drive.load()?;
+    match drive.load() {
+        // A cartridge that was just put in says so once.
+        Err(error) if error.kind == tape_drive::DriveErrorKind::MediumChanged => drive.load()?,
+        outcome => outcome?,
+    }
     drive.rewind()?;
     drive.write_block(&label.encode()?)?;
     drive.write_filemarks(1, tape_drive::FilemarkSync::Flush)?;
