@@ -31,8 +31,12 @@ pub struct LoginArgs {
 
 /// Log out: forget the session
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  tapebackarr logout")]
-pub struct LogoutArgs {}
+#[command(after_help = "Examples:\n  tapebackarr logout\n  tapebackarr logout --everywhere")]
+pub struct LogoutArgs {
+    /// Also end all other logins of this user, on every device
+    #[arg(long)]
+    everywhere: bool,
+}
 
 /// Logs in.
 pub fn run(args: LoginArgs, global: &Global) -> CliResult {
@@ -65,15 +69,12 @@ fn log_in(client: &Client, username: &str, password: &str, format: Format) -> Cl
     format.done(&shown, &format!("Logged in at {} as {username} ({role})", client.base()))
 }
 
-/// Ends the session on the server and forgets it here.
-pub fn log_out(_: &LogoutArgs, global: &Global) -> CliResult {
+/// Forgets the session; on the server it ends when its time is over, or at once with `--everywhere`.
+pub fn log_out(args: &LogoutArgs, global: &Global) -> CliResult {
     let forgotten = session::forget(&global.server)?;
-    if let Some(login) = &forgotten {
+    if let (true, Some(login)) = (args.everywhere, &forgotten) {
         let client = Client::new(&global.server, Some(Credentials::Token(login.token.clone())))?;
-        // The server may be gone or the session dead already; forgetting it is what counts.
-        if let Err(error) = client.post("auth/logout", &json!({})) {
-            eprintln!("note: the server was not told: {}", error.message);
-        }
+        client.post("auth/logout", &json!({}))?;
     }
     let sentence = match &forgotten {
         Some(login) => format!("Logged out {} at {}", login.username, global.server),

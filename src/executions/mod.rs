@@ -21,7 +21,7 @@ mod progress;
 mod raw_read;
 mod request;
 mod reservations;
-pub mod restore;
+mod restore;
 pub mod run;
 mod tape_reading;
 mod verify;

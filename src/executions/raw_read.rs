@@ -48,6 +48,7 @@ pub fn run(context: &Context, request: &RawReadRequest) -> Result<Value> {
         1 => Ok(path.clone()),
         _ => folder(&path, file),
     };
+    let reading = Reading { context, request, lease: &lease, trust };
     for file in &archives {
         context.check()?;
         let key = match key(context, request, file, &files) {
@@ -59,7 +60,7 @@ pub fn run(context: &Context, request: &RawReadRequest) -> Result<Value> {
         };
         let into = into(file)?;
         context.phase("reading", format!("Extracting tape file {} to {}.", file.number, into.display()))?;
-        extract(context, request, &lease, file, key, &into, trust, &mut report)?;
+        reading.extract(file, key, &into, &mut report)?;
     }
     report.outcome()
 }
@@ -77,36 +78,37 @@ fn folder(path: &Path, file: &TapeFile) -> Result<PathBuf> {
     Ok(folder)
 }
 
-#[allow(clippy::too_many_arguments)]
-fn extract(
-    context: &Context,
-    request: &RawReadRequest,
-    lease: &Lease,
-    file: &TapeFile,
-    key: Option<FileKey>,
-    into: &Path,
+/// What every archive on the tape is read with.
+struct Reading<'a> {
+    context: &'a Context,
+    request: &'a RawReadRequest,
+    lease: &'a Lease,
     trust: Trust,
-    report: &mut Report,
-) -> Result<()> {
-    let mut extractor = Extractor::new(into, request.policy, trust, context.control.flag())
-        .map_err(|error| Error::new(ErrorKind::Unprocessable, "destination_failed", error.to_string()))?;
-    let ended = stream::read(context, lease, file.first_block, key, &mut |data| {
-        let ended = archive::extract(data, &mut extractor, &mut |member, outcome| report.member(member, outcome));
-        extractor.finish();
-        for note in extractor.take_notes() {
-            report.note(&note);
-        }
-        ended
-    })?;
-    context.check()?;
-    match ended {
-        Ok(()) => Ok(()),
-        Err(Ended::Damaged(error)) => {
-            report.failed(&format!("tape file {}", file.number), &error.to_string());
-            Ok(())
-        }
-        Err(Ended::Destination(why)) => {
-            Err(Error::new(ErrorKind::Unprocessable, "destination_failed", why).with_details(report.to_json()))
+}
+
+impl Reading<'_> {
+    fn extract(&self, file: &TapeFile, key: Option<FileKey>, into: &Path, report: &mut Report) -> Result<()> {
+        let stop = self.context.control.flag();
+        let mut extractor = Extractor::new(into, self.request.policy, self.trust, stop)
+            .map_err(|error| Error::new(ErrorKind::Unprocessable, "destination_failed", error.to_string()))?;
+        let ended = stream::read(self.context, self.lease, file.first_block, key, &mut |data| {
+            let ended = archive::extract(data, &mut extractor, &mut |member, outcome| report.member(member, outcome));
+            extractor.finish();
+            for note in extractor.take_notes() {
+                report.note(&note);
+            }
+            ended
+        })?;
+        self.context.check()?;
+        match ended {
+            Ok(()) => Ok(()),
+            Err(Ended::Damaged(error)) => {
+                report.failed(&format!("tape file {}", file.number), &error.to_string());
+                Ok(())
+            }
+            Err(Ended::Destination(why)) => {
+                Err(Error::new(ErrorKind::Unprocessable, "destination_failed", why).with_details(report.to_json()))
+            }
         }
     }
 }

@@ -7,14 +7,14 @@ mod report;
 
 use super::{Context, RestoreRequest, tape_reading};
 use crate::db::{self, Conn, RestoreStatus, SourceType, restores::NewRestore, restores::RestoreChanges};
+use crate::restore::Failed;
 use crate::restore::extract::Extractor;
 use crate::restore::metadata::Trust;
 use crate::restore::select::{self, Selected, Selection};
-use crate::restore::{Failed, required};
 use crate::{Error, ErrorKind, Result};
 use handler::Restoring;
 use report::Report;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
@@ -55,17 +55,6 @@ pub fn run(context: &Context, request: &RestoreRequest) -> Result<Value> {
     let value = outcome?;
     stored?;
     Ok(value)
-}
-
-/// What a restore would need, for people to prepare it: nothing is done.
-pub fn plan(conn: &mut Conn, request: &RestoreRequest) -> Result<Value> {
-    let (set_id, selected) = select(conn, request)?;
-    Ok(json!({
-        "required_tapes": required::tapes(conn, &selected.plan)?,
-        "message": "Insert the tapes in the order shown to begin restore",
-        "backup_set_id": set_id, "file_count": wanted(&selected), "total_bytes": selected.plan.total_bytes(),
-        "missing": selected.missing,
-    }))
 }
 
 /// The set that was named, and the plan for what is wanted of it.

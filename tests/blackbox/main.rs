@@ -8,5 +8,6 @@ mod files;
 mod incremental;
 mod many_sets;
 mod parallel;
+mod restoring;
 mod server;
 mod spanning;
