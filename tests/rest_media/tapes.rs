@@ -127,6 +127,15 @@ fn a_label_is_written_once_and_read_back() {
         "{read}"
     );
     house.post(&format!("{path}/label"), json!({})).fails(409, "already_labelled");
+    // made known and labelled in one request: both or neither
+    let both = |label: &str, drive: i32| {
+        let body = json!({"label": label, "pool_id": 1, "write_label": true, "drive_id": drive});
+        house.post("/tapes?wait=true", body)
+    };
+    let refused = both("T2", read["drive_id"].as_i64().unwrap() as i32).fails(409, "already_labelled");
+    assert!(refused.contains("'T1'"), "{refused}");
+    both("T2", 2).fails(409, "no_tape");
+    assert_eq!(house.get("/tapes?q=T2").is(200), json!([]));
     house.post(&format!("{path}/format"), json!({})).about("confirm");
     let message = house.post(&format!("{path}/format?wait=true"), json!({"confirm": true, "drive_id": 2})).status;
     assert!(message >= 400, "drive 2 is empty");

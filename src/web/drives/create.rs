@@ -3,6 +3,7 @@
 use crate::actors::library::Scan;
 use crate::app::App;
 use crate::db::drives::{self, Drive, DriveChanges, NewDrive};
+use crate::events::{Category, Event};
 use crate::web::AuditNote;
 use crate::web::fields::{self, invalid};
 use crate::web::query::{block, query};
@@ -10,6 +11,7 @@ use crate::web::reply::Created;
 use crate::{Error, Result};
 use actix_web::{HttpResponse, post, web};
 use serde::Deserialize;
+use serde_json::json;
 use tape_drive::{DriveIdentity, ElementKind};
 use utoipa::ToSchema;
 
@@ -58,6 +60,8 @@ pub async fn create(app: web::Data<App>, note: AuditNote, body: web::Json<NewDri
     };
     let drive = query(db, move |conn| drives::insert(conn, &new)).await?;
     note.id(drive.id).detail("device_path", drive.device_path.as_str());
+    let event = Event::info(Category::Drive, "Drive Added", format!("Drive {} was added", drive.name()));
+    app.services.bus.publish(event.details(json!({"drive_id": drive.id, "device": drive.device_path})));
     app.services.drives.reload().await?;
     place_in_library(&app, &drive).await?;
     if let Err(error) = app.services.drives.refresh(drive.id).await {

@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::auth::Identity;
 use crate::db::tapes::{self, NewTape};
 use crate::db::{Conn, FormatType, drives, pools};
+use crate::events::{Category, Event};
 use crate::executions::{Afterwards, Destroy, LabelRequest, Request};
 use crate::web::fields::{self, invalid};
 use crate::web::work::{WaitQuery, finished};
@@ -11,6 +12,7 @@ use crate::web::{AuditNote, query};
 use crate::{Error, Result};
 use actix_web::{HttpResponse, post, web};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use tape_drive::lto::{self, Format};
 use tape_format::Label;
 use utoipa::ToSchema;
@@ -78,6 +80,8 @@ pub async fn create(
     })
     .await?;
     note.id(tape.id).detail("label", tape.label.as_str());
+    let event = Event::info(Category::Tape, "Tape Added", format!("Tape {} was added", tape.label));
+    app.services.bus.publish(event.details(json!({"tape_id": tape.id, "label": tape.label, "uuid": tape.uuid})));
     let mut created = CreatedTape { id: tape.id, uuid: tape.uuid.unwrap_or_default(), execution_id: None };
     if body.write_label {
         created.execution_id = Some(write_label(&app, &caller, &body, tape.id, &tape.label, *wait).await?);
