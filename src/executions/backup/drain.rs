@@ -170,6 +170,7 @@ fn write(
     deleted: &Gone,
     stream: &mut Option<Stream>,
 ) -> Result<Written> {
+    db::tape_lifecycle::begin_writing(&mut *context.conn()?, tape.tape_id, &header.info.uuid.to_string())?;
     let lent = stream.take().ok_or_else(|| Error::internal("the stream is with another drive"))?;
     let (result, returned) =
         context.perform(&tape.lease, WritePart::new(header, tape, number, deleted.clone(), lent))?;
