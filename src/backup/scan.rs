@@ -91,6 +91,8 @@ impl Stat {
             ctime_ns: nanoseconds(stat.st_ctime, stat.st_ctime_nsec as i64),
             inode: stat.st_ino,
             device: stat.st_dev,
+            // 32 bits on some architectures
+            #[allow(clippy::unnecessary_cast)]
             links: stat.st_nlink as u64,
             blocks: stat.st_blocks.max(0) as u64,
             special: stat.st_rdev,
