@@ -16,6 +16,7 @@ use crate::web::{self, Exit, Lifecycle};
 use crate::{Error, Result};
 use actix::Addr;
 use actix_web::web::Data;
+use diesel::connection::SimpleConnection;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -141,11 +142,14 @@ impl House {
         let House { app, server, bus, notifier, .. } = self;
         let exit = server.run().await;
         app.stop().await?;
+        let db = app.services.db.clone();
         drop(app);
         if !bus.flush(LAST_EVENTS) {
             tracing::warn!("the last events could not be stored");
         }
         drop((bus, notifier));
+        // so that a copy of the one file, made while the server is down, is all of it
+        db.get()?.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)")?;
         exit
     }
 }

@@ -79,6 +79,9 @@ CREATE TABLE tapes (
     status_before_export TEXT,
     -- ours: why it may not be written at the moment (found wrong, TapeAlert, damaged), in words; NULL = fine
     hold_reason TEXT,
+    -- ours: uuid of the set of which a part is being written behind end_block; NULL = none. It stays when that is cut off,
+    -- and tells that what is found behind the end is ours.
+    writing_set TEXT,
     last_verified_at TIMESTAMP,
     created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
     updated_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP

@@ -10,21 +10,19 @@
 use crate::actors::drive::Drives;
 use crate::actors::jobs::{Jobs, Submit};
 use crate::db::jobs::Job;
-use crate::db::{self, DbPool, MissedRuns};
+use crate::db::{self, DbPool};
 use crate::events::{Bus, Category, Event};
 use crate::executions::{BackupRequest, Request};
-use crate::schedule::Schedule;
+use crate::schedule::{self, Due, Missed, Schedule};
 use crate::{Error, Result};
 use actix::prelude::*;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use std::time::Duration;
 
 /// How often the clock is looked at.
 const TICK: Duration = Duration::from_secs(1);
 /// How often idle drives are looked at.
 const LOOK: Duration = Duration::from_secs(10);
-/// A run that is later than this was missed, not merely late.
-const LATE: i64 = 60;
 
 /// The clock.
 pub struct Scheduler {
@@ -64,42 +62,47 @@ impl Scheduler {
     fn tick(&self, now: DateTime<Utc>) -> Result<()> {
         let mut conn = self.db.get()?;
         for job in db::jobs::due(&mut conn, now.naive_utc())? {
-            let due = job.next_run_at.map_or(now, |at| at.and_utc());
-            let next = schedule_of(&job).ok().and_then(|schedule| schedule.next_after(now));
+            let planned = job.next_run_at.map_or(now, |at| at.and_utc());
+            let schedule = schedule_of(&job);
+            let next = schedule.as_ref().ok().and_then(|schedule| schedule.next_after(now));
             db::jobs::set_next_run(&mut conn, job.id, next.map(|at| at.naive_utc()))?;
-            let details = serde_json::json!({"job_id": job.id, "due": due});
+            let Ok(schedule) = schedule else { continue };
+            // the planned run itself has not been looked at
+            let due = schedule::due(&schedule, planned - TimeDelta::seconds(1), now, job.missed_runs);
+            let details = serde_json::json!({"job_id": job.id, "due": planned});
+            let how = match due {
+                Due::Nothing => continue,
+                Due::Skipped(missed) => {
+                    self.warn("Run Missed", format!("Job {}: {}; skipped.", job.name, told(&missed)), details);
+                    continue;
+                }
+                Due::CatchUp(missed) => told(&missed),
+                Due::Now(_) => "scheduled".to_owned(),
+            };
             if db::executions::has_open(&mut conn, job.id)? {
-                self.bus.publish(
-                    Event::warning(
-                        Category::Job,
-                        "Run Skipped",
-                        format!("Job {} was due at {due}, but its previous run has not ended.", job.name),
-                    )
-                    .details(details),
-                );
-                continue;
-            }
-            let missed = (now - due).num_seconds() > LATE;
-            if missed && job.missed_runs == MissedRuns::Skip {
-                self.bus.publish(
-                    Event::warning(
-                        Category::Job,
-                        "Run Missed",
-                        format!("Job {} was due at {due} while the server was not running; it is skipped.", job.name),
-                    )
-                    .details(details),
-                );
+                let message = format!("Job {} was due at {planned}, but its previous run has not ended.", job.name);
+                self.warn("Run Skipped", message, details);
                 continue;
             }
             let request = BackupRequest { job_id: job.id, tape_id: None, backup_type: None };
             self.jobs.do_send(Submit {
                 request: Request::Backup(request),
-                title: format!("Backup of job {} ({})", job.name, if missed { "missed run" } else { "scheduled" }),
+                title: format!("Backup of job {} ({how})", job.name),
                 user_id: None,
             });
         }
         Ok(())
     }
+
+    fn warn(&self, title: &str, message: String, details: serde_json::Value) {
+        self.bus.publish(Event::warning(Category::Job, title, message).details(details));
+    }
+}
+
+/// `missed 3 runs since 2026-11-20 01:30 UTC while the server was not running`
+fn told(missed: &Missed) -> String {
+    let runs = if missed.count == 1 { "a run".to_owned() } else { format!("{} runs", missed.count) };
+    format!("missed {runs} since {} while the server was not running", missed.first.format("%Y-%m-%d %H:%M UTC"))
 }
 
 fn schedule_of(job: &Job) -> Result<Schedule> {

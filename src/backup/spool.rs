@@ -105,11 +105,12 @@ mod tests {
                 spool.push(&path(n)).unwrap();
             }
             let mut visited = Vec::new();
-            let mut visit = |path: &[u8]| {
-                visited.push(path.to_vec());
-                Ok(())
-            };
-            spool.for_each(&mut visit).unwrap();
+            spool
+                .for_each(&mut |path| {
+                    visited.push(path.to_vec());
+                    Ok(())
+                })
+                .unwrap();
             assert_eq!(visited.len(), count as usize);
             let paths = spool.finish().unwrap();
             assert_eq!((paths.len(), paths.is_empty()), (u64::from(count), count == 0));

@@ -10,7 +10,7 @@ use std::time::Duration;
 /// Show the last events; with --follow, stay and show new ones
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-With --json and --follow each event is one line of JSON.
+With --json and --follow each event is one line of JSON; the progress of running work is among them.
 
 Examples:
   tapebackarr events
@@ -59,6 +59,8 @@ fn show(format: Format, data: &str) -> CliResult {
     let Ok(event) = serde_json::from_str::<Value>(data) else { return Ok(()) };
     match format {
         Format::Json => line(&event.to_string()),
+        // The progress of running work comes as events without a title, several times a second.
+        Format::Human if event.get("title").is_none() => Ok(()),
         Format::Human => {
             let field = |name| text_at(&event, name).unwrap_or_default();
             let when = human::time(field("timestamp"));

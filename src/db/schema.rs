@@ -612,6 +612,7 @@ diesel::table! {
         end_block -> Nullable<BigInt>,
         status_before_export -> Nullable<Text>,
         hold_reason -> Nullable<Text>,
+        writing_set -> Nullable<Text>,
         last_verified_at -> Nullable<Timestamp>,
         created_at -> Timestamp,
         updated_at -> Timestamp,

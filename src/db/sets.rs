@@ -339,16 +339,6 @@ pub fn delete(conn: &mut Conn, id: i32) -> Result<()> {
     })
 }
 
-/// Sets of ours that were begun at this place of a tape and did not come to a good end.
-pub fn interrupted_at(conn: &mut Conn, tape_id: i32, start_block: i64) -> Result<Vec<BackupSet>> {
-    Ok(backup_sets::table
-        .filter(backup_sets::tape_id.eq(tape_id).and(backup_sets::start_block.eq(start_block)))
-        .filter(backup_sets::status.eq_any([SetStatus::Failed, SetStatus::Cancelled]))
-        .order(backup_sets::id.desc())
-        .select(BackupSet::as_select())
-        .load(conn)?)
-}
-
 /// All sets that have a part on a tape, or began on it.
 pub fn on_tape(conn: &mut Conn, tape_id: i32) -> Result<Vec<BackupSet>> {
     let with_part =

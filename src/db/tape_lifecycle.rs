@@ -137,6 +137,7 @@ pub fn formatted(conn: &mut Conn, id: i32, uuid: &str, end_file: i64, end_block:
                 tapes::encryption_key_fingerprint.eq(""),
                 tapes::encryption_key_name.eq(""),
                 tapes::hold_reason.eq(None::<String>),
+                tapes::writing_set.eq(None::<String>),
                 tapes::last_verified_at.eq(None::<chrono::NaiveDateTime>),
                 tapes::updated_at.eq(time),
             ))
@@ -146,7 +147,7 @@ pub fn formatted(conn: &mut Conn, id: i32, uuid: &str, end_file: i64, end_block:
 }
 
 /// A set is about to be written: counts it, and makes a blank or expired tape active.
-pub fn begin_writing(conn: &mut Conn, id: i32) -> Result<Tape> {
+pub fn begin_writing(conn: &mut Conn, id: i32, set_uuid: &str) -> Result<Tape> {
     write_transaction(conn, |conn| {
         let tape = find(conn, id)?;
         let writable = matches!(tape.status, TapeStatus::Blank | TapeStatus::Active | TapeStatus::Expired);
@@ -162,6 +163,7 @@ pub fn begin_writing(conn: &mut Conn, id: i32) -> Result<Tape> {
             .set((
                 tapes::status.eq(TapeStatus::Active),
                 tapes::write_count.eq(tapes::write_count + 1),
+                tapes::writing_set.eq(set_uuid),
                 tapes::updated_at.eq(now()),
             ))
             .returning(Tape::as_returning())
@@ -178,6 +180,7 @@ pub fn part_written(conn: &mut Conn, id: i32, end_file: i64, end_block: i64, add
             tapes::end_block.eq(end_block),
             tapes::used_bytes.eq(tapes::used_bytes + added_bytes),
             tapes::last_written_at.eq(time),
+            tapes::writing_set.eq(None::<String>),
             tapes::updated_at.eq(time),
         ))
         .returning(Tape::as_returning())
@@ -219,14 +222,14 @@ mod tests {
         let conn = &mut *db.conn();
         let id = testing::tape(conn, "A00001").id;
         assert_eq!(export(conn, id, None).expect_err("blank").code, "tape_transition");
-        let tape = begin_writing(conn, id).expect("begin");
+        let tape = begin_writing(conn, id, "u").expect("begin");
         assert_eq!((tape.status, tape.write_count), (TapeStatus::Active, 1));
         let tape = part_written(conn, id, 3, 120, 500).expect("part");
         assert_eq!((tape.end_file, tape.end_block, tape.used_bytes), (Some(3), Some(120), 500));
         let error = set_status(conn, id, TapeStatus::Blank).expect_err("holds data");
         assert!(error.message.contains("expire it, or format it"), "{error}");
         set_status(conn, id, TapeStatus::Full).expect("full");
-        assert_eq!(begin_writing(conn, id).expect_err("full").code, "tape_not_writable");
+        assert_eq!(begin_writing(conn, id, "u").expect_err("full").code, "tape_not_writable");
         let tape = export(conn, id, Some("Safe 2")).expect("export");
         assert_eq!((tape.status, tape.offsite_location.as_deref()), (TapeStatus::Exported, Some("Safe 2")));
         assert!(set_status(conn, id, TapeStatus::Expired).is_err());
@@ -242,8 +245,8 @@ mod tests {
         let conn = &mut *db.conn();
         let id = testing::tape(conn, "A00001").id;
         hold(conn, id, "TapeAlert 4: media").expect("hold");
-        assert!(begin_writing(conn, id).expect_err("hold").message.contains("TapeAlert 4"));
+        assert!(begin_writing(conn, id, "u").expect_err("hold").message.contains("TapeAlert 4"));
         release(conn, id).expect("release");
-        assert!(begin_writing(conn, id).is_ok());
+        assert!(begin_writing(conn, id, "u").is_ok());
     }
 }

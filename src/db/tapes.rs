@@ -62,6 +62,9 @@ pub struct Tape {
     pub status_before_export: Option<TapeStatus>,
     /// Why it may not be written at the moment, in words.
     pub hold_reason: Option<String>,
+    /// The set of which a part is being written behind the end, or was when that was cut off.
+    #[serde(skip)]
+    pub writing_set: Option<String>,
     /// When all that counts on it was last read and compared.
     #[serde(serialize_with = "rfc3339_option")]
     pub last_verified_at: Option<NaiveDateTime>,

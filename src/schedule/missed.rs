@@ -5,24 +5,13 @@
 //! clock that was set **back** never makes a run happen twice: what was looked at stays looked at.
 
 use super::Schedule;
+use crate::db::MissedRuns;
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
 
 /// A run found at most this much late is on time: timers are not exact and ticks are not instant.
 const ON_TIME: TimeDelta = TimeDelta::seconds(90);
 /// Counting stops here; the exact number of thousands of missed runs helps nobody.
 const MOST_COUNTED: u32 = 10_000;
-
-/// What a job wants when runs were missed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
-#[serde(rename_all = "lowercase")]
-pub enum MissedPolicy {
-    /// Run once now, however many were missed.
-    #[default]
-    Run,
-    /// Let them be; wait for the next.
-    Skip,
-}
 
 /// The runs between two instants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,13 +47,13 @@ pub fn missed_between(schedule: &Schedule, after: DateTime<Utc>, until: DateTime
 }
 
 /// What to do at `now`, when the clock was last looked at until `looked_until`.
-pub fn due(schedule: &Schedule, looked_until: DateTime<Utc>, now: DateTime<Utc>, policy: MissedPolicy) -> Due {
+pub fn due(schedule: &Schedule, looked_until: DateTime<Utc>, now: DateTime<Utc>, policy: MissedRuns) -> Due {
     let Some(missed) = missed_between(schedule, looked_until, now) else { return Due::Nothing };
     let on_time = missed_between(schedule, (now - ON_TIME).max(looked_until), now);
     match (on_time, policy) {
         (Some(planned), _) => Due::Now(planned.last),
-        (None, MissedPolicy::Run) => Due::CatchUp(missed),
-        (None, MissedPolicy::Skip) => Due::Skipped(missed),
+        (None, MissedRuns::Run) => Due::CatchUp(missed),
+        (None, MissedRuns::Skip) => Due::Skipped(missed),
     }
 }
 
@@ -84,7 +73,7 @@ mod tests {
     #[test]
     fn nothing_between_two_ticks() {
         let (from, to) = (utc("2026-11-20T12:00:00Z"), utc("2026-11-20T12:00:30Z"));
-        assert_eq!(due(&nightly(), from, to, MissedPolicy::Run), Due::Nothing);
+        assert_eq!(due(&nightly(), from, to, MissedRuns::Run), Due::Nothing);
     }
 
     #[test]
@@ -93,29 +82,29 @@ mod tests {
         for late in [0, 1, 60] {
             let now = planned + TimeDelta::seconds(late);
             let before = planned - TimeDelta::seconds(10);
-            assert_eq!(due(&nightly(), before, now, MissedPolicy::Skip), Due::Now(planned), "{late} s late");
+            assert_eq!(due(&nightly(), before, now, MissedRuns::Skip), Due::Now(planned), "{late} s late");
         }
-        assert_eq!(due(&nightly(), planned, planned, MissedPolicy::Run), Due::Nothing, "it was looked at");
+        assert_eq!(due(&nightly(), planned, planned, MissedRuns::Run), Due::Nothing, "it was looked at");
     }
 
     #[test]
     fn after_three_days_off() {
         let (off, on) = (utc("2026-11-20T12:00:00Z"), utc("2026-11-23T12:00:00Z"));
         let missed = Missed { count: 3, first: utc("2026-11-21T00:30:00Z"), last: utc("2026-11-23T00:30:00Z") };
-        assert_eq!(due(&nightly(), off, on, MissedPolicy::Run), Due::CatchUp(missed));
-        assert_eq!(due(&nightly(), off, on, MissedPolicy::Skip), Due::Skipped(missed));
+        assert_eq!(due(&nightly(), off, on, MissedRuns::Run), Due::CatchUp(missed));
+        assert_eq!(due(&nightly(), off, on, MissedRuns::Skip), Due::Skipped(missed));
     }
 
     #[test]
     fn after_three_days_off_but_just_in_time() {
         let (off, on) = (utc("2026-11-20T12:00:00Z"), utc("2026-11-23T00:30:20Z"));
-        assert_eq!(due(&nightly(), off, on, MissedPolicy::Run), Due::Now(utc("2026-11-23T00:30:00Z")));
+        assert_eq!(due(&nightly(), off, on, MissedRuns::Run), Due::Now(utc("2026-11-23T00:30:00Z")));
     }
 
     #[test]
     fn a_clock_set_back_repeats_nothing() {
         let (looked, now) = (utc("2026-11-21T00:31:00Z"), utc("2026-11-20T23:31:00Z"));
-        assert_eq!(due(&nightly(), looked, now, MissedPolicy::Run), Due::Nothing);
+        assert_eq!(due(&nightly(), looked, now, MissedRuns::Run), Due::Nothing);
         assert_eq!(missed_between(&nightly(), looked, now), None);
     }
 
@@ -124,12 +113,6 @@ mod tests {
         let every_minute = Schedule::parse("* * * * *", "UTC").unwrap();
         let missed = missed_between(&every_minute, utc("2000-01-01T00:00:00Z"), utc("2026-01-01T00:00:00Z")).unwrap();
         assert_eq!(missed.count, MOST_COUNTED);
-    }
-
-    #[test]
-    fn policies_have_the_names_of_the_database() {
-        assert_eq!(serde_json::to_string(&MissedPolicy::Run).unwrap(), "\"run\"");
-        assert_eq!(serde_json::from_str::<MissedPolicy>("\"skip\"").unwrap(), MissedPolicy::Skip);
     }
 
     proptest! {
@@ -141,7 +124,7 @@ mod tests {
             let (mut looked, mut started) = (start, Vec::new());
             for tick in ticks {
                 let now = looked + TimeDelta::seconds(tick);
-                match due(&schedule, looked, now, MissedPolicy::Skip) {
+                match due(&schedule, looked, now, MissedRuns::Skip) {
                     Due::Now(planned) => started.push(planned),
                     Due::Nothing => {}
                     other => prop_assert!(false, "{other:?}"),

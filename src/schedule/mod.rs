@@ -29,5 +29,5 @@ pub mod next;
 pub use cron::Cron;
 pub use error::ScheduleError;
 pub use field::FieldName;
-pub use missed::{Due, Missed, MissedPolicy, due, missed_between};
+pub use missed::{Due, Missed, due, missed_between};
 pub use next::{Schedule, parse_time_zone};

@@ -34,7 +34,7 @@ impl Folder {
         for part in ["server", "library", "sample", "expected", "restored"] {
             remove(&root.join(part))?;
         }
-        fs::write(&marker, "Everything beside this file is deleted by the next `tapebackarr demo`.\n")
+        fs::write(&marker, "What a demonstration put beside this file is deleted by the next `tapebackarr demo`.\n")
             .doing(format_args!("cannot write to {shown}"))?;
         Ok(Folder { root, _temporary: None })
     }

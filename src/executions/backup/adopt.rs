@@ -1,12 +1,12 @@
 //! Takes a set into the catalog that the tape has and the database missed: the crash came between the two.
 
 use super::append::AppendAt;
+use crate::Result;
 use crate::actors::catalog::{CatalogActor, Commit, Discard, Insert, InsertDeleted};
 use crate::actors::drive::{DriveTask, Unit};
 use crate::catalog::commit::{CommitPart, CommitSet};
-use crate::db::{self, sets::BackupSet};
+use crate::db::{self, SetStatus, sets::BackupSet};
 use crate::executions::{Context, Lease};
-use crate::{Error, Result};
 use actix::Addr;
 use std::collections::HashMap;
 use tape_drive::TapeDrive;
@@ -18,50 +18,51 @@ use tape_format::{FormatError, MemberRecord};
 /// Members stored in one go.
 const BATCH: usize = 10_000;
 
-/// Adopts the set whose table of contents begins at `toc_block`, if it is one of `interrupted` and complete. `None`:
-/// it is somebody else's.
+/// Looks at the part whose table of contents begins at `toc_block`, behind the expected end of a tape on which set
+/// `writing` was being written. Returns where the tape ends now, or `None` if the part is somebody else's.
 pub fn adopt(
     context: &Context,
     lease: &Lease,
     tape_id: i32,
-    interrupted: &[BackupSet],
+    writing: &str,
     at: AppendAt,
     toc_block: u64,
 ) -> Result<Option<AppendAt>> {
-    for set in interrupted {
-        // what the failed run left in the catalog is incomplete
-        futures_executor::block_on(context.services.catalog.send(Discard { set_id: set.id }))??;
-    }
+    let set = db::sets::find_by_uuid(&mut *context.conn()?, writing)?;
+    // what the cut-off run left in the catalog is incomplete
+    discard(context, set.as_ref())?;
     let task = ReadToc {
         block: toc_block,
-        keys: keys(context, interrupted)?,
-        sets: interrupted.iter().map(|set| (set.uuid.clone(), set.id)).collect(),
+        keys: keys(context, set.as_ref())?,
+        uuid: writing.into(),
+        set_id: set.as_ref().map(|set| set.id),
         catalog: context.services.catalog.clone(),
     };
-    let Some(adopted) = context.perform(lease, task)? else { return Ok(None) };
-    let Some(set) = interrupted.iter().find(|set| set.id == adopted.set_id) else { return Ok(None) };
-    let layout = adopted.layout;
-    let end = AppendAt { file: layout.tape_file + 2, block: layout.end_block };
-    let bytes = layout.stream_bytes as i64;
-    if layout.tape_file != at.file || layout.first_block != at.block {
+    let found = context.perform(lease, task)?;
+    let here = found.filter(|found| (found.layout.tape_file, found.layout.first_block) == (at.file, at.block));
+    let Some(Found { layout, complete, files, bytes, deleted }) = here else {
+        discard(context, set.as_ref())?;
         return Ok(None);
-    }
-    db::tape_lifecycle::part_written(&mut *context.conn()?, tape_id, end.file as i64, end.block as i64, bytes)?;
-    if !adopted.complete {
-        futures_executor::block_on(context.services.catalog.send(Discard { set_id: set.id }))??;
+    };
+    let end = AppendAt { file: layout.tape_file + 2, block: layout.end_block };
+    let stored = layout.stream_bytes as i64;
+    db::tape_lifecycle::part_written(&mut *context.conn()?, tape_id, end.file as i64, end.block as i64, stored)?;
+    let unfinished = set.as_ref().filter(|set| complete && set.status != SetStatus::Completed);
+    let Some(set) = unfinished else {
+        discard(context, set.as_ref())?;
         context
-            .why(&[format!("A part of set {}, which was cut off, is on the tape; this run goes behind it.", set.id)])?;
+            .why(&[format!("A part of set {writing}, which was cut off, is on the tape; this run goes behind it.")])?;
         return Ok(Some(end));
-    }
+    };
     let job = db::jobs::find(&mut *context.conn()?, set.job_id)?;
     let done = CommitSet {
         set_id: set.id,
         source_id: job.source_id,
         parts: vec![CommitPart { tape_id, layout }],
-        file_count: adopted.files,
-        total_bytes: adopted.bytes,
+        file_count: files,
+        total_bytes: bytes,
         warning_count: 0,
-        deleted_count: adopted.deleted,
+        deleted_count: deleted,
         checksum: None,
         expires_at: (job.retention_days > 0).then(|| db::now() + chrono::Duration::days(i64::from(job.retention_days))),
         key: None,
@@ -75,10 +76,17 @@ pub fn adopt(
     Ok(Some(end))
 }
 
-fn keys(context: &Context, sets: &[BackupSet]) -> Result<KeyRing> {
+fn discard(context: &Context, set: Option<&BackupSet>) -> Result<()> {
+    match set.filter(|set| set.status != SetStatus::Completed) {
+        Some(set) => futures_executor::block_on(context.services.catalog.send(Discard { set_id: set.id }))?,
+        None => Ok(()),
+    }
+}
+
+fn keys(context: &Context, set: Option<&BackupSet>) -> Result<KeyRing> {
     let mut ring = HashMap::new();
     let mut conn = context.conn()?;
-    for id in sets.iter().filter_map(|set| set.encryption_key_id) {
+    if let Some(id) = set.and_then(|set| set.encryption_key_id) {
         let fingerprint = db::encryption_keys::find(&mut conn, id)?.key_fingerprint;
         ring.insert(fingerprint.clone(), context.services.keys.for_reading(&mut conn, &fingerprint)?);
     }
@@ -94,9 +102,9 @@ impl Keys for KeyRing {
 }
 
 /// What a table of contents said.
-struct Adopted {
-    set_id: i32,
+struct Found {
     layout: PartLayout,
+    /// The set is this one part.
     complete: bool,
     files: i64,
     bytes: i64,
@@ -106,52 +114,51 @@ struct Adopted {
 struct ReadToc {
     block: u64,
     keys: KeyRing,
-    sets: HashMap<String, i32>,
+    uuid: String,
+    set_id: Option<i32>,
     catalog: Addr<CatalogActor>,
 }
 
 impl DriveTask for ReadToc {
-    /// `None`: the set is none of ours.
-    type Output = Option<Adopted>;
+    /// `None`: it is of another set, or not readable.
+    type Output = Option<Found>;
     const NAME: &'static str = "read a table of contents";
 
-    fn run(self, drive: &mut dyn TapeDrive, _: &Unit) -> Result<Option<Adopted>> {
-        let mut sink = Sink {
-            task: &self,
-            set_id: None,
-            part: 1,
-            frames: Vec::new(),
-            head: None,
-            rows: Vec::new(),
-            gone: Vec::new(),
-            deleted: 0,
-        };
+    fn run(self, drive: &mut dyn TapeDrive, _: &Unit) -> Result<Option<Found>> {
+        let mut sink = Sink { task: &self, place: None, rows: Vec::new(), gone: Vec::new(), deleted: 0 };
         let (head, end_block) = match part::read_toc(drive, self.block, &self.keys, &mut sink) {
             Ok(read) => read,
-            // another key, another program, or damage: not ours to adopt
             Err(FormatError::Drive(error)) => return Err(error.into()),
+            // another key, another program, or damage: not ours to adopt
             Err(error) => {
                 tracing::warn!(%error, "the table of contents behind the expected end is not readable");
                 return Ok(None);
             }
         };
-        let Some(set_id) = sink.set_id else { return Ok(None) };
-        sink.flush().map_err(Error::from)?;
+        if head.set.uuid.to_string() != self.uuid {
+            return Ok(None);
+        }
+        sink.flush()?;
         let deleted = sink.deleted;
         let totals = head.totals;
         let complete = head.part.last && head.part.number == 1;
         let layout = PartLayout::from_toc(head, self.block, end_block)?;
-        Ok(Some(Adopted { set_id, layout, complete, files: totals.files as i64, bytes: totals.bytes as i64, deleted }))
+        Ok(Some(Found { layout, complete, files: totals.files as i64, bytes: totals.bytes as i64, deleted }))
     }
 }
 
-/// Stores members as they are read.
-struct Sink<'t> {
-    task: &'t ReadToc,
-    set_id: Option<i32>,
+/// Where the frames of a part are.
+struct Place {
     part: i32,
     frames: Vec<(u64, u64)>,
-    head: Option<(u64, u64)>,
+    first_block: u64,
+    block_size: u64,
+}
+
+/// Stores members as they are read, if the part is of the set that is looked for and the set is in the catalog.
+struct Sink<'t> {
+    task: &'t ReadToc,
+    place: Option<Place>,
     rows: Vec<(MemberRecord, u64)>,
     gone: Vec<Vec<u8>>,
     deleted: i64,
@@ -159,40 +166,44 @@ struct Sink<'t> {
 
 impl Sink<'_> {
     fn flush(&mut self) -> tape_format::Result<()> {
-        let Some(set_id) = self.set_id else { return Ok(()) };
         let (rows, paths) = (std::mem::take(&mut self.rows), std::mem::take(&mut self.gone));
+        let (Some(set_id), Some(place)) = (self.task.set_id, &self.place) else { return Ok(()) };
+        let catalog = &self.task.catalog;
         let stored = (|| -> Result<()> {
             if !rows.is_empty() {
-                futures_executor::block_on(self.task.catalog.send(Insert { set_id, part: self.part, rows }))??;
+                futures_executor::block_on(catalog.send(Insert { set_id, part: place.part, rows }))??;
             }
             if !paths.is_empty() {
-                futures_executor::block_on(self.task.catalog.send(InsertDeleted { set_id, paths }))??;
+                futures_executor::block_on(catalog.send(InsertDeleted { set_id, paths }))??;
             }
             Ok(())
         })();
         stored.map_err(|error| FormatError::Source(error.message))
     }
+}
 
+impl Place {
     /// The block in which the frame begins that a place of the tar stream is in.
     fn block_of(&self, tar_offset: u64) -> u64 {
-        let Some((first_block, block_size)) = self.head else { return 0 };
         let at = self.frames.partition_point(|(tar, _)| *tar <= tar_offset).saturating_sub(1);
         let stream = self.frames.get(at).map_or(0, |(_, stream)| *stream);
-        first_block + stream / block_size.max(1)
+        self.first_block + stream / self.block_size.max(1)
     }
 }
 
 impl TocSink for Sink<'_> {
     fn head(&mut self, head: &TocHead) -> tape_format::Result<()> {
-        self.set_id = self.task.sets.get(&head.set.uuid.to_string()).copied();
-        self.part = head.part.number as i32;
-        self.frames = head.frames.clone();
-        self.head = Some((head.part.first_block, u64::from(head.part.block_size)));
+        self.place = (head.set.uuid.to_string() == self.task.uuid).then(|| Place {
+            part: head.part.number as i32,
+            frames: head.frames.clone(),
+            first_block: head.part.first_block,
+            block_size: u64::from(head.part.block_size),
+        });
         Ok(())
     }
 
     fn member(&mut self, record: MemberRecord) -> tape_format::Result<()> {
-        let block = self.block_of(record.tar_offset);
+        let block = self.place.as_ref().map_or(0, |place| place.block_of(record.tar_offset));
         self.rows.push((record, block));
         if self.rows.len() >= BATCH { self.flush() } else { Ok(()) }
     }

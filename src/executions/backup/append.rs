@@ -2,7 +2,7 @@
 //!
 //! Shorter than expected: something is wrong with the tape or the database; nothing is written. Longer: either a run of
 //! ours was cut off (a crash between the tape and the database, a drive that failed), or somebody else wrote to it. Ours
-//! is recognised by the database's memory of a run that began at that very place. If its table of contents is on the
+//! is recognised by what the tape's row says was being written there. If its table of contents is on the
 //! tape and whole, the set is [adopted](super::adopt); if there is none, what it left is written over, for nothing of it
 //! was ever promised. Anything else: refuse, say what was found.
 
@@ -41,22 +41,19 @@ pub fn prepare(context: &Context, lease: &Lease, tape_id: i32, label: &Label) ->
         return Ok(expected);
     }
     let mismatch = mismatch(&label.label, &found, expected);
-    let interrupted = match found.at.block > expected.block {
-        true => db::sets::interrupted_at(&mut *context.conn()?, tape_id, expected.block as i64)?,
-        false => Vec::new(),
-    };
-    let Some(set) = interrupted.first() else {
+    let Some(writing) = tape.writing_set.filter(|_| found.at.block > expected.block) else {
         return Err(refuse(context, tape_id, mismatch)?);
     };
     match context.perform(lease, FindToc { at: expected })? {
         Tail::Unfinished => {
             context.why(&[format!(
-                "Tape {} holds the beginning of set {}, which was cut off and never completed; this run writes over it.",
-                label.label, set.id
+                "Tape {} holds the beginning of a part of set {writing}, which was cut off and never completed; this run \
+                 writes over it.",
+                label.label
             )])?;
             Ok(expected)
         }
-        Tail::Toc { block } => adopt::adopt(context, lease, tape_id, &interrupted, expected, block)?
+        Tail::Toc { block } => adopt::adopt(context, lease, tape_id, &writing, expected, block)?
             .map_or_else(|| Err(refuse(context, tape_id, mismatch)?), Ok),
     }
 }

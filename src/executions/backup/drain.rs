@@ -120,7 +120,7 @@ fn parts(
         match outcome {
             Written::Part(outcome) => {
                 end_of_part(context, &mut tape, &outcome)?;
-                let PartOutcome { layout, end, pending, .. } = outcome;
+                let PartOutcome { layout, end, pending, .. } = *outcome;
                 parts.push(CommitPart { tape_id: tape.tape_id, layout });
                 match end {
                     PartEnd::SetComplete => return Ok((parts, tape)),
@@ -157,7 +157,7 @@ fn put_back(stream: &mut Option<Stream>, frames: Vec<Frame>) {
 }
 
 enum Written {
-    Part(PartOutcome),
+    Part(Box<PartOutcome>),
     NoRoom,
 }
 
@@ -170,12 +170,13 @@ fn write(
     deleted: &Gone,
     stream: &mut Option<Stream>,
 ) -> Result<Written> {
+    db::tape_lifecycle::begin_writing(&mut *context.conn()?, tape.tape_id, &header.info.uuid.to_string())?;
     let lent = stream.take().ok_or_else(|| Error::internal("the stream is with another drive"))?;
     let (result, returned) =
         context.perform(&tape.lease, WritePart::new(header, tape, number, deleted.clone(), lent))?;
     *stream = Some(returned);
     match result? {
-        Ok(outcome) => Ok(Written::Part(outcome)),
+        Ok(outcome) => Ok(Written::Part(Box::new(outcome))),
         Err(mut error) => {
             if error.all_pending && matches!(error.kind, PartErrorKind::NoRoom) {
                 put_back(stream, std::mem::take(&mut error.pending));

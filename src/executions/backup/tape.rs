@@ -81,6 +81,5 @@ fn open(context: &Context, lease: Lease, tape_id: i32) -> Result<OpenTape> {
         snapshot.device_path,
     );
     let earlier = append::earlier(&mut *context.conn()?, tape_id)?;
-    db::tape_lifecycle::begin_writing(&mut *context.conn()?, tape_id)?;
     Ok(OpenTape { lease, tape_id, label, at, earlier })
 }
