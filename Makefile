@@ -57,9 +57,9 @@ check-openapi: build ## The description of the REST API is complete and consiste
 demo-test: build ## A real folder to virtual tape and back must compare equal
 	scripts/demo-test $(PROGRAM)
 
-bench: ## Benchmarks
-	@scripts/install-deps build
-	cargo bench --locked --workspace
+bench: ## Benchmarks, side by side with the rivals
+	@scripts/install-deps bench
+	@scripts/bench
 
 ui: ## Build the web interface into static/
 	@scripts/build-ui

@@ -125,6 +125,11 @@ impl Filter {
         self
     }
 
+    /// Whether it leaves nothing out, so that no path needs to be shown to it.
+    pub fn is_everything(&self) -> bool {
+        self.include.is_none() && self.exclude.is_none() && self.skipped.is_empty()
+    }
+
     /// What holds for the source's root.
     pub fn root(&self) -> Decision {
         let include = if self.include.is_some() { Verdict::No } else { Verdict::Yes { pattern: 0 } };

@@ -108,11 +108,12 @@ impl Plan {
         let data = if matches!(link, Link::Again(_)) { 0 } else { entry.stat.size };
         let names = entry.dir.path().len() + entry.name.len();
         let header = if names < 100 { 512 } else { 1536 + names as u64 };
-        self.bytes += header + data.next_multiple_of(512);
-        self.batch.items.push(Item { entry, xattrs, link });
-        if self.bytes >= BATCH_BYTES || self.batch.items.len() >= BATCH_MEMBERS {
+        let bytes = header + data.next_multiple_of(512);
+        if self.bytes + bytes > BATCH_BYTES || self.batch.items.len() >= BATCH_MEMBERS {
             self.flush()?;
         }
+        self.bytes += bytes;
+        self.batch.items.push(Item { entry, xattrs, link });
         Ok(())
     }
 

@@ -81,6 +81,9 @@ impl Stat {
             FileType::BlockDevice => Some(MemberKindCode::BlockDevice),
             _ => None,
         };
+        // Another width on other processors.
+        #[allow(clippy::unnecessary_cast)]
+        let links = stat.st_nlink as u64;
         Stat {
             kind,
             mode: stat.st_mode & 0o7777,
@@ -91,9 +94,7 @@ impl Stat {
             ctime_ns: nanoseconds(stat.st_ctime, stat.st_ctime_nsec as i64),
             inode: stat.st_ino,
             device: stat.st_dev,
-            // 32 bits on some architectures
-            #[allow(clippy::unnecessary_cast)]
-            links: stat.st_nlink as u64,
+            links,
             blocks: stat.st_blocks.max(0) as u64,
             special: stat.st_rdev,
         }
@@ -202,7 +203,10 @@ impl Listing {
                     (stat.map_or(EntryKind::Other, |stat| kind_of(&stat)), Some(stat))
                 }
             };
-            let decide = |kind| self.filter.decide(self.state, &self.dir.join(name), kind);
+            let decide = |kind| match self.filter.is_everything() {
+                true => self.filter.decide(self.state, &[], kind),
+                false => self.filter.decide(self.state, &self.dir.join(name), kind),
+            };
             let mut decision = decide(kind);
             if !decision.selected && !decision.descend {
                 continue;

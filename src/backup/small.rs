@@ -197,10 +197,10 @@ impl Worker {
         // What changed between the walk and the opening is no reason to warn: it is read as it is now.
         for is_second in [false, true] {
             let mut member = self.named(member(path.clone(), &stat, MemberKind::File));
-            let start = Instant::now();
+            let (start, hashed) = (Instant::now(), self.times.hash);
             self.attributes(&mut member, xattr::of_fd(&file));
             let (fill, sha256, length) = self.content(building, &file, &mut member, &stat)?;
-            let since = start.elapsed();
+            let since = start.elapsed().saturating_sub(self.times.hash - hashed);
             self.shared.hooks.at(Moment::AfterRead, &path);
             let start = Instant::now();
             let after = Stat::of_fd(&file);

@@ -12,9 +12,9 @@ use tape_format::{Member, MemberKind, MemberRecord};
 
 /// Files larger than this are sent in frames of their own, by several workers.
 pub const LARGE: u64 = 1 << 20;
-/// A batch is complete when it has about this many bytes of tar stream …
-pub const BATCH_BYTES: u64 = 2 << 20;
-/// … or this many members.
+/// A batch has at most about this many bytes of tar stream: two huge pages of memory …
+pub const BATCH_BYTES: u64 = (4 << 20) - (32 << 10);
+/// … and at most this many members.
 pub const BATCH_MEMBERS: usize = 4096;
 
 /// Work that makes the frames of one place in the order.

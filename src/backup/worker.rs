@@ -49,6 +49,8 @@ pub struct Gate {
 }
 
 struct GateState {
+    /// Share of the time spent waiting for devices, smoothed over the last units of all workers.
+    blocked: f64,
     limit: usize,
     highest: usize,
     closed: bool,
@@ -57,7 +59,7 @@ struct GateState {
 impl Gate {
     /// At least `base`, at most `most` workers.
     pub fn new(base: usize, most: usize) -> Gate {
-        let state = GateState { limit: base, highest: base, closed: false };
+        let state = GateState { blocked: 0.0, limit: base, highest: base, closed: false };
         Gate { state: Mutex::new(state), changed: Condvar::new(), base, most: most.max(base) }
     }
 
@@ -79,12 +81,13 @@ impl Gate {
     /// Lets one more through while most of the time goes into waiting for devices, one less when hardly any does.
     fn adapt(&self, share_blocked: f64) {
         let mut state = lock(&self.state);
-        if share_blocked > 0.5 && state.limit < self.most {
+        state.blocked += (share_blocked - state.blocked) / 4.0;
+        if state.blocked > 0.5 && state.limit < self.most {
             state.limit += 1;
             state.highest = state.highest.max(state.limit);
             drop(state);
             self.changed.notify_all();
-        } else if share_blocked < 0.2 && state.limit > self.base {
+        } else if state.blocked < 0.2 && state.limit > self.base {
             state.limit -= 1;
         }
     }
@@ -100,7 +103,7 @@ impl Gate {
 pub struct Times {
     /// Opening and reading.
     pub read: Duration,
-    /// Hashing; for small files a part of `read`.
+    /// Hashing.
     pub hash: Duration,
     /// Waiting for other workers.
     pub waited: Duration,
@@ -228,14 +231,13 @@ impl Meter {
     /// Now, and the time that the thread ran or could have run, if the kernel counts that.
     fn now(&self) -> (Instant, Option<Duration>) {
         let mut text = [0; 96];
-        let runnable = self.0.as_ref().and_then(|file| {
+        let queued = self.0.as_ref().and_then(|file| {
             let length = file.read_at(&mut text, 0).ok()?;
             let text = std::str::from_utf8(text.get(..length)?).ok()?;
-            let mut numbers = text.split_ascii_whitespace().map(str::parse::<u64>);
-            let (ran, queued) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
-            Some(Duration::from_nanos(ran.saturating_add(queued)))
+            // The first number, the time it ran, is exact only when the thread was switched; the clock always is.
+            text.split_ascii_whitespace().nth(1)?.parse().ok()
         });
-        (Instant::now(), runnable)
+        (Instant::now(), queued.map(|nanoseconds| thread_cpu() + Duration::from_nanos(nanoseconds)))
     }
 
     /// The share of the time since `before` that was spent waiting for devices, apart from `waited` for others.
@@ -255,14 +257,16 @@ mod tests {
     #[test]
     fn waiting_workers_bring_more_and_busy_ones_fewer() {
         let gate = Gate::new(2, 4);
-        for _ in 0..5 {
+        gate.adapt(0.9);
+        assert_eq!(lock(&gate.state).limit, 2, "one unit says little");
+        for _ in 0..9 {
             gate.adapt(0.9);
         }
         let limit = || lock(&gate.state).limit;
         assert_eq!((limit(), gate.highest()), (4, 4));
         gate.adapt(0.3);
         assert_eq!(limit(), 4);
-        for _ in 0..5 {
+        for _ in 0..20 {
             gate.adapt(0.1);
         }
         assert_eq!((limit(), gate.highest()), (2, 4));

@@ -158,3 +158,59 @@ fn write_foreign(image: &std::path::Path) {
     bytes.extend_from_slice(&0u32.to_le_bytes());
     std::fs::write(image, bytes).unwrap();
 }
+
+#[test]
+fn a_cartridge_that_carries_the_label_of_another_tape_is_not_written() {
+    let mut server = Server::with_library(Library { drives: 1, slots: 2, capacity_mb: 64 });
+    let source = server.folder("s");
+    files::fill(&source);
+    let job = server.api.job("j", server.api.source("s", &source), 1, json!({}));
+    let first = server.api.run_job(job, json!({"tape_id": 1}));
+    let barcode = |id: i32| {
+        let tape = server.api.get(&format!("/api/v1/tapes/{id}")).ok();
+        tape["barcode"].as_str().unwrap().to_string()
+    };
+    let (one, two) = (barcode(1), barcode(2));
+    server.kill();
+    // somebody stuck the wrong bar code on: cartridge 2 is a twin of tape 1
+    for (extension, needed) in [("tap", true), ("idx", false)] {
+        let from = server.library_dir().join(format!("cartridges/{one}.{extension}"));
+        let to = server.library_dir().join(format!("cartridges/{two}.{extension}"));
+        let copied = std::fs::copy(from, to);
+        assert!(copied.is_ok() || !needed, "{copied:?}");
+    }
+    let before = std::fs::read(server.library_dir().join(format!("cartridges/{two}.tap"))).unwrap();
+    server.restart();
+    let started = server.api.post(&format!("/api/v1/jobs/{job}/run"), json!({"tape_id": 2})).ok();
+    let message = failed(&server, started, "wrong_tape");
+    assert!(message.contains(&two) && message.contains(&one), "it names both: {message}");
+    let after = std::fs::read(server.library_dir().join(format!("cartridges/{two}.tap"))).unwrap();
+    assert!(before == after, "nothing was written to it");
+    let set = &first["result"]["backup_set_id"];
+    let verified = server.api.post(&format!("/api/v1/backup-sets/{set}/verify"), json!({})).ok();
+    server.api.complete(verified);
+}
+
+#[test]
+fn who_wants_a_busy_drive_waits_and_is_told_for_whom() {
+    let server = Server::with_library(Library { drives: 1, slots: 2, capacity_mb: 512 });
+    let api = &server.api;
+    let source = server.folder("s");
+    std::fs::write(source.join("big"), files::noise(3, 80 << 20)).unwrap();
+    let job = api.job("j", api.source("s", &source), 1, json!({"compression": "gzip"}));
+    let run = api.post(&format!("/api/v1/jobs/{job}/run"), json!({})).ok();
+    let since = std::time::Instant::now();
+    while api.get(&format!("/api/v1/executions/{}", run["execution_id"])).ok()["phase"] != "streaming" {
+        assert!(since.elapsed().as_secs() < 60);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let eject = api.post("/api/v1/drives/1/eject?wait=false", json!({})).ok();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let waiting = api.get(&format!("/api/v1/executions/{}", eject["execution_id"])).ok();
+    assert_eq!(waiting["phase"], "waiting", "{waiting}");
+    let message = waiting["message"].as_str().unwrap();
+    assert!(message.contains(&format!("execution {}", run["execution_id"])), "{message}");
+    api.complete(run);
+    api.complete(eject);
+    assert!(api.get("/api/v1/drives").ok()[0]["current_tape"].is_null(), "ejected afterwards");
+}

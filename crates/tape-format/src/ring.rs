@@ -24,6 +24,8 @@ const CANCEL_CHECK: Duration = Duration::from_millis(50);
 const RECORD_BYTES: usize = 400;
 /// What a buffer is allocated with: a frame, and what compression may add to incompressible data.
 const CAPACITY: usize = MAX_FRAME + (MAX_FRAME >> 6);
+/// The kernel gives memory in pieces of this size where it can.
+const HUGE_PAGE: usize = 2 << 20;
 /// Fewest buffers: one is written, one is ready, two are filled.
 const MIN_BUFFERS: usize = 4;
 
@@ -263,6 +265,9 @@ impl Ring {
             if state.finished && state.next_slot == state.next_ticket {
                 return Ok(None);
             }
+            if state.abandoned {
+                return Err(FormatError::Source("the run was given up".to_string()));
+            }
             self.regulate(&mut state);
             let next = state.next_slot;
             if state.flowing
@@ -337,13 +342,14 @@ impl State {
         }
     }
 
-    /// How much of the buffer's memory is in use, now or from before.
+    /// How much memory the buffer takes, for what is in it now or was before: whole huge pages.
     fn note(&mut self, buffer: &Vec<u8>) -> usize {
         if buffer.capacity() < MAX_FRAME {
             return buffer.capacity();
         }
+        let now = buffer.len().next_multiple_of(HUGE_PAGE).min(MAX_FRAME);
         let touched = self.touched.entry(address(buffer)).or_default();
-        *touched = buffer.len().max(*touched);
+        *touched = now.max(*touched);
         *touched
     }
 }
@@ -417,16 +423,18 @@ fn wait<'a>(condition: &Condvar, state: MutexGuard<'a, State>) -> MutexGuard<'a,
 /// A frame is walked through from end to end by the hash and the drive; with 4 KiB pages a tenth of that is spent on
 /// address translation.
 fn ask_for_huge_pages(memory: &mut Vec<u8>) {
-    const HUGE_PAGE: usize = 2 << 20;
+    const PAGE: usize = 4096;
     let begin = memory.as_mut_ptr();
-    let skip = begin.align_offset(HUGE_PAGE);
-    if skip.saturating_add(HUGE_PAGE) <= memory.capacity() {
-        let length = (memory.capacity() - skip) / HUGE_PAGE * HUGE_PAGE;
-        // SAFETY: the range lies within the vector's own allocation, and this advice does not change what is in it.
-        let advice = unsafe { rustix::mm::madvise(begin.add(skip).cast(), length, rustix::mm::Advice::LinuxHugepage) };
-        // A kernel without huge pages refuses; then it works without them.
-        let _ = advice;
-    }
+    // Large allocations begin a few bytes behind a page that is the allocator's; those bytes may have huge pages too.
+    let before = address(memory) % PAGE;
+    // SAFETY: the advice covers mapped pages, of which the first may hold the allocator's record of this allocation,
+    // and it changes nothing of what is in them.
+    let advice = unsafe {
+        let from = begin.wrapping_sub(before);
+        rustix::mm::madvise(from.cast(), memory.capacity() / PAGE * PAGE, rustix::mm::Advice::LinuxHugepage)
+    };
+    // A kernel without huge pages refuses; then it works without them.
+    let _ = advice;
 }
 
 #[cfg(test)]

@@ -246,8 +246,13 @@ fn cancelling_wakes_everybody() {
 }
 
 #[test]
-fn makers_stop_when_the_reader_is_gone() {
+fn a_ring_that_was_given_up_stops_both_sides() {
     let ring = ring(32 * MIB, 0, 0);
+    let held = ring.ticket().unwrap();
+    let mut reader = ring.reader();
+    let reading = thread::spawn(move || reader.next_frame().map(|_| ()).unwrap_err().to_string());
     ring.abandon();
     assert!(ring.ticket().is_none());
+    assert!(reading.join().unwrap().contains("given up"));
+    drop(held);
 }

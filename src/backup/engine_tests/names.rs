@@ -269,7 +269,7 @@ fn many_small_files_fill_several_frames() {
     }
     let run = run(EngineOptions { workers: 4, ..options(source.path()) });
     assert_eq!(run.members.len(), 1 + 20 + 2000);
-    assert!(run.frames.len() >= 4, "{}", run.frames.len());
+    assert!(run.frames.len() >= 2, "{}", run.frames.len());
     assert_eq!(run.data("07/99"), noise(99 * 67, 99));
 }
 

@@ -1,0 +1,113 @@
+//! The trees that are backed up: made once, always with the same bytes.
+
+use anyhow::{Context, Result};
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// A tree.
+pub struct Data {
+    /// Its root.
+    pub root: PathBuf,
+    /// Bytes of its files.
+    pub bytes: u64,
+}
+
+/// Bytes that neither repeat nor compress, from a generator (xorshift64*).
+struct Noise(u64);
+
+impl Noise {
+    fn number(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    fn fill(&mut self, buffer: &mut [u8]) {
+        for chunk in buffer.chunks_mut(8) {
+            let bytes = self.number().to_le_bytes();
+            chunk.copy_from_slice(bytes.get(..chunk.len()).unwrap_or_default());
+        }
+    }
+}
+
+/// Two files of 1 GiB.
+pub fn large(folder: &Path) -> Result<Data> {
+    const FILE: u64 = 1 << 30;
+    let root = made(folder, "large", |root| {
+        let mut noise = Noise(0x5eed);
+        let mut buffer = vec![0; 8 << 20];
+        for name in ["one", "two"] {
+            let mut file = File::create(root.join(name))?;
+            for _ in 0..FILE / buffer.len() as u64 {
+                noise.fill(&mut buffer);
+                file.write_all(&buffer)?;
+            }
+        }
+        Ok(())
+    })?;
+    Ok(Data { root, bytes: 2 * FILE })
+}
+
+/// Sizes and places of the small files: 100 000 of 4 to 8 KiB, 100 to a directory.
+fn small_files() -> impl Iterator<Item = (String, String, usize)> {
+    let mut noise = Noise(0xfeed);
+    (0..100_000).map(move |number| {
+        let (dir, name) = (format!("{:02}/{:03}", number / 10_000, number / 100), format!("file-{number:06}.dat"));
+        (dir, name, 4096 + (noise.number() % 4097) as usize)
+    })
+}
+
+/// 100 000 files of about 6 KiB; half of each file compresses.
+pub fn small(folder: &Path) -> Result<Data> {
+    let root = made(folder, "small", |root| {
+        let mut noise = Noise(0xbead);
+        let mut buffer = vec![b' '; 8193];
+        for (dir, name, size) in small_files() {
+            let dir = root.join(dir);
+            std::fs::create_dir_all(&dir)?;
+            let content = buffer.get_mut(..size).context("sizes fit")?;
+            noise.fill(content.get_mut(..size / 2).context("half of it")?);
+            std::fs::write(dir.join(name), content)?;
+        }
+        Ok(())
+    })?;
+    Ok(Data { root, bytes: small_files().map(|(_, _, size)| size as u64).sum() })
+}
+
+/// `files` files, most of them empty, on tmpfs if it has room; removed when dropped.
+pub fn many(files: u64, folder: &Path) -> Result<tempfile::TempDir> {
+    // Measured on tmpfs: less than a kilobyte each, and a page for one in ten.
+    let needed = files * 1500;
+    let shm = Path::new("/dev/shm");
+    let room = rustix::fs::statvfs(shm).map_or(0, |stat| stat.f_bavail * stat.f_frsize);
+    let tree = tempfile::tempdir_in(if room > 2 * needed { shm } else { folder })?;
+    let mut dir = PathBuf::new();
+    for number in 0..files {
+        if number % 200 == 0 {
+            dir = tree.path().join(format!("{:03}/directory-{:06}", number / 200_000, number / 200));
+            std::fs::create_dir_all(&dir)?;
+        }
+        let mut file = File::create(dir.join(format!("a-file-with-an-average-name-{number:08}.txt")))?;
+        if number % 10 == 0 {
+            file.write_all(&number.to_le_bytes())?;
+        }
+    }
+    Ok(tree)
+}
+
+/// The tree `name`, made by `make` unless an earlier run has made all of it.
+fn made(folder: &Path, name: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+    let (root, marker) = (folder.join("data").join(name), folder.join(format!("data/{name}.complete")));
+    if !marker.exists() {
+        eprintln!("making the test data {}", root.display());
+        if root.exists() {
+            std::fs::remove_dir_all(&root)?;
+        }
+        std::fs::create_dir_all(&root)?;
+        make(&root).with_context(|| format!("make the test data {}", root.display()))?;
+        std::fs::write(&marker, b"")?;
+    }
+    Ok(root)
+}

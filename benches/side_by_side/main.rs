@@ -1,0 +1,141 @@
+//! Side by side with the rivals: the same bytes through this program and through what people use instead.
+//!
+//! `cargo bench --bench side_by_side [-- ID…]`, or `make bench`. Each pair is run in turn, once to warm up and then
+//! `BENCH_RUNS` times (5), with the page cache warm; medians count. Both sides are processes measured from start to end.
+//! Test data is made once under `target/bench` (`BENCH_DIR`), about 3 GB; `BENCH_FILES` (1 000 000) small files for
+//! R11 are made on `/dev/shm` if there is room, and removed. Results go to `target/bench/results.json`.
+
+mod catalog;
+mod data;
+mod one_file;
+mod ours;
+mod results;
+mod rival;
+mod tape;
+
+use anyhow::{Context, Result};
+use ours::Buffer;
+use results::{Measured, Results, Target};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    if arguments.first().is_some_and(|first| first == ours::CHILD) {
+        return ours::child(&arguments);
+    }
+    let folder = std::env::var_os("BENCH_DIR").map_or_else(default_folder, PathBuf::from);
+    std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
+    let folder = folder.canonicalize()?;
+    let runs = number_from("BENCH_RUNS", 5)?.max(1) as usize;
+    let wanted = |id: &str| arguments.is_empty() || arguments.iter().any(|argument| argument.eq_ignore_ascii_case(id));
+    let mut results = Results::default();
+    if wanted("R1") || wanted("R2") {
+        let data = data::large(&folder)?;
+        let pairs = [
+            Pair {
+                id: "R1",
+                what: "2 files of 1 GiB to the null drive, hashed and cataloged; rival: tar | mbuffer | dd, not hashed",
+                data: &data,
+                buffer: Buffer::LIKE_MBUFFER,
+                rival: "tar -b512 -cf - . | mbuffer -q -m512M -P90 | dd bs=256k of=/dev/null status=none",
+                target: 1.3,
+            },
+            Pair {
+                id: "R2",
+                what: "2 files of 1 GiB to the null drive, hashed and cataloged; rival: tar | sha256sum",
+                data: &data,
+                buffer: Buffer::FLOWING,
+                rival: "tar -cf - . | sha256sum",
+                target: 2.0,
+            },
+        ];
+        for pair in pairs.iter().filter(|pair| wanted(pair.id)) {
+            results.add(pair.measure(runs, &folder)?);
+        }
+    }
+    if wanted("R4") {
+        let pair = Pair {
+            id: "R4",
+            what: "100 000 files of 4 to 8 KiB to the null drive, hashed and cataloged, warm; rival: tar | dd",
+            data: &data::small(&folder)?,
+            buffer: Buffer::FLOWING,
+            rival: "tar -cf - . | dd bs=256k of=/dev/null status=none",
+            target: 1.5,
+        };
+        results.add(pair.measure(runs, &folder)?);
+    }
+    if wanted("R6") {
+        catalog::results(&folder, &mut results)?;
+    }
+    if wanted("R9") {
+        one_file::results(&data::small(&folder)?, &folder, &mut results)?;
+    }
+    if wanted("R11") {
+        results.add(memory(number_from("BENCH_FILES", 1_000_000)?, &folder)?);
+    }
+    results.finish(&folder.join("results.json"))
+}
+
+/// `target/bench` of the folder that holds this program's build.
+fn default_folder() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    target.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target")).join("bench")
+}
+
+fn number_from(variable: &str, usual: u64) -> Result<u64> {
+    match std::env::var(variable) {
+        Ok(text) => text.parse().with_context(|| format!("{variable}={text} is not a number")),
+        Err(_) => Ok(usual),
+    }
+}
+
+/// The same tree through us and through a rival.
+struct Pair<'a> {
+    id: &'static str,
+    what: &'static str,
+    data: &'a data::Data,
+    buffer: Buffer,
+    rival: &'static str,
+    target: f64,
+}
+
+impl Pair<'_> {
+    /// Both speeds, run in turn.
+    fn measure(&self, runs: usize, folder: &Path) -> Result<Measured> {
+        eprintln!("{}: {}", self.id, self.what);
+        let (root, bytes) = (&self.data.root, self.data.bytes);
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for run in 0..=runs {
+            let (our_time, report) = ours::run(root, self.buffer, folder)?;
+            let their_time = rival::run(root, self.rival)?;
+            eprintln!("  run {run}: ours {our_time:.2?}, rival {their_time:.2?}; {}", report.stages());
+            anyhow::ensure!(report.bytes == bytes, "{} bytes were sent instead of {bytes}", report.bytes);
+            if run > 0 {
+                ours.push(our_time);
+                theirs.push(their_time);
+            }
+        }
+        let rate = |time: Duration| bytes as f64 / 1e6 / time.as_secs_f64();
+        let (ours, theirs) = (rate(median(&mut ours)), rate(median(&mut theirs)));
+        Ok(Measured::faster(self.id, self.what, ours, theirs, "MB/s", self.target))
+    }
+}
+
+fn median(times: &mut [Duration]) -> Duration {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
+/// Peak memory over a source of many files, beyond the buffer.
+fn memory(files: u64, folder: &Path) -> Result<Measured> {
+    const BUFFER: Buffer = Buffer { mib: 64, start_percent: 90 };
+    eprintln!("R11: {files} files");
+    let tree = data::many(files, folder)?;
+    let (time, report) = ours::run(tree.path(), BUFFER, folder)?;
+    eprintln!("  {time:.2?}; {}", report.stages());
+    anyhow::ensure!(report.files == files, "{} files were sent instead of {files}", report.files);
+    let beyond = report.peak_rss_kib as f64 / 1024.0 - BUFFER.mib as f64;
+    let what = format!("peak memory beyond the buffer of {} MiB with {files} files, cataloged", BUFFER.mib);
+    Ok(Measured::alone("R11", what, beyond, "MiB", Target::AtMost(200.0)))
+}

@@ -1,0 +1,102 @@
+//! Our side: a process of its own, so that it is measured like the rivals, and its memory is its own.
+
+use crate::tape::{self, Records};
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use tape_drive::open_drive;
+use tapebackarr::backup::engine::EngineOptions;
+
+/// Marks the arguments of the child.
+pub const CHILD: &str = "child";
+/// Our buffer: its size and the share that must be filled before the drive starts.
+#[derive(Clone, Copy)]
+pub struct Buffer {
+    /// Size.
+    pub mib: u64,
+    /// In percent; 0 where the rival does not wait either.
+    pub start_percent: u8,
+}
+
+impl Buffer {
+    /// As the rival's mbuffer: it waits until 90 % are filled.
+    pub const LIKE_MBUFFER: Buffer = Buffer { mib: 512, start_percent: 90 };
+    /// Where the rival has no buffer but its pipe, ours does not make the drive wait.
+    pub const FLOWING: Buffer = Buffer { mib: 512, start_percent: 0 };
+}
+
+/// What the child tells.
+#[derive(Serialize, Deserialize)]
+pub struct Report {
+    /// Content bytes sent.
+    pub bytes: u64,
+    /// Regular files sent.
+    pub files: u64,
+    /// Seconds from the start of the engine to the end of the catalog.
+    pub seconds: f64,
+    /// Peak resident memory.
+    pub peak_rss_kib: u64,
+    /// Stage by stage.
+    pub stats: serde_json::Value,
+}
+
+impl Report {
+    /// The stages in one line.
+    pub fn stages(&self) -> String {
+        let of = |name: &str| self.stats.get(name).and_then(serde_json::Value::as_f64).unwrap_or_default();
+        format!(
+            "{:.2} s inside, {} MiB; scan {:.2} s, read {:.2}, hash {:.2}, work cpu {:.2}, starved {:.2}",
+            self.seconds,
+            self.peak_rss_kib / 1024,
+            of("scan_cpu_seconds"),
+            of("read_seconds"),
+            of("hash_seconds"),
+            of("work_cpu_seconds"),
+            of("starved_seconds")
+        )
+    }
+}
+
+/// Streams `root` to a null drive in a process of its own; how long the process took, and what it says.
+pub fn run(root: &Path, buffer: Buffer, folder: &Path) -> Result<(Duration, Report)> {
+    let work = tempfile::tempdir_in(folder)?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg(CHILD).arg(root).arg(work.path());
+    command.arg(buffer.mib.to_string()).arg(buffer.start_percent.to_string());
+    command.stdout(Stdio::piped()).stderr(Stdio::inherit());
+    let start = Instant::now();
+    let output = command.output().context("run our side")?;
+    let took = start.elapsed();
+    ensure!(output.status.success(), "our side failed");
+    Ok((took, serde_json::from_slice(&output.stdout).context("what our side says")?))
+}
+
+/// The child's side of it.
+pub fn child(arguments: &[String]) -> Result<()> {
+    let [_, root, work, mib, percent] = arguments else { anyhow::bail!("root, folder and buffer are needed") };
+    let work = Path::new(work);
+    let mut drive = open_drive("null:bench")?;
+    let (buffer_bytes, start_percent) = (mib.parse::<usize>()? << 20, percent.parse()?);
+    let pause_percent = if start_percent == 0 { 0 } else { 10 };
+    let options = EngineOptions { buffer_bytes, start_percent, pause_percent, ..EngineOptions::new(root) };
+    let start = Instant::now();
+    let written = tape::write(&mut *drive, options, None, Records::Catalog(work), work)?;
+    let report = Report {
+        bytes: written.report.bytes,
+        files: written.outcome.file_count,
+        seconds: start.elapsed().as_secs_f64(),
+        peak_rss_kib: peak_rss_kib()?,
+        stats: serde_json::to_value(written.report.stats)?,
+    };
+    println!("{}", serde_json::to_string(&report)?);
+    Ok(())
+}
+
+/// `VmHWM` of proc(5).
+fn peak_rss_kib() -> Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("VmHWM in /proc/self/status")?;
+    Ok(line.trim().trim_end_matches("kB").trim().parse()?)
+}
