@@ -65,8 +65,10 @@ pub fn run(args: DemoArgs, global: &Global) -> CliResult {
     let default_port = if args.exit { 0 } else { 8080 };
     make_library(&folder.library())?;
     let server = Server::start(&folder.server(), args.port.unwrap_or(default_port))?;
-    let told = tell(&narrator, &folder, &server, source.as_deref());
-    let result = told.and_then(|story| conclude(&narrator, format, source.as_deref(), story));
+    let result = match tell(&narrator, &folder, &server, source.as_deref()) {
+        Ok(story) => conclude(&narrator, format, source.as_deref(), story),
+        Err(error) => give_up(&narrator, format, source.as_deref(), error),
+    };
     if args.exit {
         server.stop()?;
         return result;
@@ -166,6 +168,22 @@ fn one_file(steps: &mut Steps, folder: &Folder, set: i64) -> CliResult {
     Ok(())
 }
 
+/// The one object of `--json` when it did not come to a comparison: no number of mismatches, so none is mistaken for 0.
+fn give_up(narrator: &Narrator, format: Format, source: Option<&Path>, error: CliError) -> CliResult {
+    if format == Format::Json {
+        output::json(&json!({
+            "files": 0,
+            "bytes": 0,
+            "seconds": narrator.seconds(),
+            "mismatches": null,
+            "differences": [],
+            "source": source.map(|path| path.to_string_lossy()),
+            "error": error.message,
+        }))?;
+    }
+    Err(error)
+}
+
 fn conclude(narrator: &Narrator, format: Format, source: Option<&Path>, story: Story) -> CliResult {
     let Story { compared, files, bytes } = story;
     if format == Format::Json {
@@ -177,7 +195,7 @@ fn conclude(narrator: &Narrator, format: Format, source: Option<&Path>, story: S
         output::json(&json!({
             "files": files,
             "bytes": bytes,
-            "seconds": (narrator.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
+            "seconds": narrator.seconds(),
             "mismatches": compared.mismatches,
             "differences": differences,
             "source": source.map(|path| path.to_string_lossy()),

@@ -22,6 +22,11 @@ impl Narrator {
         self.started.elapsed()
     }
 
+    /// The same in seconds, to the millisecond.
+    pub fn seconds(&self) -> f64 {
+        (self.elapsed().as_secs_f64() * 1000.0).round() / 1000.0
+    }
+
     /// Says a line.
     pub fn say(&self, text: &str) -> CliResult {
         let text = human::printable_lines(text);
