@@ -11,8 +11,10 @@ use utoipa::ToSchema;
 /// Speed is the mean over this time.
 const WINDOW: Duration = Duration::from_secs(60);
 
+/// Copies figures that others keep into the counters, whenever somebody looks.
+pub type Probe = Box<dyn Fn(&Progress) + Send>;
+
 /// Live counters of one execution.
-#[derive(Debug)]
 pub struct Progress {
     /// Files whose last byte was accepted by the drive, or that were restored or verified.
     pub files: AtomicU64,
@@ -41,6 +43,7 @@ pub struct Progress {
     started: Instant,
     samples: Mutex<VecDeque<(Instant, u64)>>,
     current: Mutex<Current>,
+    probe: Mutex<Option<Probe>>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -134,6 +137,7 @@ impl Default for Progress {
             started: Instant::now(),
             samples: Mutex::new(VecDeque::new()),
             current: Mutex::new(Current::default()),
+            probe: Mutex::new(None),
         }
     }
 }
@@ -141,6 +145,11 @@ impl Default for Progress {
 impl Progress {
     fn current(&self) -> std::sync::MutexGuard<'_, Current> {
         self.current.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// From now on `probe` is asked whenever somebody looks; `None`: nobody is.
+    pub fn set_probe(&self, probe: Option<Probe>) {
+        *self.probe.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = probe;
     }
 
     /// Says what is being done.
@@ -189,6 +198,9 @@ impl Progress {
 
     /// The figures now.
     pub fn view(&self, execution_id: i32) -> ProgressView {
+        if let Some(probe) = &*self.probe.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) {
+            probe(self);
+        }
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let bytes = get(&self.bytes);
         let speed = self.speed(bytes);

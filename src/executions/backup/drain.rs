@@ -4,13 +4,15 @@ use super::tape::{OpenTape, next_tape};
 use super::write::{SetHeader, Stream, WritePart, part_error};
 use super::{AppendAt, feed};
 use crate::backup::engine::{Engine, EngineReport, Gone};
+use crate::backup::stats::Progress as EngineProgress;
 use crate::catalog::commit::CommitPart;
 use crate::db::{self, TapeStatus};
 use crate::events::{Category, Event};
-use crate::executions::Context;
 use crate::executions::context::stopped;
+use crate::executions::{Context, Progress};
 use crate::{Error, Result};
 use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
 use tape_format::Frame;
 use tape_format::part::{PartEnd, PartErrorKind, PartOutcome, TapeState};
 
@@ -44,8 +46,11 @@ pub fn drain(context: &Context, header: &SetHeader, pool_id: i32, engine: Engine
         }
         None => (None, None),
     };
-    let mut lent = Some(Stream::new(context, feed, Box::new(engine.frames()), engine.watch()));
+    let mut lent = Some(Stream::new(context, feed, Box::new(engine.frames())));
+    let watch = engine.watch();
+    context.progress.set_probe(Some(Box::new(move |progress| copy(&watch.progress(), progress))));
     let result = parts(context, header, pool_id, first, &engine.gone(), &mut lent);
+    context.progress.set_probe(None);
     let mut report = engine.finish();
     let mut gone = 0;
     // the catalog must have stored (or refused) everything before the set is committed or discarded
@@ -82,6 +87,17 @@ pub fn drain(context: &Context, header: &SetHeader, pool_id: i32, engine: Engine
         checksum: stream.checksum(),
         last_tape,
     })
+}
+
+/// What the walk and the ring tell, for people.
+fn copy(engine: &EngineProgress, progress: &Progress) {
+    progress.scanned_files.store(engine.scanned_files, Ordering::Relaxed);
+    progress.scanned_bytes.store(engine.scanned_bytes, Ordering::Relaxed);
+    progress.files_total.store(engine.selected_files, Ordering::Relaxed);
+    progress.bytes_total.store(engine.selected_bytes, Ordering::Relaxed);
+    progress.totals_known.store(engine.walk_done, Ordering::Relaxed);
+    progress.buffer_percent.store(u64::from(engine.ring_percent), Ordering::Relaxed);
+    progress.set_path(engine.current_path.clone());
 }
 
 /// Sends the paths that are gone to the catalog; how many they are.

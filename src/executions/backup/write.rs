@@ -5,7 +5,7 @@ use super::feed::Feed;
 use super::tape::OpenTape;
 use crate::actors::drive::tasks::check_tape;
 use crate::actors::drive::{DriveTask, Unit};
-use crate::backup::engine::{Gone, Watch};
+use crate::backup::engine::Gone;
 use crate::executions::{Context, Control, Progress};
 use crate::{Error, Result};
 use std::path::PathBuf;
@@ -53,12 +53,11 @@ pub struct Stream {
     hasher: openssl::sha::Sha256,
     progress: Arc<Progress>,
     control: Arc<Control>,
-    engine: Watch,
 }
 
 impl Stream {
     /// A stream at its beginning.
-    pub fn new(context: &Context, feed: Option<Feed>, frames: Box<dyn FrameSource>, engine: Watch) -> Stream {
+    pub fn new(context: &Context, feed: Option<Feed>, frames: Box<dyn FrameSource>) -> Stream {
         Stream {
             feed,
             totals: Totals::default(),
@@ -69,7 +68,6 @@ impl Stream {
             hasher: openssl::sha::Sha256::new(),
             progress: context.progress.clone(),
             control: context.control.clone(),
-            engine,
         }
     }
 
@@ -87,7 +85,6 @@ struct Observer<'s> {
     hasher: &'s mut openssl::sha::Sha256,
     progress: &'s Progress,
     control: &'s Control,
-    engine: &'s Watch,
     part: u32,
     stored_before: u64,
 }
@@ -115,7 +112,6 @@ impl PartObserver for Observer<'_> {
 
     fn progress(&mut self, at: PartProgress) {
         self.progress.tape_bytes.store(self.stored_before + at.stream_bytes, Ordering::Relaxed);
-        copy_engine(self.engine, self.progress);
     }
 
     fn stop_requested(&self) -> bool {
@@ -124,18 +120,6 @@ impl PartObserver for Observer<'_> {
         }
         self.control.stopped().is_some() || self.feed.as_ref().is_some_and(Feed::failed)
     }
-}
-
-/// What the walk and the ring tell, for people.
-fn copy_engine(engine: &Watch, progress: &Progress) {
-    let now = engine.progress();
-    progress.scanned_files.store(now.scanned_files, Ordering::Relaxed);
-    progress.scanned_bytes.store(now.scanned_bytes, Ordering::Relaxed);
-    progress.files_total.store(now.selected_files, Ordering::Relaxed);
-    progress.bytes_total.store(now.selected_bytes, Ordering::Relaxed);
-    progress.totals_known.store(now.walk_done, Ordering::Relaxed);
-    progress.buffer_percent.store(u64::from(now.ring_percent), Ordering::Relaxed);
-    progress.set_path(now.current_path);
 }
 
 /// Writes one part at the end of a tape.
@@ -208,7 +192,6 @@ impl DriveTask for WritePart {
                 hasher: &mut stream.hasher,
                 progress: &stream.progress,
                 control: &stream.control,
-                engine: &stream.engine,
                 part: number,
             };
             let mut source = PendingFirst::new(std::mem::take(&mut stream.pending), &mut *stream.frames);
