@@ -9,5 +9,6 @@ mod incremental;
 mod many_sets;
 mod parallel;
 mod restoring;
+mod schedule;
 mod server;
 mod spanning;
