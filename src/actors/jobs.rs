@@ -7,6 +7,7 @@
 //! a job never overlaps itself.
 //! *On failure*: a worker that panics fails its execution with the reason; its leases are given back as its stack unwinds.
 
+use super::supervised;
 use crate::db::executions::{Execution, ExecutionChanges, NewExecution};
 use crate::db::{self, ExecutionStatus};
 use crate::events::{Category, Event};
@@ -63,6 +64,14 @@ impl Jobs {
                 }
             }
         }
+    }
+
+    fn supervised_start(&mut self, context: &mut Context<Self>) {
+        // a failure is in the log, and the next message tries again
+        let _ = supervised("starting work", || {
+            self.start_pending(context);
+            Ok(())
+        });
     }
 
     fn launch(&mut self, row: Execution, context: &mut Context<Self>) {
@@ -192,7 +201,7 @@ impl Actor for Jobs {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        self.start_pending(context);
+        self.supervised_start(context);
         context.run_interval(SHOW, |jobs, _| {
             for (id, running) in &jobs.running {
                 jobs.services.bus.transient("execution", serde_json::json!(running.progress.view(*id)));
@@ -223,8 +232,12 @@ impl Handler<Ended> for Jobs {
     type Result = ();
 
     fn handle(&mut self, message: Ended, context: &mut Self::Context) {
-        self.finish(message.id, message.result);
-        self.start_pending(context);
+        let Ended { id, result } = message;
+        let _ = supervised("ending an execution", || {
+            self.finish(id, result);
+            Ok(())
+        });
+        self.supervised_start(context);
     }
 }
 
@@ -244,6 +257,12 @@ impl Handler<Submit> for Jobs {
     type Result = Result<i32>;
 
     fn handle(&mut self, message: Submit, context: &mut Self::Context) -> Self::Result {
+        supervised("the queue", || self.submit(message, context))
+    }
+}
+
+impl Jobs {
+    fn submit(&mut self, message: Submit, context: &mut Context<Self>) -> Result<i32> {
         if self.closing {
             return Err(Error::new(ErrorKind::Unavailable, "shutting_down", "the server is shutting down"));
         }
@@ -300,6 +319,12 @@ impl Handler<Control> for Jobs {
     type Result = Result<()>;
 
     fn handle(&mut self, message: Control, context: &mut Self::Context) -> Self::Result {
+        supervised("the queue", || self.control(message, context))
+    }
+}
+
+impl Jobs {
+    fn control(&mut self, message: Control, context: &mut Context<Self>) -> Result<()> {
         let mut conn = self.services.db.get()?;
         let row = db::executions::find(&mut conn, message.execution_id)?;
         if let Some(running) = self.running.get(&row.id) {

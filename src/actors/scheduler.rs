@@ -7,6 +7,7 @@
 //! stored before it is submitted, so a crash between the two can lose no more than one start and never doubles one.
 //! *On failure*: a schedule that cannot be read is an event, and the job waits for a person.
 
+use super::supervised;
 use crate::actors::drive::Drives;
 use crate::actors::jobs::{Jobs, Submit};
 use crate::db::jobs::Job;
@@ -115,7 +116,7 @@ impl Actor for Scheduler {
     fn started(&mut self, context: &mut Self::Context) {
         context.notify(JobsChanged);
         context.run_interval(TICK, |scheduler, _| {
-            if let Err(error) = scheduler.tick(Utc::now()) {
+            if let Err(error) = supervised("the clock", || scheduler.tick(Utc::now())) {
                 tracing::error!(%error, "the schedule could not be worked off");
             }
         });
@@ -146,7 +147,7 @@ impl Handler<JobsChanged> for Scheduler {
     type Result = ();
 
     fn handle(&mut self, _: JobsChanged, _: &mut Self::Context) {
-        if let Err(error) = self.plan(Utc::now()) {
+        if let Err(error) = supervised("the clock", || self.plan(Utc::now())) {
             tracing::error!(%error, "the schedule could not be planned");
         }
     }
