@@ -82,6 +82,16 @@ pub struct InsertDeleted {
     pub paths: Vec<Vec<u8>>,
 }
 
+/// Forgets the members of a set that end behind a place of its tar stream: it goes on there.
+#[derive(Message)]
+#[rtype(result = "Result<()>")]
+pub struct Cut {
+    /// The set.
+    pub set_id: i32,
+    /// Offset in its tar stream.
+    pub tar_end: u64,
+}
+
 /// Makes a set `completed`: the tape has it.
 #[derive(Message)]
 #[rtype(result = "Result<()>")]
@@ -116,6 +126,14 @@ impl Handler<InsertDeleted> for CatalogActor {
 
     fn handle(&mut self, message: InsertDeleted, _: &mut Self::Context) -> Self::Result {
         self.with(|open| open.writer.insert_deleted(message.set_id, &message.paths))
+    }
+}
+
+impl Handler<Cut> for CatalogActor {
+    type Result = Result<()>;
+
+    fn handle(&mut self, message: Cut, _: &mut Self::Context) -> Self::Result {
+        self.with(|open| open.writer.cut(message.set_id, message.tar_end))
     }
 }
 

@@ -4,3 +4,4 @@ mod ending;
 mod incremental;
 mod names;
 mod trouble;
+mod resuming;
