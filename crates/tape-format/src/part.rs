@@ -17,6 +17,7 @@ mod write;
 pub use blocks::FileReader;
 pub use layout::{FrameTable, MAX_FRAMES, PartLayout};
 pub use reader::{PartReader, RangeReader};
+pub(crate) use scan::kind_of;
 pub use scan::{FileKind, TapeFile, first_block_kind, read_label, read_toc, scan};
 pub use spec::{
     DeletedPaths, PartEnd, PartError, PartErrorKind, PartObserver, PartOutcome, PartProgress, PartSpec, PendingFirst,

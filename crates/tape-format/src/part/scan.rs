@@ -115,7 +115,7 @@ pub fn read_toc(
     Ok((head, end))
 }
 
-fn kind_of(block: &[u8], number: u64) -> FileKind {
+pub(crate) fn kind_of(block: &[u8], number: u64) -> FileKind {
     if number == 0
         && let Ok(label) = Label::decode(block)
     {
