@@ -22,6 +22,7 @@ pub mod path_text;
 pub mod ring;
 pub mod tar;
 pub mod toc;
+pub mod v1;
 
 pub use codec::Codec;
 pub use error::{FormatError, Result};
