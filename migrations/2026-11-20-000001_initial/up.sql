@@ -266,6 +266,9 @@ CREATE TABLE backup_set_parts (
     prelude_bytes BIGINT NOT NULL,    -- length of the part's opening records, before the first frame, in its tar stream
     stream_bytes BIGINT NOT NULL,     -- bytes of the data file on tape
     frame_table BLOB NOT NULL,        -- zstd of pairs (tar offset, stream offset); see catalog::frames
+    -- how the data file is built: 'frames', or 'v1' = written by version 1 of the program: no frames, read from its
+    -- beginning, tar offsets are only an order, and blocks and sizes are not known (0)
+    layout TEXT NOT NULL DEFAULT 'frames' CHECK (layout IN ('frames', 'v1')),
     created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
     UNIQUE (backup_set_id, part_number)
 );

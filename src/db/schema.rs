@@ -72,6 +72,7 @@ diesel::table! {
         prelude_bytes -> BigInt,
         stream_bytes -> BigInt,
         frame_table -> Binary,
+        layout -> Text,
         created_at -> Timestamp,
     }
 }
