@@ -163,9 +163,7 @@ mod tests {
     #[test]
     fn a_member_belongs_to_the_frame_it_is_complete_with() {
         let place = Place { frames: vec![(0, 0), (1024, 700), (4096, 1600)], first_block: 10, block_size: 256 };
-        let block = |tar_offset, tar_length| {
-            place.block_of(&MemberRecord { tar_offset, tar_length, ..file("x", 1) })
-        };
+        let block = |tar_offset, tar_length| place.block_of(&MemberRecord { tar_offset, tar_length, ..file("x", 1) });
         assert_eq!(block(0, 512), 10);
         assert_eq!(block(0, 1024), 10);
         assert_eq!(block(512, 1024), 12, "it ends in the second frame");
