@@ -108,11 +108,7 @@ pub struct TapeEnd {
 ///
 /// # Errors
 /// [`FormatError::Drive`] if the tape cannot be moved, and those of `visitor`. A first block that cannot be read is none.
-pub fn scan_reading(
-    drive: &mut dyn TapeDrive,
-    from: Option<(u64, u64)>,
-    visitor: &mut dyn Visitor,
-) -> Result<TapeEnd> {
+pub fn scan_reading(drive: &mut dyn TapeDrive, from: Option<(u64, u64)>, visitor: &mut dyn Visitor) -> Result<TapeEnd> {
     let first = match from {
         Some((number, block)) => {
             drive.locate(Position::block(block))?;
