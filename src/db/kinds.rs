@@ -147,6 +147,8 @@ text_enum!(
         Failed = "failed",
         /// Ended by a person before it was complete.
         Cancelled = "cancelled",
+        /// Known from tapes, but not all of it has been read; what there is can be listed and restored.
+        Incomplete = "incomplete",
     }
 );
 

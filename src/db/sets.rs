@@ -70,6 +70,12 @@ pub struct BackupSet {
     /// Until when it is kept at least; absent = for ever.
     #[serde(serialize_with = "rfc3339_option")]
     pub expires_at: Option<NaiveDateTime>,
+    /// The parent as the tape names it, while it is not in the database.
+    pub parent_uuid: Option<String>,
+    /// How many parts a set found on tapes has, once its last one was read.
+    pub parts_expected: Option<i32>,
+    /// What is missing of an incomplete set, in words.
+    pub incomplete_reason: Option<String>,
     /// When its row was made.
     #[serde(serialize_with = "rfc3339")]
     pub created_at: NaiveDateTime,
@@ -359,7 +365,7 @@ impl BackupSet {
     pub fn is_kept(&self, time: NaiveDateTime) -> bool {
         match self.status {
             SetStatus::Failed | SetStatus::Cancelled => false,
-            SetStatus::Pending | SetStatus::Running => true,
+            SetStatus::Pending | SetStatus::Running | SetStatus::Incomplete => true,
             SetStatus::Completed => self.expires_at.is_none_or(|expires| expires > time),
         }
     }
