@@ -147,7 +147,9 @@ fn planned_set(conn: &mut Conn, set_id: i32, plan: &mut Plan) -> Result<()> {
         return Err(Error::new(
             crate::ErrorKind::Unprocessable,
             "ltfs_set",
-            format!("backup set {set_id} is on an LTFS tape, which this program does not read: mount it with LTFS tools"),
+            format!(
+                "backup set {set_id} is on an LTFS tape, which this program does not read: mount it with LTFS tools"
+            ),
         ));
     }
     let mut planned = PlannedSet { set_id, key_id: set.encryption_key_id, parts: Vec::new() };

@@ -114,17 +114,14 @@ impl<'a> Reading<'a> {
     }
 
     /// Gets the tape into a drive and looks for the data.
-    fn find(
-        &mut self,
-        file: &WholeFile,
-        drive: Option<i32>,
-    ) -> Result<(Lease, u64, Option<tape_format::crypt::Key>)> {
+    fn find(&mut self, file: &WholeFile, drive: Option<i32>) -> Result<(Lease, u64, Option<tape_format::crypt::Key>)> {
         let context = self.context;
         let set = self.plan.sets.get(file.set).ok_or_else(|| Error::internal("a file of no set was planned"))?;
         let lease = tape_reading::take(context, file.tape_id, drive)?;
         let label = mount::mount(context, &lease, file.tape_id)?;
         tape_reading::show(context, &lease, file.tape_id)?;
-        context.phase("reading", format!("Reading tape {}, which version 1 wrote, from its beginning.", label.label))?;
+        context
+            .phase("reading", format!("Reading tape {}, which version 1 wrote, from its beginning.", label.label))?;
         let (block, kind) = context.perform(&lease, FindData { tape_file: file.tape_file })?;
         let key = match (kind, set.key_id) {
             (FileKind::SealedV1(_), Some(id)) => Some(tape_reading::key(context, Some(id))?),
