@@ -24,6 +24,7 @@ pub mod ring;
 pub mod salvage;
 pub mod tar;
 pub mod toc;
+pub mod v1;
 
 pub use codec::Codec;
 pub use error::{FormatError, Result};
