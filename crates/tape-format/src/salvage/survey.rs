@@ -34,6 +34,8 @@ pub struct FoundPart {
     pub toc_block: Option<u64>,
     /// The readable head of that, if it is encrypted.
     pub sealed: Option<SealedHead>,
+    /// It was written by version 1 of the program: [`v1`](crate::v1) reads it.
+    pub v1: bool,
 }
 
 /// Goes over the whole tape, file by file. Reads one block of each file or two, and moves on where one cannot be read.
@@ -50,6 +52,7 @@ pub fn survey(drive: &mut dyn TapeDrive) -> Result<Survey> {
             kind: file.kind.clone(),
             toc_block: None,
             sealed: None,
+            v1: matches!(file.kind, FileKind::SealedV1(_)),
         };
         match &file.kind {
             FileKind::Label(label) => survey.label = survey.label.take().or_else(|| Some(label.clone())),
@@ -67,7 +70,13 @@ pub fn survey(drive: &mut dyn TapeDrive) -> Result<Survey> {
                     }),
                 }
             }
+            FileKind::TocV1 => {
+                if let Some(last) = survey.parts.last_mut().filter(|last| last.toc_block.is_none()) {
+                    (last.toc_block, last.v1) = (Some(file.first_block), true);
+                }
+            }
             FileKind::Tar
+            | FileKind::SealedV1(_)
             | FileKind::Zstd
             | FileKind::Gzip
             | FileKind::Sealed
