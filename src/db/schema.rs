@@ -63,6 +63,7 @@ diesel::table! {
         verify_after -> Bool,
         last_run_at -> Nullable<Timestamp>,
         next_run_at -> Nullable<Timestamp>,
+        rebuilt -> Bool,
         created_at -> Timestamp,
         updated_at -> Timestamp,
     }
@@ -85,6 +86,7 @@ diesel::table! {
         prelude_bytes -> BigInt,
         stream_bytes -> BigInt,
         frame_table -> Binary,
+        layout -> Text,
         created_at -> Timestamp,
     }
 }
@@ -117,6 +119,9 @@ diesel::table! {
         parent_set_id -> Nullable<Integer>,
         verified_at -> Nullable<Timestamp>,
         expires_at -> Nullable<Timestamp>,
+        parent_uuid -> Nullable<Text>,
+        parts_expected -> Nullable<Integer>,
+        incomplete_reason -> Nullable<Text>,
         created_at -> Timestamp,
         updated_at -> Timestamp,
     }
@@ -133,6 +138,7 @@ diesel::table! {
         one_file_system -> Bool,
         case_insensitive -> Bool,
         enabled -> Bool,
+        rebuilt -> Bool,
         created_at -> Timestamp,
         updated_at -> Timestamp,
     }

@@ -8,7 +8,7 @@ use super::spec::{
     Checkpoint, PartEnd, PartError, PartErrorKind, PartObserver, PartOutcome, PartProgress, PartSpec, TapeState, Wish,
 };
 use crate::codec::Encoder;
-use crate::crypt::{Sealer, data_context};
+use crate::crypt::Sealer;
 use crate::tar::{BLOCK, write_prelude};
 use crate::toc::Spool;
 use crate::{Codec, FormatError, Frame, FrameSource, Result, Unfinished};
@@ -134,7 +134,7 @@ impl<'a> Run<'a> {
         check_position(drive, spec.first_block, spec.tape_file)?;
         let sealer = match spec.key {
             None => None,
-            Some(key) => Some(Sealer::new(key, &data_context(&spec.set.uuid, spec.part_number))?),
+            Some(key) => Some(Sealer::for_part(key, &spec.set.uuid, spec.part_number)?),
         };
         let packer = Packer::new(spec.block_size as usize, sealer);
         let (encoder, spool) = (Encoder::new(spec.codec)?, Spool::new(spec.spool_dir)?);
