@@ -1,14 +1,15 @@
 //! The Catalog actor.
 //!
 //! *Owns*: the only connection that writes catalog tables, on one thread of its own (a sync actor).
-//! *Accepts*: [`Insert`], [`InsertDeleted`], [`Commit`], [`Discard`], [`Index`].
+//! *Accepts*: [`Insert`], [`InsertDeleted`], [`Commit`], [`Cut`], [`Discard`], [`GiveUp`],
+//! [`Index`].
 //! *Invariants*: rows of a set that is not `completed` are invisible to restores; a set becomes `completed` in the same
 //! transaction that stores its parts and the tape's new end, after the tape itself has been committed (never before).
 //! *On failure*: the answer says why; nothing of the failed batch is stored.
 
 use crate::catalog::writer::Progress;
 use crate::catalog::{CatalogWriter, commit};
-use crate::db::{self, Conn};
+use crate::db::{self, Conn, SetStatus};
 use crate::{Error, Result};
 use actix::prelude::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -92,6 +93,14 @@ pub struct Cut {
     pub tar_end: u64,
 }
 
+/// A set that was interrupted will never be complete: nothing of it counts, and it is `cancelled`.
+#[derive(Message)]
+#[rtype(result = "Result<()>")]
+pub struct GiveUp {
+    /// The set.
+    pub set_id: i32,
+}
+
 /// Makes a set `completed`: the tape has it.
 #[derive(Message)]
 #[rtype(result = "Result<()>")]
@@ -134,6 +143,19 @@ impl Handler<Cut> for CatalogActor {
 
     fn handle(&mut self, message: Cut, _: &mut Self::Context) -> Self::Result {
         self.with(|open| open.writer.cut(message.set_id, message.tar_end))
+    }
+}
+
+impl Handler<GiveUp> for CatalogActor {
+    type Result = Result<()>;
+
+    fn handle(&mut self, message: GiveUp, _: &mut Self::Context) -> Self::Result {
+        self.with(|open| {
+            open.writer.discard(message.set_id)?;
+            db::set_parts::delete_of_set(&mut open.conn, message.set_id)?;
+            db::checkpoints::end(&mut open.conn, message.set_id)?;
+            db::sets::fail(&mut open.conn, message.set_id, SetStatus::Cancelled).map(drop)
+        })
     }
 }
 

@@ -80,7 +80,7 @@ fn going_on_at_any_frame_gives_the_same_stream() {
         let whole = draw(EngineOptions { codec, ..options(source.path()) }).0;
         let expected: Vec<u8> = whole.iter().flat_map(|frame| frame.tar.clone()).collect();
         let records: Vec<_> = whole.iter().flat_map(|frame| frame.members.clone()).collect();
-        assert!(whole.len() > 8 && whole.iter().filter(|frame| frame.goes_on.is_some()).count() >= 3);
+        assert!(whole.len() > 5 && whole.iter().filter(|frame| frame.goes_on.is_some()).count() >= 2);
         for cut in 0..=whole.len() - 1 {
             let (first, _) = whole.split_at(cut);
             let resume = Some(after(first));
