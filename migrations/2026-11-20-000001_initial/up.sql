@@ -42,7 +42,13 @@ CREATE TABLE tape_pools (
     id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
     name TEXT NOT NULL UNIQUE,
     description TEXT,
-    retention_days INTEGER NOT NULL DEFAULT 0,
+    retention_days INTEGER NOT NULL DEFAULT 0,  -- 0 = for ever
+    -- ours: beside the days, the last so many sets of a job, and the newest set of each of the last so many days, weeks …
+    keep_last INTEGER NOT NULL DEFAULT 0,
+    keep_daily INTEGER NOT NULL DEFAULT 0,
+    keep_weekly INTEGER NOT NULL DEFAULT 0,
+    keep_monthly INTEGER NOT NULL DEFAULT 0,
+    keep_yearly INTEGER NOT NULL DEFAULT 0,
     allow_reuse INTEGER NOT NULL DEFAULT 1,
     allocation_policy TEXT NOT NULL DEFAULT 'continue' CHECK (allocation_policy IN ('continue', 'always-new')),
     created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
@@ -200,7 +206,13 @@ CREATE TABLE backup_jobs (
     schedule_cron TEXT NOT NULL DEFAULT '',
     time_zone TEXT NOT NULL DEFAULT 'UTC',  -- ours: IANA name the schedule is read in
     missed_runs TEXT NOT NULL DEFAULT 'run' CHECK (missed_runs IN ('run', 'skip')),  -- ours
-    retention_days INTEGER NOT NULL DEFAULT 30,
+    retention_days INTEGER NOT NULL DEFAULT 30,  -- 0 = as the pool says
+    keep_last INTEGER,  -- ours, this and the next four: as in tape_pools; NULL = as the pool says
+    keep_daily INTEGER,
+    keep_weekly INTEGER,
+    keep_monthly INTEGER,
+    keep_yearly INTEGER,
+    database_backup BOOLEAN NOT NULL DEFAULT 0,  -- ours: copy the database to tape after each run
     enabled BOOLEAN NOT NULL DEFAULT 1,
     encryption_enabled BOOLEAN NOT NULL DEFAULT 0,
     encryption_key_id INTEGER REFERENCES encryption_keys(id),
@@ -241,7 +253,11 @@ CREATE TABLE backup_sets (
     format_type TEXT NOT NULL DEFAULT 'raw' CHECK (format_type IN ('raw', 'ltfs')),
     parent_set_id INTEGER REFERENCES backup_sets(id),
     verified_at TIMESTAMP,  -- ours: last time every hash was compared with the tape
-    expires_at TIMESTAMP,   -- ours: NULL = never
+    protected BOOLEAN NOT NULL DEFAULT 0,  -- ours: kept whatever the rules say, until a person releases it
+    -- ours, both as the last maintenance found them, for display: when the rules let it go if nothing else happens
+    -- (NULL = cannot be said), and since when they have (NULL = kept)
+    expires_at TIMESTAMP,
+    expired_at TIMESTAMP,
     created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
     updated_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP
 );
