@@ -193,6 +193,7 @@ CREATE TABLE backup_sources (
     one_file_system BOOLEAN NOT NULL DEFAULT 0,  -- ours: do not descend into other mounts
     case_insensitive BOOLEAN NOT NULL DEFAULT 0, -- ours: patterns ignore case
     enabled BOOLEAN NOT NULL DEFAULT 1,
+    rebuilt BOOLEAN NOT NULL DEFAULT 0,          -- ours: made from what a tape says; a person has to complete it
     created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
     updated_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP
 );
@@ -223,6 +224,7 @@ CREATE TABLE backup_jobs (
     verify_after BOOLEAN NOT NULL DEFAULT 0,  -- ours: read back every set after it was written
     last_run_at TIMESTAMP,
     next_run_at TIMESTAMP,
+    rebuilt BOOLEAN NOT NULL DEFAULT 0,       -- ours: made from what a tape says; a person has to complete it
     created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
     updated_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP
 );
@@ -235,7 +237,7 @@ CREATE TABLE backup_sets (
     backup_type TEXT NOT NULL CHECK (backup_type IN ('full', 'incremental')),
     start_time TIMESTAMP NOT NULL,
     end_time TIMESTAMP,
-    status TEXT NOT NULL CHECK (status IN ('pending', 'running', 'completed', 'failed', 'cancelled')),
+    status TEXT NOT NULL CHECK (status IN ('pending', 'running', 'completed', 'failed', 'cancelled', 'incomplete')),
     file_count BIGINT NOT NULL DEFAULT 0,
     total_bytes BIGINT NOT NULL DEFAULT 0,    -- content bytes of the files in the set
     stored_bytes BIGINT NOT NULL DEFAULT 0,   -- ours: bytes on tape, after compression and encryption
@@ -254,16 +256,25 @@ CREATE TABLE backup_sets (
     parent_set_id INTEGER REFERENCES backup_sets(id),
     verified_at TIMESTAMP,  -- ours: last time every hash was compared with the tape
     protected BOOLEAN NOT NULL DEFAULT 0,  -- ours: kept whatever the rules say, until a person releases it
-    -- ours, both as the last maintenance found them, for display: when the rules let it go if nothing else happens
-    -- (NULL = cannot be said), and since when they have (NULL = kept)
+    -- ours, as the last maintenance found it, for display: when the rules let it go, or have let it go; NULL = never, or
+    -- that cannot be said
     expires_at TIMESTAMP,
-    expired_at TIMESTAMP,
+    -- ours, of sets found on tapes: the parent as the tape names it, while it is not in the database
+    parent_uuid TEXT,
+    parts_expected INTEGER,  -- how many parts it has, once its last one was read
+    incomplete_reason TEXT,  -- of an incomplete set: what is missing, in words
     created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
     updated_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP
 );
 CREATE INDEX idx_backup_sets_job ON backup_sets(job_id, status, start_time);
 CREATE INDEX idx_backup_sets_tape ON backup_sets(tape_id);
 CREATE INDEX idx_backup_sets_parent ON backup_sets(parent_set_id);
+
+-- ours: sets that no rule kept when maintenance last looked; they stay readable until their tape is written anew
+CREATE TABLE expired_sets (
+    set_id INTEGER PRIMARY KEY NOT NULL REFERENCES backup_sets(id) ON DELETE CASCADE,
+    expired_at TIMESTAMP NOT NULL
+);
 
 -- ours: the parts of a set, in order; most sets have one
 CREATE TABLE backup_set_parts (
@@ -282,6 +293,9 @@ CREATE TABLE backup_set_parts (
     prelude_bytes BIGINT NOT NULL,    -- length of the part's opening records, before the first frame, in its tar stream
     stream_bytes BIGINT NOT NULL,     -- bytes of the data file on tape
     frame_table BLOB NOT NULL,        -- zstd of pairs (tar offset, stream offset); see catalog::frames
+    -- how the data file is built: 'frames', or 'v1' = written by version 1 of the program: no frames, read from its
+    -- beginning, tar offsets are only an order, and blocks and sizes are not known (0)
+    layout TEXT NOT NULL DEFAULT 'frames' CHECK (layout IN ('frames', 'v1')),
     created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
     UNIQUE (backup_set_id, part_number)
 );

@@ -76,7 +76,6 @@ pub fn run(args: SetsArgs, context: &Context) -> CliResult {
                 time("start", "start_time"),
                 time("verified", "verified_at"),
                 time("expires", "expires_at"),
-                time("expired", "expired_at"),
                 yes_no("protected", "protected"),
             ];
             format.list(&client.get_with("backup-sets", &[("job_id", job)])?, &columns, "No backup set yet.")
@@ -103,7 +102,6 @@ pub fn run(args: SetsArgs, context: &Context) -> CliResult {
                 time("Verified", "verified_at"),
                 yes_no("Protected", "protected"),
                 time("Expires", "expires_at"),
-                time("Expired", "expired_at"),
             ];
             format.record(&client.get(&format!("backup-sets/{set}"))?, &fields)
         }

@@ -66,6 +66,8 @@ pub struct Job {
     /// When the schedule is due next.
     #[serde(serialize_with = "rfc3339_option")]
     pub next_run_at: Option<NaiveDateTime>,
+    /// Made from what a tape says: a person has to complete it.
+    pub rebuilt: bool,
     /// When it was made.
     #[serde(serialize_with = "rfc3339")]
     pub created_at: NaiveDateTime,
@@ -265,7 +267,7 @@ pub fn insert(conn: &mut Conn, new: &NewJob) -> Result<Job> {
 /// Changes a job.
 pub fn update(conn: &mut Conn, id: i32, changes: &JobChanges) -> Result<Job> {
     let row = diesel::update(backup_jobs::table.find(id))
-        .set((changes, backup_jobs::updated_at.eq(now())))
+        .set((changes, backup_jobs::rebuilt.eq(false), backup_jobs::updated_at.eq(now())))
         .returning(Job::as_returning())
         .get_result(conn);
     stored(row, format_args!("job {id}"))

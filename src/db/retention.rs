@@ -2,7 +2,7 @@
 
 use super::errors::changed;
 use super::kinds::{DatabaseBackupStatus, ExecutionStatus, SetStatus};
-use super::schema::{backup_set_parts, backup_sets, database_backups, job_executions, tapes};
+use super::schema::{backup_set_parts, backup_sets, database_backups, expired_sets, job_executions, tapes};
 use super::time::now;
 use super::{Conn, write_transaction};
 use crate::Result;
@@ -14,8 +14,7 @@ use std::collections::HashSet;
 const MARKED_AT_ONCE: usize = 500;
 
 /// A set, as far as its retention depends on its row.
-#[derive(Debug, Clone, Queryable, Selectable)]
-#[diesel(table_name = backup_sets)]
+#[derive(Debug, Clone, Queryable)]
 pub struct SetRow {
     /// Its id.
     pub id: i32,
@@ -33,7 +32,7 @@ pub struct SetRow {
     pub parent_set_id: Option<i32>,
     /// Kept by hand.
     pub protected: bool,
-    /// When it would expire, as last stored.
+    /// When it expires or has expired, as last stored.
     pub expires_at: Option<NaiveDateTime>,
     /// Since when it has expired, as last stored.
     pub expired_at: Option<NaiveDateTime>,
@@ -67,7 +66,22 @@ pub struct Mark {
 
 /// All sets.
 pub fn sets(conn: &mut Conn) -> Result<Vec<SetRow>> {
-    Ok(backup_sets::table.order(backup_sets::id).select(SetRow::as_select()).load(conn)?)
+    Ok(backup_sets::table
+        .left_join(expired_sets::table)
+        .order(backup_sets::id)
+        .select((
+            backup_sets::id,
+            backup_sets::job_id,
+            backup_sets::tape_id,
+            backup_sets::start_time,
+            backup_sets::end_time,
+            backup_sets::status,
+            backup_sets::parent_set_id,
+            backup_sets::protected,
+            backup_sets::expires_at,
+            expired_sets::expired_at.nullable(),
+        ))
+        .load(conn)?)
 }
 
 /// Sets that were cut off, but whose run can go on.
@@ -122,9 +136,18 @@ pub fn mark(conn: &mut Conn, marks: &[Mark]) -> Result<()> {
     for some in marks.chunks(MARKED_AT_ONCE) {
         write_transaction(conn, |conn| {
             for mark in some {
+                // for people, what has expired shows since when
+                let shown = mark.expired_at.or(mark.expires_at);
                 diesel::update(backup_sets::table.find(mark.set_id))
-                    .set((backup_sets::expires_at.eq(mark.expires_at), backup_sets::expired_at.eq(mark.expired_at)))
+                    .set(backup_sets::expires_at.eq(shown))
                     .execute(conn)?;
+                let row = expired_sets::table.find(mark.set_id);
+                match mark.expired_at {
+                    Some(time) => diesel::replace_into(expired_sets::table)
+                        .values((expired_sets::set_id.eq(mark.set_id), expired_sets::expired_at.eq(time)))
+                        .execute(conn)?,
+                    None => diesel::delete(row).execute(conn)?,
+                };
             }
             Ok(())
         })?;

@@ -56,6 +56,7 @@ diesel::table! {
         verify_after -> Bool,
         last_run_at -> Nullable<Timestamp>,
         next_run_at -> Nullable<Timestamp>,
+        rebuilt -> Bool,
         created_at -> Timestamp,
         updated_at -> Timestamp,
     }
@@ -78,6 +79,7 @@ diesel::table! {
         prelude_bytes -> BigInt,
         stream_bytes -> BigInt,
         frame_table -> Binary,
+        layout -> Text,
         created_at -> Timestamp,
     }
 }
@@ -111,7 +113,9 @@ diesel::table! {
         verified_at -> Nullable<Timestamp>,
         protected -> Bool,
         expires_at -> Nullable<Timestamp>,
-        expired_at -> Nullable<Timestamp>,
+        parent_uuid -> Nullable<Text>,
+        parts_expected -> Nullable<Integer>,
+        incomplete_reason -> Nullable<Text>,
         created_at -> Timestamp,
         updated_at -> Timestamp,
     }
@@ -128,6 +132,7 @@ diesel::table! {
         one_file_system -> Bool,
         case_insensitive -> Bool,
         enabled -> Bool,
+        rebuilt -> Bool,
         created_at -> Timestamp,
         updated_at -> Timestamp,
     }
@@ -287,6 +292,13 @@ diesel::table! {
         path -> Nullable<Text>,
         message -> Text,
         created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    expired_sets (set_id) {
+        set_id -> Integer,
+        expired_at -> Timestamp,
     }
 }
 
@@ -660,6 +672,7 @@ diesel::joinable!(database_backups -> tapes (tape_id));
 diesel::joinable!(drive_alerts -> tape_drives (drive_id));
 diesel::joinable!(drive_statistics -> tape_drives (drive_id));
 diesel::joinable!(execution_logs -> job_executions (execution_id));
+diesel::joinable!(expired_sets -> backup_sets (set_id));
 diesel::joinable!(job_executions -> users (user_id));
 diesel::joinable!(job_executions -> tapes (tape_id));
 diesel::joinable!(job_executions -> tape_drives (drive_id));
@@ -708,6 +721,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     encryption_keys,
     events,
     execution_logs,
+    expired_sets,
     job_executions,
     proxmox_backup_jobs,
     proxmox_backups,

@@ -42,11 +42,8 @@ macro_rules! prune_by_id {
     ($name:ident, $table:ident) => {
         fn $name(conn: &mut Conn, before: NaiveDateTime) -> Result<usize> {
             write_transaction(conn, |conn| {
-                let oldest: Vec<(i32, NaiveDateTime)> = $table::table
-                    .order($table::id)
-                    .limit(STEP)
-                    .select(($table::id, $table::created_at))
-                    .load(conn)?;
+                let oldest: Vec<(i32, NaiveDateTime)> =
+                    $table::table.order($table::id).limit(STEP).select(($table::id, $table::created_at)).load(conn)?;
                 let old = oldest.iter().take_while(|(_, time)| *time < before).last();
                 match old {
                     Some((last, _)) => Ok(diesel::delete($table::table.filter($table::id.le(*last))).execute(conn)?),
@@ -196,8 +193,8 @@ pub fn check(conn: &mut Conn, how: Check) -> Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::executions::{self, ExecutionChanges, NewExecution};
     use crate::db::execution_logs::NewLogLine;
+    use crate::db::executions::{self, ExecutionChanges, NewExecution};
     use crate::db::{LogLevel, now, testing};
 
     fn all(conn: &mut Conn, what: Old, before: NaiveDateTime) -> usize {

@@ -25,6 +25,7 @@ mod reservations;
 mod restore;
 pub mod run;
 mod tape_reading;
+mod v1;
 mod verify;
 
 pub use context::{Context, Services};

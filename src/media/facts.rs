@@ -4,9 +4,9 @@ use super::choose::{self, Candidate, Choice, DriveFacts, Reuse};
 use super::lifecycle;
 use super::retention;
 use crate::Result;
-use crate::db::{Conn, TapeStatus};
 use crate::db::pools::{self, Pool};
 use crate::db::tapes::{self, Tape};
+use crate::db::{Conn, TapeStatus};
 use crate::executions::Taken;
 
 /// A pool, its tapes and all drives as they are now.

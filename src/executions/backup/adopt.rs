@@ -1,22 +1,20 @@
 //! Takes a set into the catalog that the tape has and the database missed: the crash came between the two.
 
 use super::append::AppendAt;
+use super::feed::{self, Feed, Feeder};
 use crate::Result;
-use crate::actors::catalog::{CatalogActor, Commit, Discard, Insert, InsertDeleted};
+use crate::actors::catalog::{Commit, Discard};
 use crate::actors::drive::{DriveTask, Unit};
 use crate::catalog::commit::{CommitPart, CommitSet};
+use crate::catalog::from_toc::{FromToc, Rows, Tally, Wanted};
 use crate::db::{self, SetStatus, sets::BackupSet};
 use crate::executions::{Context, Lease};
-use actix::Addr;
 use std::collections::HashMap;
 use tape_drive::TapeDrive;
 use tape_format::crypt::{Key, Keys};
 use tape_format::part::{self, PartLayout};
-use tape_format::toc::{TocHead, TocSink};
+use tape_format::toc::TocHead;
 use tape_format::{FormatError, MemberRecord};
-
-/// Members stored in one go.
-const BATCH: usize = 10_000;
 
 /// Looks at the part whose table of contents begins at `toc_block`, behind the expected end of a tape on which set
 /// `writing` was being written. Returns where the tape ends now, or `None` if the part is somebody else's.
@@ -31,16 +29,18 @@ pub fn adopt(
     let set = db::sets::find_by_uuid(&mut *context.conn()?, writing)?;
     // what the cut-off run left in the catalog is incomplete
     discard(context, set.as_ref())?;
-    let task = ReadToc {
-        block: toc_block,
-        keys: keys(context, set.as_ref())?,
-        uuid: writing.into(),
-        set_id: set.as_ref().map(|set| set.id),
-        catalog: context.services.catalog.clone(),
+    let (feed, feeder) = match &set {
+        Some(set) => {
+            let (feed, feeder) = feed::start(context.services.catalog.clone(), set.id)?;
+            (Some(feed), Some(feeder))
+        }
+        None => (None, None),
     };
-    let found = context.perform(lease, task)?;
-    let here = found.filter(|found| (found.layout.tape_file, found.layout.first_block) == (at.file, at.block));
-    let Some(Found { layout, complete, files, bytes, deleted }) = here else {
+    let task = ReadToc { block: toc_block, keys: keys(context, set.as_ref())?, uuid: writing.into(), feed };
+    let found = context.perform(lease, task);
+    feeder.map_or(Ok(()), Feeder::finish)?;
+    let here = found?.filter(|found| (found.layout.tape_file, found.layout.first_block) == (at.file, at.block));
+    let Some(Found { layout, complete, tally }) = here else {
         discard(context, set.as_ref())?;
         return Ok(None);
     };
@@ -59,11 +59,11 @@ pub fn adopt(
         set_id: set.id,
         source_id: job.source_id,
         parts: vec![CommitPart { tape_id, layout }],
-        file_count: files,
-        total_bytes: bytes,
+        file_count: tally.files as i64,
+        total_bytes: tally.totals.bytes as i64,
         warning_count: 0,
-        deleted_count: deleted,
-        checksum: None,
+        deleted_count: tally.deleted as i64,
+        checksum: Some(tally.hash.finish()),
         expires_at: (job.retention_days > 0).then(|| db::now() + chrono::Duration::days(i64::from(job.retention_days))),
         key: None,
     };
@@ -106,17 +106,15 @@ struct Found {
     layout: PartLayout,
     /// The set is this one part.
     complete: bool,
-    files: i64,
-    bytes: i64,
-    deleted: i64,
+    tally: Tally,
 }
 
 struct ReadToc {
     block: u64,
     keys: KeyRing,
     uuid: String,
-    set_id: Option<i32>,
-    catalog: Addr<CatalogActor>,
+    /// None: the set is not in the database.
+    feed: Option<Feed>,
 }
 
 impl DriveTask for ReadToc {
@@ -124,93 +122,47 @@ impl DriveTask for ReadToc {
     type Output = Option<Found>;
     const NAME: &'static str = "read a table of contents";
 
-    fn run(self, drive: &mut dyn TapeDrive, _: &Unit) -> Result<Option<Found>> {
-        let mut sink = Sink { task: &self, place: None, rows: Vec::new(), gone: Vec::new(), deleted: 0 };
-        let (head, end_block) = match part::read_toc(drive, self.block, &self.keys, &mut sink) {
+    fn run(mut self, drive: &mut dyn TapeDrive, _: &Unit) -> Result<Option<Found>> {
+        let (block, keys) = (self.block, std::mem::replace(&mut self.keys, KeyRing(HashMap::new())));
+        let mut sink = FromToc::new(&mut self);
+        let read = part::read_toc(drive, block, &keys, &mut sink);
+        let tally = std::mem::take(&mut sink.tally);
+        let (head, end_block) = match read.and_then(|read| tally.agrees_with(&read.0).map(|()| read)) {
             Ok(read) => read,
             Err(FormatError::Drive(error)) => return Err(error.into()),
-            // another key, another program, or damage: not ours to adopt
+            // another set, another key, another program, or damage: not ours to adopt
             Err(error) => {
-                tracing::warn!(%error, "the table of contents behind the expected end is not readable");
+                tracing::warn!(%error, "the table of contents behind the expected end is not usable");
                 return Ok(None);
             }
         };
-        if head.set.uuid.to_string() != self.uuid {
-            return Ok(None);
-        }
-        sink.flush()?;
-        let deleted = sink.deleted;
-        let totals = head.totals;
         let complete = head.part.last && head.part.number == 1;
-        let layout = PartLayout::from_toc(head, self.block, end_block)?;
-        Ok(Some(Found { layout, complete, files: totals.files as i64, bytes: totals.bytes as i64, deleted }))
+        let layout = PartLayout::from_toc(head, block, end_block)?;
+        Ok(Some(Found { layout, complete, tally }))
     }
 }
 
-/// Where the frames of a part are.
-struct Place {
-    part: i32,
-    frames: Vec<(u64, u64)>,
-    first_block: u64,
-    block_size: u64,
-}
-
-/// Stores members as they are read, if the part is of the set that is looked for and the set is in the catalog.
-struct Sink<'t> {
-    task: &'t ReadToc,
-    place: Option<Place>,
-    rows: Vec<(MemberRecord, u64)>,
-    gone: Vec<Vec<u8>>,
-    deleted: i64,
-}
-
-impl Sink<'_> {
-    fn flush(&mut self) -> tape_format::Result<()> {
-        let (rows, paths) = (std::mem::take(&mut self.rows), std::mem::take(&mut self.gone));
-        let (Some(set_id), Some(place)) = (self.task.set_id, &self.place) else { return Ok(()) };
-        let catalog = &self.task.catalog;
-        let stored = (|| -> Result<()> {
-            if !rows.is_empty() {
-                futures_executor::block_on(catalog.send(Insert { set_id, part: place.part, rows }))??;
-            }
-            if !paths.is_empty() {
-                futures_executor::block_on(catalog.send(InsertDeleted { set_id, paths }))??;
-            }
-            Ok(())
-        })();
-        stored.map_err(|error| FormatError::Source(error.message))
+/// Members go to the catalog, if the part is of the set that is looked for.
+impl Rows for ReadToc {
+    fn begin(&mut self, head: &TocHead) -> tape_format::Result<Wanted> {
+        match (head.set.uuid.to_string() == self.uuid, &self.feed) {
+            (false, _) => Err(FormatError::Toc(format!("it is of set {}", head.set.uuid))),
+            (true, None) => Ok(Wanted::Figures),
+            (true, Some(_)) => Ok(Wanted::Members),
+        }
     }
-}
 
-impl Place {
-    /// The block in which the frame begins that a place of the tar stream is in.
-    fn block_of(&self, tar_offset: u64) -> u64 {
-        let at = self.frames.partition_point(|(tar, _)| *tar <= tar_offset).saturating_sub(1);
-        let stream = self.frames.get(at).map_or(0, |(_, stream)| *stream);
-        self.first_block + stream / self.block_size.max(1)
-    }
-}
-
-impl TocSink for Sink<'_> {
-    fn head(&mut self, head: &TocHead) -> tape_format::Result<()> {
-        self.place = (head.set.uuid.to_string() == self.task.uuid).then(|| Place {
-            part: head.part.number as i32,
-            frames: head.frames.clone(),
-            first_block: head.part.first_block,
-            block_size: u64::from(head.part.block_size),
-        });
+    fn member(&mut self, part: u32, record: MemberRecord, block: u64) -> tape_format::Result<()> {
+        if let Some(feed) = &mut self.feed {
+            feed.member(part as i32, record, block);
+        }
         Ok(())
     }
 
-    fn member(&mut self, record: MemberRecord) -> tape_format::Result<()> {
-        let block = self.place.as_ref().map_or(0, |place| place.block_of(record.tar_offset));
-        self.rows.push((record, block));
-        if self.rows.len() >= BATCH { self.flush() } else { Ok(()) }
-    }
-
     fn deleted(&mut self, path: Vec<u8>) -> tape_format::Result<()> {
-        self.deleted += 1;
-        self.gone.push(path);
-        if self.gone.len() >= BATCH { self.flush() } else { Ok(()) }
+        if let Some(feed) = &mut self.feed {
+            feed.gone(path);
+        }
+        Ok(())
     }
 }

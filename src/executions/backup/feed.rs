@@ -22,6 +22,7 @@ enum Rows {
 /// The sending side; lives on the drive's thread.
 pub struct Feed {
     rows: Vec<(MemberRecord, u64)>,
+    gone: Vec<Vec<u8>>,
     part: i32,
     batches: Sender<Rows>,
     failed: Arc<AtomicBool>,
@@ -59,7 +60,7 @@ pub fn start(catalog: Addr<CatalogActor>, set_id: i32) -> Result<(Feed, Feeder)>
         }
         result
     })?;
-    Ok((Feed { rows: Vec::with_capacity(BATCH), part: 1, batches, failed }, Feeder { thread }))
+    Ok((Feed { rows: Vec::with_capacity(BATCH), gone: Vec::new(), part: 1, batches, failed }, Feeder { thread }))
 }
 
 impl Feed {
@@ -75,10 +76,27 @@ impl Feed {
         }
     }
 
+    /// One member of part `part` that begins in block `block`.
+    pub fn member(&mut self, part: i32, record: MemberRecord, block: u64) {
+        if part != self.part || self.rows.len() >= BATCH {
+            self.flush();
+            self.part = part;
+        }
+        self.rows.push((record, block));
+    }
+
     /// Paths that are gone.
     pub fn deleted(&mut self, paths: Vec<Vec<u8>>) {
         self.flush();
         let _ = self.batches.send(Rows::Deleted(paths));
+    }
+
+    /// One path that is gone.
+    pub fn gone(&mut self, path: Vec<u8>) {
+        self.gone.push(path);
+        if self.gone.len() >= BATCH {
+            self.flush();
+        }
     }
 
     /// Whether the catalog refused something: the run cannot be completed any more.
@@ -90,6 +108,9 @@ impl Feed {
         if !self.rows.is_empty() {
             let rows = std::mem::replace(&mut self.rows, Vec::with_capacity(BATCH));
             let _ = self.batches.send(Rows::Members { part: self.part, rows });
+        }
+        if !self.gone.is_empty() {
+            let _ = self.batches.send(Rows::Deleted(std::mem::take(&mut self.gone)));
         }
     }
 }

@@ -6,6 +6,7 @@ use super::tape::OpenTape;
 use crate::actors::drive::tasks::check_tape;
 use crate::actors::drive::{DriveTask, Unit};
 use crate::backup::engine::Gone;
+use crate::catalog::checksum::ListHash;
 use crate::executions::{Context, Control, Progress};
 use crate::{Error, Result};
 use std::path::PathBuf;
@@ -50,7 +51,7 @@ pub struct Stream {
     /// Bytes on tape so far.
     pub stored_bytes: u64,
     frames: Box<dyn FrameSource>,
-    hasher: openssl::sha::Sha256,
+    hash: ListHash,
     progress: Arc<Progress>,
     control: Arc<Control>,
 }
@@ -65,7 +66,7 @@ impl Stream {
             pending: Vec::new(),
             stored_bytes: 0,
             frames,
-            hasher: openssl::sha::Sha256::new(),
+            hash: ListHash::default(),
             progress: context.progress.clone(),
             control: context.control.clone(),
         }
@@ -73,7 +74,7 @@ impl Stream {
 
     /// Ends the stream; hex SHA-256 over the lines `sha256  path` of its files in order.
     pub fn checksum(self) -> String {
-        hex::encode(self.hasher.finish())
+        self.hash.finish()
     }
 }
 
@@ -82,7 +83,7 @@ struct Observer<'s> {
     feed: &'s mut Option<Feed>,
     files: &'s mut u64,
     bytes: u64,
-    hasher: &'s mut openssl::sha::Sha256,
+    hash: &'s mut ListHash,
     progress: &'s Progress,
     control: &'s Control,
     part: u32,
@@ -95,13 +96,10 @@ impl PartObserver for Observer<'_> {
             if matches!(record.kind, MemberKind::File | MemberKind::Hardlink) {
                 *self.files += 1;
             }
-            if let Some(sha256) = &record.sha256 {
+            if record.sha256.is_some() {
                 self.bytes += record.size;
-                self.hasher.update(hex::encode(sha256).as_bytes());
-                self.hasher.update(b"  ");
-                self.hasher.update(&record.path);
-                self.hasher.update(b"\n");
             }
+            self.hash.add(record);
         }
         self.progress.files.store(*self.files, Ordering::Relaxed);
         self.progress.bytes.store(self.bytes, Ordering::Relaxed);
@@ -189,7 +187,7 @@ impl DriveTask for WritePart {
                 stored_before: stream.stored_bytes,
                 feed: &mut stream.feed,
                 files: &mut stream.files,
-                hasher: &mut stream.hasher,
+                hash: &mut stream.hash,
                 progress: &stream.progress,
                 control: &stream.control,
                 part: number,

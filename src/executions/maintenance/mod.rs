@@ -74,7 +74,10 @@ pub fn run(context: &Context, request: &MaintenanceRequest) -> Result<Value> {
             Ok(value) => drop(report.insert(chore.name().into(), value)),
             Err(error) => {
                 context.warn(None, &format!("{}: {error}", chore.name()));
-                report.insert(chore.name().into(), error.details.clone().unwrap_or_else(|| json!({"error": error.message})));
+                report.insert(
+                    chore.name().into(),
+                    error.details.clone().unwrap_or_else(|| json!({"error": error.message})),
+                );
                 failed = failed.or(Some(error));
             }
         }

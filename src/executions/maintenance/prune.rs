@@ -23,7 +23,8 @@ pub fn run(context: &Context) -> Result<Value> {
     context.phase("pruning", "Deleting what is over.")?;
     let mut report = Map::new();
     for (name, what, days) in kinds {
-        let Some(before) = TimeDelta::try_days(i64::from(days)).and_then(|age| db::now().checked_sub_signed(age)) else {
+        let Some(before) = TimeDelta::try_days(i64::from(days)).and_then(|age| db::now().checked_sub_signed(age))
+        else {
             continue;
         };
         if days == 0 {

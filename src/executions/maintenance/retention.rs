@@ -22,17 +22,14 @@ pub fn run(context: &Context) -> Result<Value> {
     let (mut expired, mut kept_again) = (Vec::new(), Vec::new());
     let mut marks = Vec::new();
     for set in evaluation.sets.iter().filter(|set| set.row.status == SetStatus::Completed) {
-        let mark = Mark {
-            set_id: set.row.id,
-            expires_at: set.verdict.until,
-            expired_at: (!set.verdict.kept).then(|| set.row.expired_at.unwrap_or(now)),
-        };
+        let expired_at = (!set.verdict.kept).then(|| set.row.expired_at.unwrap_or(now));
         match (set.verdict.kept, set.row.expired_at) {
             (false, None) => expired.push(set.row.id),
             (true, Some(_)) => kept_again.push(set.row.id),
             _ => {}
         }
-        if (mark.expires_at, mark.expired_at) != (set.row.expires_at, set.row.expired_at) {
+        let mark = Mark { set_id: set.row.id, expires_at: set.verdict.until, expired_at };
+        if (expired_at.or(mark.expires_at), expired_at) != (set.row.expires_at, set.row.expired_at) {
             marks.push(mark);
         }
     }

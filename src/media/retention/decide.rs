@@ -16,6 +16,8 @@ pub enum Stage {
     Complete,
     /// Being written, or cut off in a way that its run can go on.
     Open,
+    /// Found on tapes, and not all of it.
+    Partial,
     /// Never completed, and it will not be.
     Broken,
 }
@@ -86,6 +88,8 @@ pub enum Reason {
     Protected,
     /// It is being written, or its run can go on.
     Open,
+    /// It was found on tapes, and not all of it: it is kept until a person decides.
+    Partial,
     /// Neither its job nor its pool gives days.
     Forever,
     /// Its days are over then.
@@ -127,6 +131,9 @@ impl fmt::Display for Reason {
         match self {
             Reason::Protected => f.write_str("protected by hand"),
             Reason::Open => f.write_str("being written, or its run can go on"),
+            Reason::Partial => {
+                f.write_str("found on tapes, and parts of it are missing: kept until somebody deletes it")
+            }
             Reason::Forever => f.write_str("kept for ever"),
             Reason::Until(end) => write!(f, "its days are over on {}", end.format(MINUTE)),
             Reason::Last { place, of } => write!(f, "number {place} of the last {of}"),
@@ -225,6 +232,7 @@ fn by_itself(set: &SetFact, owners: &HashMap<i32, Owner>, at: NaiveDateTime) -> 
     match (set.stage, owners.get(&set.owner)) {
         (Stage::Broken, _) => {}
         (Stage::Open, _) => reasons.push(Reason::Open),
+        (Stage::Partial, _) => reasons.push(Reason::Partial),
         (Stage::Complete, None) => reasons.push(Reason::Unclear),
         (Stage::Complete, Some(owner)) => match days_over(set, owner) {
             None => reasons.push(Reason::Forever),
@@ -251,8 +259,12 @@ fn count<'s>(
 ) {
     let rule = &owner.rule;
     let mut seen: [HashSet<Bucket>; 4] = Default::default();
-    let limits =
-        [(Period::Day, rule.daily), (Period::Week, rule.weekly), (Period::Month, rule.monthly), (Period::Year, rule.yearly)];
+    let limits = [
+        (Period::Day, rule.daily),
+        (Period::Week, rule.weekly),
+        (Period::Month, rule.monthly),
+        (Period::Year, rule.yearly),
+    ];
     for (place, (index, set)) in (1u32..).zip(newest_first) {
         if place <= rule.last {
             keep(index, Reason::Last { place, of: rule.last });

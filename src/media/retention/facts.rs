@@ -69,7 +69,8 @@ impl Evaluation {
             let rules = pools.into_values().map(|pool| (pool.id, Rule::of_pool(&pool))).collect();
             let copies = judged_copies(rows::copies(conn)?, &rules, at);
             let index = sets.iter().enumerate().map(|(index, set)| (set.row.id, index)).collect();
-            let is_open = |set: &Judged<SetRow>| set.row.status != SetStatus::Completed && set.verdict.kept;
+            let whole_or_found = [SetStatus::Completed, SetStatus::Incomplete];
+            let is_open = |set: &Judged<SetRow>| !whole_or_found.contains(&set.row.status) && set.verdict.kept;
             let open = sets.iter().enumerate().filter(|(_, set)| is_open(set)).map(|(index, _)| index).collect();
             let cut_off = rows::cut_off(conn)?.into_iter().collect();
             Ok(Evaluation { at, sets, copies, jobs, index, open, cut_off })
@@ -154,6 +155,7 @@ fn judged_sets(
             SetStatus::Pending | SetStatus::Running => Stage::Open,
             SetStatus::Failed | SetStatus::Cancelled if resumable.contains(&row.id) => Stage::Open,
             SetStatus::Failed | SetStatus::Cancelled => Stage::Broken,
+            SetStatus::Incomplete => Stage::Partial,
         },
         start: row.start_time,
         end: row.end_time.unwrap_or(row.start_time),
@@ -191,8 +193,7 @@ fn judged_copies(rows: Vec<CopyRow>, rules: &HashMap<i32, Rule>, at: NaiveDateTi
     if let Some(copy) = newest.and_then(|(_, id)| judged.iter_mut().find(|copy| copy.row.id == id)) {
         let reasons = std::mem::take(&mut copy.verdict.reasons);
         let own = reasons.into_iter().filter(|reason| !matches!(reason, Reason::DaysOver(_)));
-        copy.verdict =
-            Verdict { kept: true, reasons: own.chain([Reason::NewestCopy]).collect(), until: None };
+        copy.verdict = Verdict { kept: true, reasons: own.chain([Reason::NewestCopy]).collect(), until: None };
     }
     judged
 }

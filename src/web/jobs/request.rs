@@ -283,10 +283,7 @@ mod tests {
             ("retention_days", JobRequest { retention_days: Some(-1), ..good.clone() }),
             (
                 "keep_daily",
-                JobRequest {
-                    keep: KeepFields { keep_daily: Some(Some(-1)), ..KeepFields::default() },
-                    ..good.clone()
-                },
+                JobRequest { keep: KeepFields { keep_daily: Some(Some(-1)), ..KeepFields::default() }, ..good.clone() },
             ),
         ];
         for (field, request) in cases {

@@ -228,12 +228,8 @@ fn look(conn: &mut Conn, wanted: &PreviewQuery) -> Result<Preview> {
 }
 
 fn tapes_of_job(conn: &mut Conn, evaluation: &Evaluation, job: i32) -> Result<HashSet<i32>> {
-    let of_job: HashMap<i32, i32> = evaluation
-        .sets
-        .iter()
-        .filter(|set| set.row.job_id == job)
-        .map(|set| (set.row.id, set.row.tape_id))
-        .collect();
+    let of_job: HashMap<i32, i32> =
+        evaluation.sets.iter().filter(|set| set.row.job_id == job).map(|set| (set.row.id, set.row.tape_id)).collect();
     let parts = rows::parts(conn, None)?.into_iter().filter(|(_, set)| of_job.contains_key(set)).map(|(tape, _)| tape);
     Ok(parts.chain(of_job.values().copied()).collect())
 }

@@ -14,7 +14,5 @@ use actix_web::{HttpResponse, post, web};
 #[post("/retention/run")]
 pub async fn run(app: web::Data<App>, caller: Identity, wait: web::Query<WaitQuery>) -> Result<HttpResponse> {
     let request = Request::Maintenance(MaintenanceRequest { chores: vec![Chore::Retention] });
-    Work::new(request, "Retention", "Applying the rules of retention")
-        .answer(&app, &caller, *wait, Unsaid::Start)
-        .await
+    Work::new(request, "Retention", "Applying the rules of retention").answer(&app, &caller, *wait, Unsaid::Start).await
 }
