@@ -94,7 +94,8 @@ pub fn run(args: MaintenanceArgs, context: &Context) -> CliResult {
                 bytes("Write-ahead log", "wal_bytes"),
             ];
             format.record(&answer, &fields)?;
-            let mut problems = answer["last_check"]["problems"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            let mut problems =
+                answer["last_check"]["problems"].as_array().into_iter().flatten().filter_map(Value::as_str);
             problems.try_for_each(|problem| line(&format!("Damaged: {}", super::human::printable(problem))))?;
             match text_at(&answer, "schedule") {
                 Some("") => line("No schedule is set (maintenance.schedule): maintenance runs only by hand."),
