@@ -4,6 +4,7 @@
 
 pub use crate::restore::ExistingPolicy;
 
+use super::Chore;
 use crate::db::BackupType;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -36,6 +37,8 @@ pub enum Request {
     DatabaseBackup(DatabaseBackupRequest),
     /// Read a copy of the database back from a tape.
     DatabaseRestore(DatabaseRestoreRequest),
+    /// Put away what is over, and look after the database.
+    Maintenance(MaintenanceRequest),
 }
 
 impl Request {
@@ -54,6 +57,7 @@ impl Request {
             Request::RawRead(_) => "raw_read",
             Request::DatabaseBackup(_) => "database_backup",
             Request::DatabaseRestore(_) => "database_restore",
+            Request::Maintenance(_) => "maintenance",
         }
     }
 }
@@ -307,4 +311,12 @@ pub struct DatabaseRestoreRequest {
     pub database_backup_id: i32,
     /// The file it becomes; it must not exist.
     pub dest_path: String,
+}
+
+/// Put away what is over, and look after the database.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct MaintenanceRequest {
+    /// What to do; empty: what is done every day.
+    #[serde(default)]
+    pub chores: Vec<Chore>,
 }

@@ -18,6 +18,7 @@ use crate::db::{
     sources::Source,
 };
 use crate::executions::{BackupRequest, Context, Warnings};
+use crate::media::retention;
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -70,14 +71,15 @@ pub fn make(context: &Context, request: &BackupRequest) -> Result<Plan> {
     let parent = match (&resumed, wanted) {
         (Some(set), _) => set.parent_set_id.map(|id| db::sets::find(&mut conn, id)).transpose()?,
         (None, BackupType::Full) => None,
-        (None, BackupType::Incremental) => db::sets::latest_completed(&mut conn, job.id)?,
+        (None, BackupType::Incremental) => retention::facts::base_of(&mut conn, job.id)?,
     };
     let backup_type = if parent.is_some() { BackupType::Incremental } else { BackupType::Full };
     if resumed.is_some() {
         context.why(&["This run goes on with the set of the one that was interrupted.".into()])?;
     } else if wanted != backup_type {
         context.why(&[
-            "This run is a full backup: the job has no completed set yet that an incremental could build on.".into(),
+            "This run is a full backup: the job has no completed set that an incremental could build on, or it has expired."
+                .into(),
         ])?;
     } else if let Some(parent) = &parent {
         context.why(&[format!(
