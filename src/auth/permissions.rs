@@ -232,6 +232,9 @@ pub const ROUTES: &[Route] = &[
     post("/api/v1/backup-sets/{id}/cancel", OPERATOR),
     post("/api/v1/backup-sets/{id}/verify", OPERATOR),
 
+    post("/api/v1/import/v1-database", ADMIN),
+    post("/api/v1/import/v1-tape", OPERATOR),
+
     get("/api/v1/catalog/search", READONLY),
     get("/api/v1/catalog/browse/{backupSetId}", READONLY),
     get("/api/v1/catalog/find", READONLY),

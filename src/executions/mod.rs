@@ -32,4 +32,5 @@ pub use control::{Control, Stop};
 pub use log::{Log, WarningWriter, Warnings};
 pub use progress::{Progress, ProgressView, TapeFill};
 pub use request::*;
+pub use v1::uploads as v1_uploads;
 pub use reservations::{Lease, Reservations, Taken, Wanted};

@@ -34,6 +34,7 @@ pub fn all() -> Routes {
         super::catalog::routes,
         super::restore::routes,
         super::database_backup::routes,
+        super::import::routes,
     ]
     .into_iter()
     .fold(Routes::default(), |routes, add| add(routes))

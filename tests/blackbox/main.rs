@@ -12,3 +12,4 @@ mod restoring;
 mod schedule;
 mod server;
 mod spanning;
+mod version1;
