@@ -15,7 +15,7 @@ pub fn hardware(old: &mut Old, report: &mut Report) -> Result<()> {
     }
     for row in old.rows("tape_libraries", &["id", "name", "device_path"])? {
         let device = row.text_or_empty("device_path");
-        let reason = format!("libraries are added anew: tapebackarr library add {device}");
+        let reason = format!("libraries are added anew: tapebackarr library add --name NAME {device}");
         report.skipped("libraries", &row.text_or_empty("name"), reason);
     }
     Ok(())

@@ -330,10 +330,9 @@ fn an_old_database_and_its_tapes_are_taken_over_and_everything_comes_back() {
         let to = old.server.folder(&format!("to-{label}"));
         let done = old.restore(json!({"backup_set_id": id, "dest_path": to, "verify": true}));
         assert_eq!(done["status"], "completed", "{label}: {done}");
-        files::assert_equal(&sources[number].0.join("docs"), &to.join("docs"));
         let (root, paths) = &sources[number];
         for path in paths {
-            assert_eq!(std::fs::read(root.join(path)).unwrap(), std::fs::read(to.join(path)).unwrap(), "{path:?}");
+            assert_eq!(facts(root, path), facts(&to, path), "{path:?}");
         }
         assert_eq!(std::fs::read_link(to.join("link")).unwrap(), Path::new("docs/file01.txt"));
         // a hard link whose other name is not wanted has its content all the same
@@ -393,7 +392,7 @@ fn a_tape_without_its_database_is_listed_from_the_tape() {
 
     old.load(1);
     let report = old.import_tape();
-    assert_eq!(report["imported"]["files"], paths.len() - 1, "{report}");
+    assert_eq!(report["imported"]["files"], paths.len(), "{report}");
     assert!(report["needs_attention"].to_string().contains("no table of contents"), "{report}");
 
     old.load(2);
@@ -418,7 +417,7 @@ fn a_tape_without_its_database_is_listed_from_the_tape() {
         assert_eq!(done["status"], "completed", "{label}: {done}");
         if label != "LOST" {
             for path in &paths {
-                assert_eq!(std::fs::read(root.join(path)).unwrap(), std::fs::read(to.join(path)).unwrap(), "{path:?}");
+                assert_eq!(facts(&root, path), facts(&to, path), "{path:?}");
             }
         }
     }

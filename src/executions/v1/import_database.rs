@@ -105,7 +105,7 @@ fn take_set(context: &Context, old: &mut Old, set: &OldSet, report: &mut Report)
         let reason = format!("{} entries that are no files (sockets), or whose paths lead elsewhere", filling.refused);
         report.attention("backup_sets", &set.name, reason);
     }
-    let files = filling.files();
+    let files = filling.entries();
     filling.finish(set.format, set.end_time)?;
     report.imported("backup_sets");
     report.add("files", files);

@@ -93,7 +93,10 @@ pub struct Filling<'c> {
     next: u64,
     part: i32,
     parts: Vec<NewV1Part>,
+    /// Regular files and hard links: what is called the files of a set.
     files: u64,
+    /// Everything but folders: what version 1 called files.
+    entries: u64,
     bytes: u64,
     /// Entries that are no files, or lead elsewhere.
     pub refused: u64,
@@ -115,6 +118,7 @@ impl<'c> Filling<'c> {
             part: 0,
             parts: Vec::new(),
             files: 0,
+            entries: 0,
             bytes: 0,
             refused: 0,
         })
@@ -170,13 +174,14 @@ impl<'c> Filling<'c> {
         if self.feed.failed() {
             return Err(Error::internal("the catalog refused rows of this set; see the end of the log"));
         }
-        if self.files.is_multiple_of(1024) {
+        if self.entries.is_multiple_of(1024) {
             self.context.check()?;
         }
         self.folders_above(&record.path);
         if record.kind == MemberKind::Directory {
             self.folders.insert(record.path.clone());
         }
+        self.entries += u64::from(record.kind != MemberKind::Directory);
         self.files += u64::from(matches!(record.kind, MemberKind::File | MemberKind::Hardlink));
         self.bytes += record.size;
         let tar_offset = self.place();
@@ -204,9 +209,9 @@ impl<'c> Filling<'c> {
         }
     }
 
-    /// Files so far.
-    pub fn files(&self) -> u64 {
-        self.files
+    /// Files, links and nodes so far.
+    pub fn entries(&self) -> u64 {
+        self.entries
     }
 
     /// All files came: the set counts from now on. Returns its id.

@@ -45,7 +45,7 @@ pub fn take(importing: &Importing<'_>, data: &Data, report: &mut Report) -> Resu
         (Ok(()), Ok(broken)) => broken.or(streamed.err().map(|error| error.message)),
     };
     if let Some(why) = broken {
-        let files = set.filling.files();
+        let files = set.filling.entries();
         let reason =
             format!("its data is damaged ({why}): {files} files before that are in the catalog, what is behind it is lost");
         report.attention(WHAT, &name, reason);

@@ -40,7 +40,7 @@ pub fn take(importing: &Importing<'_>, toc: &TapeFile, report: &mut Report) -> R
         }
     };
     for (set, promised) in sets.into_iter().flatten() {
-        let listed = i64::try_from(set.filling.files()).unwrap_or(i64::MAX);
+        let listed = i64::try_from(set.filling.entries()).unwrap_or(i64::MAX);
         if listed < promised {
             let reason = format!("its table of contents promises {promised} files and lists {listed}");
             report.attention(WHAT, &set.name, reason);

@@ -75,7 +75,7 @@ impl<'c> InProgress<'c> {
             let reason = format!("{} entries that are no files, or whose paths lead elsewhere", self.filling.refused);
             report.attention(WHAT, &self.name, reason);
         }
-        let files = self.filling.files();
+        let files = self.filling.entries();
         self.filling.finish(FormatType::Raw, self.end_time)?;
         report.imported(WHAT);
         report.add("files", files);
