@@ -19,6 +19,7 @@ mod log;
 pub mod mount;
 mod progress;
 mod raw_read;
+mod rebuild;
 mod request;
 mod reservations;
 mod restore;

@@ -36,6 +36,8 @@ pub enum Request {
     DatabaseBackup(DatabaseBackupRequest),
     /// Read a copy of the database back from a tape.
     DatabaseRestore(DatabaseRestoreRequest),
+    /// Rebuild the catalog from what tapes say of themselves.
+    Rebuild(RebuildRequest),
 }
 
 impl Request {
@@ -54,6 +56,7 @@ impl Request {
             Request::RawRead(_) => "raw_read",
             Request::DatabaseBackup(_) => "database_backup",
             Request::DatabaseRestore(_) => "database_restore",
+            Request::Rebuild(_) => "rebuild",
         }
     }
 }
@@ -304,4 +307,18 @@ pub struct DatabaseRestoreRequest {
     pub database_backup_id: i32,
     /// The file it becomes; it must not exist.
     pub dest_path: String,
+}
+
+/// Rebuild the catalog from tapes: the one in a drive, all of a library, or those of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RebuildRequest {
+    /// Whatever tape is in this drive; with a library or a list: the drive to use.
+    pub drive_id: Option<i32>,
+    /// All data cartridges of this library.
+    pub library_id: Option<i32>,
+    /// These tapes, which the database knows.
+    pub tape_ids: Vec<i32>,
+    /// Only say what would be taken in.
+    pub dry_run: bool,
 }
