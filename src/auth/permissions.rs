@@ -237,6 +237,7 @@ pub const ROUTES: &[Route] = &[
     get("/api/v1/catalog/find", READONLY),
     get("/api/v1/catalog/tree", READONLY),
     get("/api/v1/catalog/versions", READONLY),
+    post("/api/v1/catalog/rebuild", OPERATOR),
 
     post("/api/v1/restore/plan", OPERATOR),
     post("/api/v1/restore/run", OPERATOR),

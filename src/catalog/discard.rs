@@ -7,7 +7,8 @@ use super::kind;
 use super::writer::Progress;
 use crate::Result;
 use crate::db::schema::{
-    backup_set_parts, backup_sets, catalog_dir_sets, catalog_dirs, catalog_index_progress, catalog_names, catalog_search_groups, catalog_versions,
+    backup_set_parts, backup_sets, catalog_dir_sets, catalog_dirs, catalog_index_progress, catalog_names,
+    catalog_search_groups, catalog_versions,
 };
 use crate::db::{Conn, write_transaction};
 use diesel::dsl::{exists, not};

@@ -61,7 +61,9 @@ pub(super) fn pending(conn: &mut Conn) -> Result<Vec<i32>> {
         .filter(catalog_index_progress::done.eq(true))
         .select(catalog_index_progress::set_id);
     Ok(backup_sets::table
-        .filter(backup_sets::status.eq_any([SetStatus::Completed, SetStatus::Incomplete]).and(backup_sets::id.ne_all(done)))
+        .filter(
+            backup_sets::status.eq_any([SetStatus::Completed, SetStatus::Incomplete]).and(backup_sets::id.ne_all(done)),
+        )
         .order(backup_sets::id)
         .select(backup_sets::id)
         .load(conn)?)

@@ -22,6 +22,7 @@ mod secret;
 mod session;
 
 mod api_key;
+mod catalog;
 mod completions;
 mod demo;
 mod drive;
@@ -118,6 +119,7 @@ enum Command {
     Verify(verify::VerifyArgs),
     Ls(ls::LsArgs),
     Find(find::FindArgs),
+    Catalog(catalog::CatalogArgs),
     Sets(sets::SetsArgs),
     Executions(executions::ExecutionsArgs),
     Job(job::JobArgs),
@@ -165,6 +167,7 @@ fn dispatch(global: Global, command: Command) -> CliResult {
         Command::Verify(args) => verify::run(&args, &Context::connect(&global)?),
         Command::Ls(args) => ls::run(args, &Context::connect(&global)?),
         Command::Find(args) => find::run(&args, &Context::connect(&global)?),
+        Command::Catalog(args) => catalog::run(args, &Context::connect(&global)?),
         Command::Sets(args) => sets::run(args, &Context::connect(&global)?),
         Command::Executions(args) => executions::run(args, &Context::connect(&global)?),
         Command::Job(args) => job::run(args, &Context::connect(&global)?),

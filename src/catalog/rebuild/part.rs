@@ -71,9 +71,7 @@ pub fn store(conn: &mut Conn, read: Read) -> Result<BackupSet> {
         // what is searchable grows with every part
         diesel::delete(catalog_index_progress::table.find(set_id)).execute(conn)?;
         if last || set.end_time.is_none() {
-            diesel::update(backup_sets::table.find(set_id))
-                .set(backup_sets::end_time.eq(time(end)))
-                .execute(conn)?;
+            diesel::update(backup_sets::table.find(set_id)).set(backup_sets::end_time.eq(time(end))).execute(conn)?;
         }
         if whole {
             complete(conn, set_id, checksum)?;

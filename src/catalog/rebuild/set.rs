@@ -55,9 +55,7 @@ pub fn look(conn: &mut Conn, uuid: &str, part: i32, last: bool) -> Result<Found>
         SetStatus::Completed => Found::Known { set_id: set.id },
         SetStatus::Incomplete if has_part => Found::Known { set_id: set.id },
         SetStatus::Incomplete => Found::Take { set_id: set.id, before: Some(set.status) },
-        SetStatus::Failed | SetStatus::Cancelled if last => {
-            Found::Take { set_id: set.id, before: Some(set.status) }
-        }
+        SetStatus::Failed | SetStatus::Cancelled if last => Found::Take { set_id: set.id, before: Some(set.status) },
         SetStatus::Failed | SetStatus::Cancelled => {
             Found::Left(format!("set {} did not come to its end: the database says that it {}", set.id, set.status))
         }

@@ -4,7 +4,9 @@ use super::{number, time};
 use crate::db::kinds::AllocationPolicy;
 use crate::db::pools::{self, NewPool};
 use crate::db::schema::tapes;
-use crate::db::tapes::{NewTape, Tape, TapeChanges, find, find_by_barcode, find_by_label, find_by_uuid, insert, update};
+use crate::db::tapes::{
+    NewTape, Tape, TapeChanges, find, find_by_barcode, find_by_label, find_by_uuid, insert, update,
+};
 use crate::db::{Conn, TapeStatus, now, tape_lifecycle, write_transaction};
 use crate::{Error, Result};
 use diesel::prelude::*;

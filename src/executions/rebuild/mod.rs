@@ -100,7 +100,10 @@ fn empty_other_drives(context: &Context, library: i32, drive: Option<i32>, repor
             continue;
         }
         if let Some(user) = other.taken_by {
-            report.problem(context, format!("the tape in drive {} is in use by execution {user}; it was not read", other.name));
+            report.problem(
+                context,
+                format!("the tape in drive {} is in use by execution {user}; it was not read", other.name),
+            );
             continue;
         }
         let lease = context.take_drive(other.id, None)?;

@@ -11,7 +11,7 @@ use crate::catalog::rebuild::tape::Figures;
 use crate::keys::KeyRing;
 use crate::{Error, Result};
 use std::collections::BTreeSet;
-use tape_drive::{DriveErrorKind, Position, TapeDrive};
+use tape_drive::{DriveErrorKind, TapeDrive};
 use tape_format::crypt::Keys;
 use tape_format::part::{self, After, FileKind, TapeEnd, TapeFile, Visitor};
 use tape_format::toc::{RECORD, SealedHead, Summary, TocHead, TocKind, TocSink};
@@ -25,8 +25,6 @@ const MAX_RESTARTS: usize = 10_000;
 pub struct Orphan {
     /// Its number.
     pub file: u64,
-    /// Its first block.
-    pub first_block: u64,
     /// Why, in words.
     pub why: String,
     /// Whether a table of contents stands behind it that cannot be read.
@@ -167,7 +165,7 @@ impl Reader {
     }
 
     fn orphan(&mut self, data: &TapeFile, why: String, has_contents: bool) {
-        self.found.orphans.push(Orphan { file: data.number, first_block: data.first_block, why, has_contents });
+        self.found.orphans.push(Orphan { file: data.number, why, has_contents });
     }
 
     /// A table of contents that the tape has come to; its first block was read.
@@ -179,7 +177,9 @@ impl Reader {
         drive: &mut dyn TapeDrive,
     ) -> tape_format::Result<After> {
         let Some(data) = self.waiting.take() else {
-            self.found.problems.push(format!("tape file {} holds contents, but there is no data before it", file.number));
+            self.found
+                .problems
+                .push(format!("tape file {} holds contents, but there is no data before it", file.number));
             return Ok(After::Untouched);
         };
         self.behind_contents = true;
@@ -207,7 +207,9 @@ impl Reader {
         };
         let tally = sink.tally;
         let read = read.and_then(|(head, end)| tally.agrees_with(&head).map(|()| (head, end)));
-        if let Some(head) = heads.head {
+        // what must not be taken in says nothing of this tape either
+        let taken = taking.refused.as_ref().is_none_or(|error| error.code == ENOUGH);
+        if let Some(head) = heads.head.filter(|_| taken) {
             self.count(&head, file.first_block);
         }
         match read {
@@ -256,6 +258,7 @@ impl Reader {
     }
 
     fn refused(&mut self, file: u64, line: Option<Line>, why: &str) {
+        self.found.figures.full = Some(format!("what is behind tape file {file} was not taken in"));
         self.found.problems.push(format!("tape file {file}: {why}"));
         if let Some(mut line) = line {
             line.note = why.into();
@@ -307,7 +310,7 @@ impl Visitor for Reader {
                 Ok(After::Untouched)
             }
             FileKind::Toc(kind) => self.contents(file, &kind.clone(), first, drive),
-            FileKind::Unreadable(why) if self.waiting.is_some() && file.number % 2 == 0 => {
+            FileKind::Unreadable(why) if self.waiting.is_some() && file.number.is_multiple_of(2) => {
                 if let Some(data) = self.waiting.take() {
                     self.orphan(&data, format!("its contents cannot be read: {why}"), true);
                 }
@@ -383,7 +386,6 @@ impl DriveTask for ReadTape {
         if label.uuid != reader.reading.label.uuid {
             return Err(Error::conflict("wrong_tape", "another tape was put into the drive meanwhile"));
         }
-        drive.locate(Position::block(0))?;
         let result = reader.pass(drive);
         Ok((result, reader))
     }

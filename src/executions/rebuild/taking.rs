@@ -116,13 +116,8 @@ impl<'r> Taking<'r> {
             self.line = Some(line);
             return Err(enough());
         };
-        let named = set::Named {
-            info: set,
-            key_fingerprint: &head.key_fingerprint,
-            part: self.part,
-            last: part.last,
-            tape,
-        };
+        let named =
+            set::Named { info: set, key_fingerprint: &head.key_fingerprint, part: self.part, last: part.last, tape };
         let found = set::open(&mut conn, &named)?;
         let wanted = match &found {
             set::Found::Take { set_id, .. } => {

@@ -41,6 +41,14 @@ pub fn read(context: &Context, lease: &Lease, barcode: Option<String>, report: &
     };
     context.phase("reading", format!("Reading the contents of tape {}.", label.label))?;
     show(context, lease, &label, row.as_ref())?;
+    if let Some(tape) = row.as_ref().filter(|_| !report.dry_run()) {
+        let known = db::drives::DriveChanges {
+            current_tape_id: Some(Some(tape.id)),
+            unknown_tape: Some(None),
+            ..Default::default()
+        };
+        db::drives::update(&mut conn, lease.drive(), &known)?;
+    }
     let tools = Tools {
         db: context.services.db.clone(),
         catalog: context.services.catalog.clone(),
@@ -58,7 +66,7 @@ pub fn read(context: &Context, lease: &Lease, barcode: Option<String>, report: &
     unread::lost(&mut conn, changed, &label.label, &mut found)?;
     let mut notes = Vec::new();
     if let (Some(tape), Ok(())) = (changed, &result) {
-        notes = settle(context, lease, tape, &mut found)?;
+        notes = settle(context, tape, &mut found)?;
     }
     for problem in std::mem::take(&mut found.problems) {
         report.problem(context, format!("tape {}: {problem}", label.label));
@@ -106,7 +114,7 @@ fn show(context: &Context, lease: &Lease, label: &Label, row: Option<&Tape>) -> 
 }
 
 /// Makes the tape's row true, now that its end was reached.
-fn settle(context: &Context, lease: &Lease, tape: &Tape, found: &mut Found) -> Result<Vec<String>> {
+fn settle(context: &Context, tape: &Tape, found: &mut Found) -> Result<Vec<String>> {
     let mut notes = Vec::new();
     let Some(end) = found.end else { return Ok(notes) };
     let figures = &mut found.figures;
@@ -136,12 +144,6 @@ fn settle(context: &Context, lease: &Lease, tape: &Tape, found: &mut Found) -> R
     if settled.released {
         notes.push("The database knows all of it now; it is not on hold any more.".into());
     }
-    let drive = db::drives::DriveChanges {
-        current_tape_id: Some(Some(tape.id)),
-        unknown_tape: Some(None),
-        ..Default::default()
-    };
-    db::drives::update(&mut conn, lease.drive(), &drive)?;
     for note in &notes {
         context.log(&format!("Tape {}: {note}", tape.label));
     }

@@ -88,10 +88,10 @@ pub fn lost(conn: &mut Conn, tape: Option<&Tape>, label: &str, found: &mut Found
         found.earlier.iter().filter(|line| !found.seen.contains(&line.tape_file)).cloned().collect();
     let orphans = std::mem::take(&mut found.orphans);
     for summary in &missing {
-        let why = orphans.iter().find(|orphan| orphan.file == summary.tape_file).map_or_else(
-            || "the tape could not be read where it is".to_string(),
-            |orphan| orphan.why.clone(),
-        );
+        let why = orphans
+            .iter()
+            .find(|orphan| orphan.file == summary.tape_file)
+            .map_or_else(|| "the tape could not be read where it is".to_string(), |orphan| orphan.why.clone());
         let known = db::sets::find_by_uuid(conn, &summary.set.to_string())?;
         let has_it = match &known {
             Some(set) => db::set_parts::of_set(conn, set.id)?
