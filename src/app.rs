@@ -69,8 +69,15 @@ impl App {
             }
         }
         let jobs = Jobs::start(services.clone());
-        let scheduler =
-            Scheduler::start(services.db.clone(), services.bus.clone(), jobs.clone(), services.drives.clone());
+        // the settings were checked when they were read
+        let maintenance = services.config.maintenance.schedule().unwrap_or_default();
+        let scheduler = Scheduler::start(
+            services.db.clone(),
+            services.bus.clone(),
+            jobs.clone(),
+            services.drives.clone(),
+            maintenance,
+        );
         Ok(App { services, jobs, scheduler })
     }
 

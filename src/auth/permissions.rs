@@ -228,9 +228,15 @@ pub const ROUTES: &[Route] = &[
     get("/api/v1/backup-sets", READONLY),
     get("/api/v1/backup-sets/{id}", READONLY),
     get("/api/v1/backup-sets/{id}/files", READONLY),
+    put("/api/v1/backup-sets/{id}", OPERATOR),
     delete("/api/v1/backup-sets/{id}", OPERATOR),
     post("/api/v1/backup-sets/{id}/cancel", OPERATOR),
     post("/api/v1/backup-sets/{id}/verify", OPERATOR),
+
+    get("/api/v1/retention/preview", READONLY),
+    post("/api/v1/retention/run", OPERATOR),
+    get("/api/v1/maintenance", READONLY),
+    post("/api/v1/maintenance/run", OPERATOR),
 
     get("/api/v1/catalog/search", READONLY),
     get("/api/v1/catalog/browse/{backupSetId}", READONLY),

@@ -34,10 +34,12 @@ mod key;
 mod library;
 mod login;
 mod ls;
+mod maintenance;
 mod man;
 mod openapi;
 mod pool;
 mod restore;
+mod retention;
 mod run;
 mod serve;
 mod sets;
@@ -133,6 +135,8 @@ enum Command {
     ApiKey(api_key::ApiKeyArgs),
     Settings(settings::SettingsArgs),
     Events(events::EventsArgs),
+    Retention(retention::RetentionArgs),
+    Maintenance(maintenance::MaintenanceArgs),
     Virtual(virtual_library::VirtualArgs),
     Openapi(openapi::OpenapiArgs),
     Completions(completions::CompletionsArgs),
@@ -181,6 +185,8 @@ fn dispatch(global: Global, command: Command) -> CliResult {
         Command::ApiKey(args) => api_key::run(args, &Context::connect(&global)?),
         Command::Settings(args) => settings::run(args, &Context::connect(&global)?),
         Command::Events(args) => events::run(&args, &Context::connect(&global)?),
+        Command::Retention(args) => retention::run(args, &Context::connect(&global)?),
+        Command::Maintenance(args) => maintenance::run(args, &Context::connect(&global)?),
     }
 }
 

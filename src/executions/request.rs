@@ -4,6 +4,7 @@
 
 pub use crate::restore::ExistingPolicy;
 
+use super::Chore;
 use crate::db::BackupType;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -38,6 +39,8 @@ pub enum Request {
     DatabaseRestore(DatabaseRestoreRequest),
     /// Rebuild the catalog from what tapes say of themselves.
     Rebuild(RebuildRequest),
+    /// Put away what is over, and look after the database.
+    Maintenance(MaintenanceRequest),
 }
 
 impl Request {
@@ -57,6 +60,7 @@ impl Request {
             Request::DatabaseBackup(_) => "database_backup",
             Request::DatabaseRestore(_) => "database_restore",
             Request::Rebuild(_) => "rebuild",
+            Request::Maintenance(_) => "maintenance",
         }
     }
 }
@@ -321,4 +325,12 @@ pub struct RebuildRequest {
     pub tape_ids: Vec<i32>,
     /// Only say what would be taken in.
     pub dry_run: bool,
+}
+
+/// Put away what is over, and look after the database.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct MaintenanceRequest {
+    /// What to do; empty: what is done every day.
+    #[serde(default)]
+    pub chores: Vec<Chore>,
 }

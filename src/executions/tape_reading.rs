@@ -3,7 +3,7 @@
 //! Two threads: one sees to tapes and drives, the execution's own takes the members. A tape that cannot be had or read
 //! costs what is on it and nothing else.
 
-use super::{Context, Lease, Taken, TapeFill, Wanted, mount};
+use super::{Context, Lease, Taken, TapeFill, Wanted, mount, v1};
 use crate::actors::drive::{DriveTask, Unit};
 use crate::db;
 use crate::media::choose::{DriveFacts, Place};
@@ -43,7 +43,8 @@ pub fn read(
         drop(receiver);
         let fed = feeding.join().unwrap_or_else(|_| Err(Error::internal("the thread that sees to the tapes panicked")));
         taken.and(fed)
-    })
+    })?;
+    v1::reading::read(context, plan, drive, handler)
 }
 
 struct Feeder<'a> {
@@ -100,7 +101,7 @@ impl Feeder<'_> {
     fn visit(&mut self, visit: &Visit, after: AfterVisit<'_>) -> Result<bool> {
         let lease = take(self.context, visit.tape_id, self.drive)?;
         let label = mount::mount(self.context, &lease, visit.tape_id)?;
-        self.show(&lease, visit.tape_id)?;
+        show(self.context, &lease, visit.tape_id)?;
         let segments = self.jobs(visit)?;
         self.context.phase("reading", format!("Reading from tape {}.", label.label))?;
         let task = ReadVisit { segments, sender: self.sender.clone(), stop: self.context.control.flag() };
@@ -116,19 +117,6 @@ impl Feeder<'_> {
             Err(ReadError::Stopped) => Ok(false),
             Err(ReadError::Drive(error) | ReadError::Part(error)) => Err(error),
         }
-    }
-
-    fn show(&self, lease: &Lease, tape_id: i32) -> Result<()> {
-        let mut conn = self.context.conn()?;
-        let tape = db::tapes::find(&mut conn, tape_id)?;
-        let drive = db::drives::find(&mut conn, lease.drive())?;
-        let fill = TapeFill {
-            label: tape.label,
-            capacity_bytes: u64::try_from(tape.capacity_bytes).unwrap_or_default(),
-            used_bytes: u64::try_from(tape.used_bytes).unwrap_or_default(),
-        };
-        self.context.progress.set_tape(fill, drive.device_path);
-        Ok(())
     }
 
     fn jobs(&mut self, visit: &Visit) -> Result<Vec<SegmentJob>> {
@@ -176,6 +164,20 @@ impl Feeder<'_> {
             members,
         }))
     }
+}
+
+/// Shows which tape is read.
+pub fn show(context: &Context, lease: &Lease, tape_id: i32) -> Result<()> {
+    let mut conn = context.conn()?;
+    let tape = db::tapes::find(&mut conn, tape_id)?;
+    let drive = db::drives::find(&mut conn, lease.drive())?;
+    let fill = TapeFill {
+        label: tape.label,
+        capacity_bytes: u64::try_from(tape.capacity_bytes).unwrap_or_default(),
+        used_bytes: u64::try_from(tape.used_bytes).unwrap_or_default(),
+    };
+    context.progress.set_tape(fill, drive.device_path);
+    Ok(())
 }
 
 /// The key of a set.

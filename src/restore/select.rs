@@ -8,7 +8,7 @@ use crate::catalog::layers::{self, Chain};
 use crate::catalog::select::{self, Reason, SelectedMember, Wanted};
 use crate::catalog::{chain, path};
 use crate::db::schema::{catalog_owners, catalog_versions};
-use crate::db::{self, Conn, SetStatus};
+use crate::db::{self, Conn, FormatType, PartFormat, SetStatus};
 use crate::{Error, Result};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -109,7 +109,7 @@ pub fn plan(conn: &mut Conn, selection: &Selection) -> Result<Selected> {
     select::clear(conn)?;
     let mut plan = Plan::default();
     for set_id in &gathered.sets {
-        plan.sets.push(planned_set(conn, *set_id)?);
+        planned_set(conn, *set_id, &mut plan)?;
     }
     let mut broken = gathered.leave_out_missing_parts(conn, &plan)?;
     broken.extend(gathered.resolve(&mut plan));
@@ -118,23 +118,55 @@ pub fn plan(conn: &mut Conn, selection: &Selection) -> Result<Selected> {
     Ok(Selected { plan, missing: found.missing, broken })
 }
 
-/// Fills in runs and visits.
+/// Fills in runs and visits, and which items are in which data file of version 1.
 pub fn arrange(plan: &mut Plan) -> Result<()> {
-    plan.items.sort_by_key(|item| (item.set, item.tar_offset));
-    let runs: Vec<(Run, Vec<Segment>)> = schedule::runs(&plan.sets, &plan.items)?;
+    let whole = |set: usize| plan.whole_files.iter().any(|file| file.set == set);
+    let whole: Vec<bool> = (0..plan.sets.len()).map(whole).collect();
+    let is_whole = |item: &Item| whole.get(item.set).copied().unwrap_or_default();
+    plan.items.sort_by_key(|item| (is_whole(item), item.set, item.tar_offset));
+    let (framed, others) = plan.items.split_at(plan.items.partition_point(|item| !is_whole(item)));
+    let runs: Vec<(Run, Vec<Segment>)> = schedule::runs(&plan.sets, framed)?;
+    let mut placed = 0;
+    for file in &mut plan.whole_files {
+        let at = |offset: u64| {
+            framed.len() + others.partition_point(|item| (item.set, item.tar_offset) < (file.set, offset))
+        };
+        file.items = at(file.offsets.start)..at(file.offsets.end);
+        placed += file.items.len();
+    }
+    if placed != others.len() {
+        return Err(Error::new(
+            crate::ErrorKind::Unprocessable,
+            "parts_missing",
+            "the catalog lists files of a set of version 1 on no tape that the database knows; import the set again",
+        ));
+    }
     plan.visits = schedule::visits(&plan.sets, &runs);
     plan.runs = runs.into_iter().map(|(run, _)| run).collect();
     Ok(())
 }
 
-fn planned_set(conn: &mut Conn, set_id: i32) -> Result<PlannedSet> {
+/// Adds a set to the plan, with where its parts are.
+fn planned_set(conn: &mut Conn, set_id: i32, plan: &mut Plan) -> Result<()> {
     let set = db::sets::find(conn, set_id)?;
-    let parts = db::set_parts::of_set(conn, set_id)?;
-    Ok(PlannedSet {
-        set_id,
-        key_id: set.encryption_key_id,
-        parts: parts.iter().map(|part| layout::planned(&set, part)).collect::<Result<_>>()?,
-    })
+    if set.format_type == FormatType::Ltfs {
+        return Err(Error::new(
+            crate::ErrorKind::Unprocessable,
+            "ltfs_set",
+            format!(
+                "backup set {set_id} is on an LTFS tape, which this program does not read: mount it with LTFS tools"
+            ),
+        ));
+    }
+    let mut planned = PlannedSet { set_id, key_id: set.encryption_key_id, parts: Vec::new() };
+    for part in &db::set_parts::of_set(conn, set_id)? {
+        match part.layout {
+            PartFormat::Frames => planned.parts.push(layout::planned(&set, part)?),
+            PartFormat::V1 => plan.whole_files.push(layout::whole_file(plan.sets.len(), part)?),
+        }
+    }
+    plan.sets.push(planned);
+    Ok(())
 }
 
 /// A member: the index of its set, and its path.
@@ -153,6 +185,10 @@ struct Gathered {
 
 impl Gathered {
     fn add(&mut self, member: SelectedMember) {
+        // a directory that is only known by the files in it; those bring it along
+        if member.tar_length == 0 {
+            return;
+        }
         let set = self.sets.iter().position(|set| *set == member.set_id).unwrap_or_else(|| {
             self.sets.push(member.set_id);
             self.sets.len() - 1
@@ -261,6 +297,7 @@ fn directories(conn: &mut Conn, sets: &[i32], wanted: &[String]) -> Result<Vec<(
         let row: Option<(i32, i64, i64, i64)> = catalog_versions::table
             .find((place.set_id, place.dir_id, &place.name))
             .inner_join(catalog_owners::table.on(catalog_owners::id.eq(catalog_versions::owner_id)))
+            .filter(catalog_versions::tar_length.gt(0))
             .select((catalog_versions::mode, catalog_versions::mtime_ns, catalog_owners::uid, catalog_owners::gid))
             .first(conn)
             .optional()?;

@@ -8,7 +8,7 @@ use crate::catalog::from_toc::Tally;
 use crate::db::schema::{backup_jobs, backup_sets, catalog_index_progress, snapshots};
 use crate::db::set_parts::{self, SetPart};
 use crate::db::sets::{self, BackupSet};
-use crate::db::{Conn, SetStatus, database_backups, jobs, now, pools, schema, write_transaction};
+use crate::db::{Conn, SetStatus, database_backups, jobs, now, schema, write_transaction};
 use crate::{Error, Result};
 use diesel::prelude::*;
 use tape_format::part::PartLayout;
@@ -131,20 +131,9 @@ fn fit(set_id: i32, parts: &[SetPart]) -> Result<()> {
 fn complete(conn: &mut Conn, set_id: i32, checksum: Option<String>) -> Result<()> {
     let set = sets::find(conn, set_id)?;
     let job = jobs::find(conn, set.job_id)?;
-    let pool = pools::find(conn, job.pool_id)?;
-    // of a job that was made up nobody has said how long its sets are kept
-    let days = match (job.rebuilt, job.retention_days) {
-        (true, _) => 0,
-        (false, 0) => pool.retention_days,
-        (false, days) => days,
-    };
     let end = set.end_time.unwrap_or(set.start_time);
     diesel::update(backup_sets::table.find(set_id))
-        .set((
-            backup_sets::status.eq(SetStatus::Completed),
-            backup_sets::checksum.eq(checksum),
-            backup_sets::expires_at.eq((days > 0).then(|| end + chrono::Duration::days(i64::from(days)))),
-        ))
+        .set((backup_sets::status.eq(SetStatus::Completed), backup_sets::checksum.eq(checksum)))
         .execute(conn)?;
     diesel::insert_into(snapshots::table)
         .values((

@@ -12,6 +12,10 @@ use crate::db::{BackupType, Compression, Conn, SetStatus, now, pools, sources, w
 use diesel::prelude::*;
 use tape_format::toc::{SealedHead, SetInfo, SetKind, Summary};
 
+/// Nobody has said how long the sets of a stand-in are kept: so long that a person decides it. (0 would leave it to the
+/// pool.)
+const KEPT_DAYS: i32 = 36_500;
+
 /// What is to be done with a part that a tape has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
@@ -240,8 +244,7 @@ fn stand_in(
         source_id,
         pool_id,
         backup_type,
-        // what was found is kept until a person says for how long
-        retention_days: 0,
+        retention_days: KEPT_DAYS,
         enabled: false,
         encryption_enabled: key.is_some(),
         encryption_key_id: key,

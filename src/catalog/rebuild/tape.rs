@@ -108,7 +108,13 @@ fn pool(conn: &mut Conn, label: &Label) -> Result<Option<i32>> {
     let new = NewPool {
         name: label.pool.clone(),
         description: Some(format!("Named by tape {} when the catalog was rebuilt", label.label)),
+        // for ever, until a person says otherwise
         retention_days: 0,
+        keep_last: 0,
+        keep_daily: 0,
+        keep_weekly: 0,
+        keep_monthly: 0,
+        keep_yearly: 0,
         allow_reuse: 0,
         allocation_policy: AllocationPolicy::Continue,
     };

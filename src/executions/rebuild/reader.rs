@@ -52,6 +52,8 @@ pub struct Found {
     pub end: Option<TapeEnd>,
     /// Whether the newest part ends its set.
     pub last_is_end: bool,
+    /// Sets that version 1 of the program wrote.
+    pub version_1: u64,
 }
 
 /// The pass.
@@ -316,6 +318,12 @@ impl Visitor for Reader {
                 }
                 // behind it all is well again: contents are there, if not readable
                 self.behind_contents = true;
+                Ok(After::Untouched)
+            }
+            FileKind::TocV1 => {
+                // the data before it is not ours to take
+                self.waiting = None;
+                self.found.version_1 += 1;
                 Ok(After::Untouched)
             }
             _ => {

@@ -65,7 +65,12 @@ pub fn read(context: &Context, lease: &Lease, barcode: Option<String>, report: &
     unread::locked(&mut conn, changed, &label.label, &mut found)?;
     unread::lost(&mut conn, changed, &label.label, &mut found)?;
     let mut notes = Vec::new();
-    if let (Some(tape), Ok(())) = (changed, &result) {
+    if found.version_1 > 0 {
+        notes.push(format!(
+            "{} sets on it were written by version 1 of the program: import them from that program's database or tapes.",
+            found.version_1
+        ));
+    } else if let (Some(tape), Ok(())) = (changed, &result) {
         notes = settle(context, tape, &mut found)?;
     }
     for problem in std::mem::take(&mut found.problems) {

@@ -3,7 +3,7 @@
 use super::blocks::FileReader;
 use crate::crypt::{HEADER_SIZE, Keys};
 use crate::toc::{self, TocHead, TocKind, TocSink, ZSTD_MAGIC};
-use crate::{FormatError, Label, Result};
+use crate::{FormatError, Label, Result, v1};
 use std::io::Read;
 use tape_drive::{DriveErrorKind, Position, ReadOutcome, TapeDrive};
 
@@ -17,6 +17,10 @@ pub enum FileKind {
     Label(Label),
     /// A table of contents of this program.
     Toc(TocKind),
+    /// A table of contents of version 1 of the program.
+    TocV1,
+    /// Encrypted by version 1 of the program.
+    SealedV1(v1::Sealing),
     /// tar, not compressed.
     Tar,
     /// zstd.
@@ -194,7 +198,7 @@ pub fn read_rest_of_toc(
     Ok((head, end))
 }
 
-fn kind_of(block: &[u8], number: u64) -> FileKind {
+pub(crate) fn kind_of(block: &[u8], number: u64) -> FileKind {
     if number == 0
         && let Ok(label) = Label::decode(block)
     {
@@ -202,6 +206,12 @@ fn kind_of(block: &[u8], number: u64) -> FileKind {
     }
     if let Some(toc) = TocKind::of(block) {
         return FileKind::Toc(toc);
+    }
+    if v1::is_toc(block) {
+        return FileKind::TocV1;
+    }
+    if let Some(sealing) = v1::Sealing::of(block) {
+        return FileKind::SealedV1(sealing);
     }
     if block.get(257..262) == Some(b"ustar") {
         FileKind::Tar

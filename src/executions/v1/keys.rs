@@ -1,0 +1,61 @@
+//! Which key opens the data of a tape of version 1: nothing on the tape tells for certain, so they are tried.
+
+use crate::actors::drive::{DriveTask, Unit};
+use crate::db;
+use crate::executions::{Context, Lease};
+use crate::{Error, ErrorKind, Result};
+use tape_drive::{Position, ReadOutcome, TapeDrive};
+use tape_format::crypt::Key;
+use tape_format::v1;
+
+/// The key that opens the data file that begins at `block`: the one with row `named`, or whichever does.
+///
+/// # Errors
+/// 422 `wrong_key`, `key_unknown`.
+pub fn find(context: &Context, lease: &Lease, block: u64, named: Option<i32>) -> Result<Key> {
+    let start = context.perform(lease, FirstBlockAt { block })?;
+    let mut conn = context.conn()?;
+    let candidates = match named {
+        Some(id) => vec![db::encryption_keys::find(&mut conn, id)?],
+        None => db::encryption_keys::list(&mut conn)?,
+    };
+    for candidate in &candidates {
+        context.check()?;
+        let key = context.services.keys.for_reading(&mut conn, &candidate.key_fingerprint)?;
+        if v1::opens(&key, &start) {
+            context.log(&format!("The data is encrypted with key '{}'.", candidate.name));
+            return Ok(key);
+        }
+    }
+    let refused = |code, message: String| Err(Error::new(ErrorKind::Unprocessable, code, message));
+    match (named, candidates.first()) {
+        (Some(_), Some(key)) => refused("wrong_key", format!("key '{}' does not open the data on this tape", key.name)),
+        _ => refused(
+            "key_unknown",
+            format!(
+                "version 1 encrypted this, and none of the {} keys of this server opens it: import the key from its key \
+                 sheet, or from the old database",
+                candidates.len()
+            ),
+        ),
+    }
+}
+
+struct FirstBlockAt {
+    block: u64,
+}
+
+impl DriveTask for FirstBlockAt {
+    type Output = Vec<u8>;
+    const NAME: &'static str = "read how a tape file begins";
+
+    fn run(self, drive: &mut dyn TapeDrive, _: &Unit) -> Result<Vec<u8>> {
+        drive.locate(Position::block(self.block))?;
+        let mut buffer = vec![0; drive.block_limits()?.max.min(1 << 24) as usize];
+        match drive.read_block(&mut buffer)? {
+            ReadOutcome::Block(length) => buffer.truncate(length),
+            ReadOutcome::Filemark | ReadOutcome::EndOfData => buffer.clear(),
+        }
+        Ok(buffer)
+    }
+}
