@@ -175,6 +175,14 @@ pub fn store_database_copy(conn: &mut Conn, copy: &DatabaseCopy) -> Result<bool>
     use schema::database_backups as table;
     write_transaction(conn, |conn| {
         let uuid = copy.uuid.to_string();
+        // while it was locked it could not be told from a set of a job
+        if let Some(set) = sets::find_by_uuid(conn, &uuid)?
+            && set.status == SetStatus::Incomplete
+            && set_parts::of_set(conn, set.id)?.is_empty()
+        {
+            sets::delete(conn, set.id)?;
+            super::set::drop_stand_in(conn, set.job_id)?;
+        }
         let known: i64 = table::table.filter(table::set_uuid.eq(&uuid)).count().get_result(conn)?;
         if known > 0 {
             return Ok(false);

@@ -134,7 +134,7 @@ pub struct Figures {
     pub parts: u32,
     /// When the last part ended, Unix seconds.
     pub last_end: Option<i64>,
-    /// Fingerprint of the key of the last encrypted part.
+    /// Fingerprint of the key of the last encrypted part of a job.
     pub key_fingerprint: Option<String>,
     /// Why nothing more must be written to it, in words: it is marked full.
     pub full: Option<String>,
@@ -161,6 +161,7 @@ pub fn settle(conn: &mut Conn, id: i32, found: &Figures) -> Result<Settled> {
         if released {
             tape_lifecycle::release(conn, id)?;
         }
+        note_key(conn, &tape, found.key_fingerprint.as_deref())?;
         if !end_moved {
             return Ok(Settled { end_moved, released });
         }
@@ -181,17 +182,22 @@ pub fn settle(conn: &mut Conn, id: i32, found: &Figures) -> Result<Settled> {
                 tapes::updated_at.eq(now()),
             ))
             .execute(conn)?;
-        if let Some(fingerprint) = &found.key_fingerprint {
-            let name = crate::db::encryption_keys::find_by_fingerprint(conn, fingerprint)?.map(|key| key.name);
-            let changes = TapeChanges {
-                encryption_key_fingerprint: Some(fingerprint.clone()),
-                encryption_key_name: Some(name.unwrap_or_default()),
-                ..TapeChanges::default()
-            };
-            update(conn, id, &changes)?;
-        }
         Ok(Settled { end_moved, released })
     })
+}
+
+/// The key of the last encrypted set of a job.
+fn note_key(conn: &mut Conn, tape: &Tape, fingerprint: Option<&str>) -> Result<()> {
+    let Some(fingerprint) = fingerprint.filter(|found| *found != tape.encryption_key_fingerprint) else {
+        return Ok(());
+    };
+    let name = crate::db::encryption_keys::find_by_fingerprint(conn, fingerprint)?.map(|key| key.name);
+    let changes = TapeChanges {
+        encryption_key_fingerprint: Some(fingerprint.into()),
+        encryption_key_name: Some(name.unwrap_or_default()),
+        ..TapeChanges::default()
+    };
+    update(conn, tape.id, &changes).map(drop)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use tape_drive::{DriveErrorKind, TapeDrive};
 use tape_format::crypt::Keys;
 use tape_format::part::{self, After, FileKind, TapeEnd, TapeFile, Visitor};
-use tape_format::toc::{RECORD, SealedHead, Summary, TocHead, TocKind, TocSink};
+use tape_format::toc::{RECORD, SEALED_HEAD, SealedHead, SetKind, Summary, TocHead, TocKind, TocSink};
 use tape_format::{FormatError, MemberRecord};
 
 /// Most places at which a pass begins anew behind damage.
@@ -191,8 +191,8 @@ impl Reader {
             self.found.seen.insert(data.number);
             let figures = &mut self.found.figures;
             figures.parts += 1;
-            figures.used_bytes += head.stream_bytes + head.sealed_bytes;
-            figures.key_fingerprint = Some(head.key_fingerprint.clone());
+            let contents = (SEALED_HEAD as u64).saturating_add(head.sealed_bytes).div_ceil(RECORD as u64);
+            figures.used_bytes += head.stream_bytes + contents * RECORD as u64;
             // whether its set ends with it is locked, too
             self.found.last_is_end = true;
             self.found.locked.push((head.clone(), data.first_block));
@@ -274,7 +274,7 @@ impl Reader {
         figures.parts += 1;
         figures.used_bytes += head.part.stream_bytes;
         figures.last_end = Some(figures.last_end.unwrap_or(i64::MIN).max(head.end));
-        if !head.key_fingerprint.is_empty() {
+        if !head.key_fingerprint.is_empty() && head.set.kind != SetKind::Database {
             figures.key_fingerprint = Some(head.key_fingerprint.clone());
         }
         self.found.last_is_end = head.part.last;
