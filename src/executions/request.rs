@@ -4,6 +4,7 @@
 
 pub use crate::restore::ExistingPolicy;
 
+use super::Chore;
 use crate::db::BackupType;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -40,6 +41,10 @@ pub enum Request {
     ImportV1Database(ImportV1DatabaseRequest),
     /// Make a tape of version 1 known.
     ImportV1Tape(ImportV1TapeRequest),
+    /// Rebuild the catalog from what tapes say of themselves.
+    Rebuild(RebuildRequest),
+    /// Put away what is over, and look after the database.
+    Maintenance(MaintenanceRequest),
 }
 
 impl Request {
@@ -60,6 +65,8 @@ impl Request {
             Request::DatabaseRestore(_) => "database_restore",
             Request::ImportV1Database(_) => "import_v1_database",
             Request::ImportV1Tape(_) => "import_v1_tape",
+            Request::Rebuild(_) => "rebuild",
+            Request::Maintenance(_) => "maintenance",
         }
     }
 }
@@ -333,4 +340,26 @@ pub struct ImportV1TapeRequest {
     /// List the files from the data even if there is a table of contents.
     #[serde(default)]
     pub read_data: bool,
+}
+
+/// Rebuild the catalog from tapes: the one in a drive, all of a library, or those of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RebuildRequest {
+    /// Whatever tape is in this drive; with a library or a list: the drive to use.
+    pub drive_id: Option<i32>,
+    /// All data cartridges of this library.
+    pub library_id: Option<i32>,
+    /// These tapes, which the database knows.
+    pub tape_ids: Vec<i32>,
+    /// Only say what would be taken in.
+    pub dry_run: bool,
+}
+
+/// Put away what is over, and look after the database.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct MaintenanceRequest {
+    /// What to do; empty: what is done every day.
+    #[serde(default)]
+    pub chores: Vec<Chore>,
 }

@@ -49,6 +49,11 @@ pub fn pools(conn: &mut Conn, old: &mut Old, ids: &mut Ids, report: &mut Report)
             retention_days,
             allow_reuse: i32::from(row.number("allow_reuse").is_none_or(|flag| flag != 0)),
             allocation_policy,
+            keep_last: 0,
+            keep_daily: 0,
+            keep_weekly: 0,
+            keep_monthly: 0,
+            keep_yearly: 0,
         };
         ids.pools.insert(row.id(), tape_pools::insert(conn, &new)?.id);
         report.imported(WHAT);

@@ -8,6 +8,7 @@ mod files;
 mod incremental;
 mod many_sets;
 mod parallel;
+mod rebuild;
 mod restoring;
 mod schedule;
 mod server;

@@ -17,6 +17,7 @@ mod write;
 pub use blocks::FileReader;
 pub use layout::{FrameTable, MAX_FRAMES, PartLayout};
 pub use reader::{PartReader, RangeReader};
+pub(crate) use scan::kind_of;
 pub use scan::{
     After, FileKind, TapeEnd, TapeFile, Visitor, first_block_kind, read_label, read_rest_of_toc, read_toc, scan,
     scan_reading,

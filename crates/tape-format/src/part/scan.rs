@@ -198,7 +198,7 @@ pub fn read_rest_of_toc(
     Ok((head, end))
 }
 
-fn kind_of(block: &[u8], number: u64) -> FileKind {
+pub(crate) fn kind_of(block: &[u8], number: u64) -> FileKind {
     if number == 0
         && let Ok(label) = Label::decode(block)
     {

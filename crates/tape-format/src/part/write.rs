@@ -6,7 +6,7 @@ use super::pack::{Mark, Packer};
 use super::room::Room;
 use super::spec::{PartEnd, PartError, PartErrorKind, PartObserver, PartOutcome, PartProgress, PartSpec, TapeState};
 use crate::codec::Encoder;
-use crate::crypt::{Sealer, data_context};
+use crate::crypt::Sealer;
 use crate::tar::{BLOCK, write_prelude};
 use crate::toc::Spool;
 use crate::{Codec, FormatError, Frame, FrameSource, Result};
@@ -114,7 +114,7 @@ impl<'a> Run<'a> {
         check_position(drive, spec.first_block, spec.tape_file)?;
         let sealer = match spec.key {
             None => None,
-            Some(key) => Some(Sealer::new(key, &data_context(&spec.set.uuid, spec.part_number))?),
+            Some(key) => Some(Sealer::for_part(key, &spec.set.uuid, spec.part_number)?),
         };
         Ok(Run {
             encoder: Encoder::new(spec.codec)?,
