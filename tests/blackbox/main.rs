@@ -8,6 +8,7 @@ mod files;
 mod incremental;
 mod many_sets;
 mod parallel;
+mod recovering;
 mod restoring;
 mod schedule;
 mod server;
