@@ -1,6 +1,6 @@
 //! Puts the house together: opens the database, starts the actors and the web server, and takes all of it down again.
 
-use crate::actors::catalog::{CatalogActor, Discard, IndexRest};
+use crate::actors::catalog::{CatalogActor, Discard, DiscardPart, IndexRest};
 use crate::actors::drive::Drives;
 use crate::actors::jobs::{self, Jobs};
 use crate::actors::library::{Libraries, Scan};
@@ -69,8 +69,15 @@ impl App {
             }
         }
         let jobs = Jobs::start(services.clone());
-        let scheduler =
-            Scheduler::start(services.db.clone(), services.bus.clone(), jobs.clone(), services.drives.clone());
+        // the settings were checked when they were read
+        let maintenance = services.config.maintenance.schedule().unwrap_or_default();
+        let scheduler = Scheduler::start(
+            services.db.clone(),
+            services.bus.clone(),
+            jobs.clone(),
+            services.drives.clone(),
+            maintenance,
+        );
         Ok(App { services, jobs, scheduler })
     }
 
@@ -80,7 +87,8 @@ impl App {
     }
 }
 
-/// What a crash left: executions that were at work have failed; sets that were being written are not sets.
+/// What a crash left: executions that were at work have failed; sets that were being written are not sets; of sets that
+/// were being read from tapes the parts count that are recorded.
 async fn put_in_order(db: &DbPool, bus: &Bus, catalog: &Addr<CatalogActor>) -> Result<()> {
     const INTERRUPTED: &str = "the server stopped while this was running; run it again";
     for row in db::executions::reconcile(&mut *db.get()?, INTERRUPTED)? {
@@ -93,6 +101,10 @@ async fn put_in_order(db: &DbPool, bus: &Bus, catalog: &Addr<CatalogActor>) -> R
     for set in unfinished {
         catalog.send(Discard { set_id: set.id }).await??;
         db::sets::fail(&mut *db.get()?, set.id, SetStatus::Failed)?;
+    }
+    let incomplete = db::sets::incomplete(&mut *db.get()?)?;
+    for set in incomplete {
+        catalog.send(DiscardPart { set_id: set.id, part: None }).await??;
     }
     Ok(())
 }

@@ -42,7 +42,13 @@ CREATE TABLE tape_pools (
     id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
     name TEXT NOT NULL UNIQUE,
     description TEXT,
-    retention_days INTEGER NOT NULL DEFAULT 0,
+    retention_days INTEGER NOT NULL DEFAULT 0,  -- 0 = for ever
+    -- ours: beside the days, the last so many sets of a job, and the newest set of each of the last so many days, weeks …
+    keep_last INTEGER NOT NULL DEFAULT 0,
+    keep_daily INTEGER NOT NULL DEFAULT 0,
+    keep_weekly INTEGER NOT NULL DEFAULT 0,
+    keep_monthly INTEGER NOT NULL DEFAULT 0,
+    keep_yearly INTEGER NOT NULL DEFAULT 0,
     allow_reuse INTEGER NOT NULL DEFAULT 1,
     allocation_policy TEXT NOT NULL DEFAULT 'continue' CHECK (allocation_policy IN ('continue', 'always-new')),
     created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
@@ -201,7 +207,13 @@ CREATE TABLE backup_jobs (
     schedule_cron TEXT NOT NULL DEFAULT '',
     time_zone TEXT NOT NULL DEFAULT 'UTC',  -- ours: IANA name the schedule is read in
     missed_runs TEXT NOT NULL DEFAULT 'run' CHECK (missed_runs IN ('run', 'skip')),  -- ours
-    retention_days INTEGER NOT NULL DEFAULT 30,
+    retention_days INTEGER NOT NULL DEFAULT 30,  -- 0 = as the pool says
+    keep_last INTEGER,  -- ours, this and the next four: as in tape_pools; NULL = as the pool says
+    keep_daily INTEGER,
+    keep_weekly INTEGER,
+    keep_monthly INTEGER,
+    keep_yearly INTEGER,
+    database_backup BOOLEAN NOT NULL DEFAULT 0,  -- ours: copy the database to tape after each run
     enabled BOOLEAN NOT NULL DEFAULT 1,
     encryption_enabled BOOLEAN NOT NULL DEFAULT 0,
     encryption_key_id INTEGER REFERENCES encryption_keys(id),
@@ -243,7 +255,10 @@ CREATE TABLE backup_sets (
     format_type TEXT NOT NULL DEFAULT 'raw' CHECK (format_type IN ('raw', 'ltfs')),
     parent_set_id INTEGER REFERENCES backup_sets(id),
     verified_at TIMESTAMP,  -- ours: last time every hash was compared with the tape
-    expires_at TIMESTAMP,   -- ours: NULL = never
+    protected BOOLEAN NOT NULL DEFAULT 0,  -- ours: kept whatever the rules say, until a person releases it
+    -- ours, as the last maintenance found it, for display: when the rules let it go, or have let it go; NULL = never, or
+    -- that cannot be said
+    expires_at TIMESTAMP,
     -- ours, of sets found on tapes: the parent as the tape names it, while it is not in the database
     parent_uuid TEXT,
     parts_expected INTEGER,  -- how many parts it has, once its last one was read
@@ -254,6 +269,12 @@ CREATE TABLE backup_sets (
 CREATE INDEX idx_backup_sets_job ON backup_sets(job_id, status, start_time);
 CREATE INDEX idx_backup_sets_tape ON backup_sets(tape_id);
 CREATE INDEX idx_backup_sets_parent ON backup_sets(parent_set_id);
+
+-- ours: sets that no rule kept when maintenance last looked; they stay readable until their tape is written anew
+CREATE TABLE expired_sets (
+    set_id INTEGER PRIMARY KEY NOT NULL REFERENCES backup_sets(id) ON DELETE CASCADE,
+    expired_at TIMESTAMP NOT NULL
+);
 
 -- ours: the parts of a set, in order; most sets have one
 CREATE TABLE backup_set_parts (

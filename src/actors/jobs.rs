@@ -159,7 +159,7 @@ fn announce(services: &Services, row: &Execution) {
         "restore" | "raw_read" => Category::Restore,
         "drive" => Category::Drive,
         "library" => Category::Library,
-        "database_backup" => Category::System,
+        "database_backup" | "database_restore" | "maintenance" => Category::System,
         _ => Category::Tape,
     };
     let what = match row.kind.as_str() {
@@ -173,6 +173,8 @@ fn announce(services: &Services, row: &Execution) {
         "drive" => "Drive Operation",
         "library" => "Library Operation",
         "raw_read" => "Raw Read",
+        "maintenance" => "Maintenance",
+        "database_restore" => "Database Restore",
         _ => "Database Backup",
     };
     let event = match row.status {

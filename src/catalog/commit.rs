@@ -43,7 +43,8 @@ pub struct CommitSet {
     pub key: Option<(String, String)>,
 }
 
-fn new_part(set_id: i32, part: &CommitPart) -> Result<NewPart> {
+/// The row of a part.
+pub fn new_part(set_id: i32, part: &CommitPart) -> Result<NewPart> {
     let layout = &part.layout;
     Ok(NewPart {
         backup_set_id: set_id,

@@ -22,6 +22,7 @@ mod secret;
 mod session;
 
 mod api_key;
+mod catalog;
 mod completions;
 mod demo;
 mod drive;
@@ -33,11 +34,13 @@ mod key;
 mod library;
 mod login;
 mod ls;
+mod maintenance;
 mod man;
 mod openapi;
 mod pool;
 mod recover;
 mod restore;
+mod retention;
 mod run;
 mod serve;
 mod sets;
@@ -120,6 +123,7 @@ enum Command {
     Verify(verify::VerifyArgs),
     Ls(ls::LsArgs),
     Find(find::FindArgs),
+    Catalog(catalog::CatalogArgs),
     Sets(sets::SetsArgs),
     Executions(executions::ExecutionsArgs),
     Job(job::JobArgs),
@@ -133,6 +137,8 @@ enum Command {
     ApiKey(api_key::ApiKeyArgs),
     Settings(settings::SettingsArgs),
     Events(events::EventsArgs),
+    Retention(retention::RetentionArgs),
+    Maintenance(maintenance::MaintenanceArgs),
     Virtual(virtual_library::VirtualArgs),
     Openapi(openapi::OpenapiArgs),
     Completions(completions::CompletionsArgs),
@@ -168,6 +174,7 @@ fn dispatch(global: Global, command: Command) -> CliResult {
         Command::Verify(args) => verify::run(&args, &Context::connect(&global)?),
         Command::Ls(args) => ls::run(args, &Context::connect(&global)?),
         Command::Find(args) => find::run(&args, &Context::connect(&global)?),
+        Command::Catalog(args) => catalog::run(args, &Context::connect(&global)?),
         Command::Sets(args) => sets::run(args, &Context::connect(&global)?),
         Command::Executions(args) => executions::run(args, &Context::connect(&global)?),
         Command::Job(args) => job::run(args, &Context::connect(&global)?),
@@ -181,6 +188,8 @@ fn dispatch(global: Global, command: Command) -> CliResult {
         Command::ApiKey(args) => api_key::run(args, &Context::connect(&global)?),
         Command::Settings(args) => settings::run(args, &Context::connect(&global)?),
         Command::Events(args) => events::run(&args, &Context::connect(&global)?),
+        Command::Retention(args) => retention::run(args, &Context::connect(&global)?),
+        Command::Maintenance(args) => maintenance::run(args, &Context::connect(&global)?),
     }
 }
 

@@ -30,8 +30,20 @@ pub struct Job {
     pub time_zone: String,
     /// What becomes of runs that were missed.
     pub missed_runs: MissedRuns,
-    /// Days a set is kept at least; 0 = for ever.
+    /// Days a set is kept at least; 0 = as the pool says.
     pub retention_days: i32,
+    /// The last so many sets of a job; absent = as the pool says.
+    pub keep_last: Option<i32>,
+    /// The newest set of each of the last so many days that have one; absent = as the pool says.
+    pub keep_daily: Option<i32>,
+    /// … ISO weeks; absent = as the pool says.
+    pub keep_weekly: Option<i32>,
+    /// … months; absent = as the pool says.
+    pub keep_monthly: Option<i32>,
+    /// … years; absent = as the pool says.
+    pub keep_yearly: Option<i32>,
+    /// Copy the database to tape after each run.
+    pub database_backup: bool,
     /// Whether the schedule counts.
     pub enabled: bool,
     /// Whether sets are encrypted in software.
@@ -94,8 +106,20 @@ pub struct NewJob {
     pub time_zone: String,
     /// What becomes of runs that were missed.
     pub missed_runs: MissedRuns,
-    /// Days a set is kept at least; 0 = for ever.
+    /// Days a set is kept at least; 0 = as the pool says.
     pub retention_days: i32,
+    /// The last so many sets of a job; absent = as the pool says.
+    pub keep_last: Option<i32>,
+    /// The newest set of each of the last so many days that have one; absent = as the pool says.
+    pub keep_daily: Option<i32>,
+    /// … ISO weeks; absent = as the pool says.
+    pub keep_weekly: Option<i32>,
+    /// … months; absent = as the pool says.
+    pub keep_monthly: Option<i32>,
+    /// … years; absent = as the pool says.
+    pub keep_yearly: Option<i32>,
+    /// Copy the database to tape after each run.
+    pub database_backup: bool,
     /// Whether the schedule counts.
     pub enabled: bool,
     /// Whether sets are encrypted in software.
@@ -127,6 +151,12 @@ impl Default for NewJob {
             time_zone: "UTC".into(),
             missed_runs: MissedRuns::Run,
             retention_days: 30,
+            keep_last: None,
+            keep_daily: None,
+            keep_weekly: None,
+            keep_monthly: None,
+            keep_yearly: None,
+            database_backup: false,
             enabled: true,
             encryption_enabled: false,
             encryption_key_id: None,
@@ -160,6 +190,18 @@ pub struct JobChanges {
     pub missed_runs: Option<MissedRuns>,
     /// Days a set is kept at least.
     pub retention_days: Option<i32>,
+    /// The last so many sets of a job.
+    pub keep_last: Option<Option<i32>>,
+    /// The newest set of each of the last so many days that have one.
+    pub keep_daily: Option<Option<i32>>,
+    /// … ISO weeks.
+    pub keep_weekly: Option<Option<i32>>,
+    /// … months.
+    pub keep_monthly: Option<Option<i32>>,
+    /// … years.
+    pub keep_yearly: Option<Option<i32>>,
+    /// Copy the database to tape after each run.
+    pub database_backup: Option<bool>,
     /// Whether the schedule counts.
     pub enabled: Option<bool>,
     /// How it compresses.

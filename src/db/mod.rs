@@ -26,6 +26,7 @@ pub mod library_slots;
 pub mod paging;
 pub mod pools;
 pub mod restores;
+pub mod retention;
 pub mod schema;
 mod seed_queries;
 pub mod set_parts;
@@ -37,6 +38,7 @@ pub mod tape_lifecycle;
 pub mod tapes;
 mod text_enum;
 pub mod time;
+pub mod upkeep;
 pub mod users;
 
 pub use connection::{Conn, DbPool, PooledConn, copy_to, open, open_one, write_transaction};

@@ -40,6 +40,12 @@ diesel::table! {
         time_zone -> Text,
         missed_runs -> Text,
         retention_days -> Integer,
+        keep_last -> Nullable<Integer>,
+        keep_daily -> Nullable<Integer>,
+        keep_weekly -> Nullable<Integer>,
+        keep_monthly -> Nullable<Integer>,
+        keep_yearly -> Nullable<Integer>,
+        database_backup -> Bool,
         enabled -> Bool,
         encryption_enabled -> Bool,
         encryption_key_id -> Nullable<Integer>,
@@ -105,6 +111,7 @@ diesel::table! {
         format_type -> Text,
         parent_set_id -> Nullable<Integer>,
         verified_at -> Nullable<Timestamp>,
+        protected -> Bool,
         expires_at -> Nullable<Timestamp>,
         parent_uuid -> Nullable<Text>,
         parts_expected -> Nullable<Integer>,
@@ -285,6 +292,13 @@ diesel::table! {
         path -> Nullable<Text>,
         message -> Text,
         created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    expired_sets (set_id) {
+        set_id -> Integer,
+        expired_at -> Timestamp,
     }
 }
 
@@ -560,6 +574,11 @@ diesel::table! {
         name -> Text,
         description -> Nullable<Text>,
         retention_days -> Integer,
+        keep_last -> Integer,
+        keep_daily -> Integer,
+        keep_weekly -> Integer,
+        keep_monthly -> Integer,
+        keep_yearly -> Integer,
         allow_reuse -> Integer,
         allocation_policy -> Text,
         created_at -> Timestamp,
@@ -653,6 +672,7 @@ diesel::joinable!(database_backups -> tapes (tape_id));
 diesel::joinable!(drive_alerts -> tape_drives (drive_id));
 diesel::joinable!(drive_statistics -> tape_drives (drive_id));
 diesel::joinable!(execution_logs -> job_executions (execution_id));
+diesel::joinable!(expired_sets -> backup_sets (set_id));
 diesel::joinable!(job_executions -> users (user_id));
 diesel::joinable!(job_executions -> tapes (tape_id));
 diesel::joinable!(job_executions -> tape_drives (drive_id));
@@ -701,6 +721,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     encryption_keys,
     events,
     execution_logs,
+    expired_sets,
     job_executions,
     proxmox_backup_jobs,
     proxmox_backups,

@@ -67,7 +67,9 @@ pub struct BackupSet {
     /// When every hash was last compared with the tape.
     #[serde(serialize_with = "rfc3339_option")]
     pub verified_at: Option<NaiveDateTime>,
-    /// Until when it is kept at least; absent = for ever.
+    /// Kept whatever the rules say, until a person releases it.
+    pub protected: bool,
+    /// When the rules let it go, or have let it go, as of the last look; absent = never, or that cannot be said.
     #[serde(serialize_with = "rfc3339_option")]
     pub expires_at: Option<NaiveDateTime>,
     /// The parent as the tape names it, while it is not in the database.
@@ -274,6 +276,15 @@ pub fn unfinished(conn: &mut Conn) -> Result<Vec<BackupSet>> {
         .load(conn)?)
 }
 
+/// Sets of which not all parts have been read from their tapes.
+pub fn incomplete(conn: &mut Conn) -> Result<Vec<BackupSet>> {
+    Ok(backup_sets::table
+        .filter(backup_sets::status.eq(SetStatus::Incomplete))
+        .order(backup_sets::id)
+        .select(BackupSet::as_select())
+        .load(conn)?)
+}
+
 /// A set begins.
 pub fn insert(conn: &mut Conn, new: &NewSet) -> Result<BackupSet> {
     let time = now();
@@ -358,17 +369,6 @@ pub fn on_tape(conn: &mut Conn, tape_id: i32) -> Result<Vec<BackupSet>> {
         .order(backup_sets::id)
         .select(BackupSet::as_select())
         .load(conn)?)
-}
-
-impl BackupSet {
-    /// Whether it must not be destroyed at `time`: complete or in the making, and not past its retention.
-    pub fn is_kept(&self, time: NaiveDateTime) -> bool {
-        match self.status {
-            SetStatus::Failed | SetStatus::Cancelled => false,
-            SetStatus::Pending | SetStatus::Running | SetStatus::Incomplete => true,
-            SetStatus::Completed => self.expires_at.is_none_or(|expires| expires > time),
-        }
-    }
 }
 
 /// A set that was cut off is being looked at again: it was found whole on its tape, and will be completed.

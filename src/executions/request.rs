@@ -4,6 +4,7 @@
 
 pub use crate::restore::ExistingPolicy;
 
+use super::Chore;
 use crate::db::BackupType;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -36,6 +37,10 @@ pub enum Request {
     DatabaseBackup(DatabaseBackupRequest),
     /// Read a copy of the database back from a tape.
     DatabaseRestore(DatabaseRestoreRequest),
+    /// Rebuild the catalog from what tapes say of themselves.
+    Rebuild(RebuildRequest),
+    /// Put away what is over, and look after the database.
+    Maintenance(MaintenanceRequest),
 }
 
 impl Request {
@@ -54,6 +59,8 @@ impl Request {
             Request::RawRead(_) => "raw_read",
             Request::DatabaseBackup(_) => "database_backup",
             Request::DatabaseRestore(_) => "database_restore",
+            Request::Rebuild(_) => "rebuild",
+            Request::Maintenance(_) => "maintenance",
         }
     }
 }
@@ -304,4 +311,26 @@ pub struct DatabaseRestoreRequest {
     pub database_backup_id: i32,
     /// The file it becomes; it must not exist.
     pub dest_path: String,
+}
+
+/// Rebuild the catalog from tapes: the one in a drive, all of a library, or those of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RebuildRequest {
+    /// Whatever tape is in this drive; with a library or a list: the drive to use.
+    pub drive_id: Option<i32>,
+    /// All data cartridges of this library.
+    pub library_id: Option<i32>,
+    /// These tapes, which the database knows.
+    pub tape_ids: Vec<i32>,
+    /// Only say what would be taken in.
+    pub dry_run: bool,
+}
+
+/// Put away what is over, and look after the database.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct MaintenanceRequest {
+    /// What to do; empty: what is done every day.
+    #[serde(default)]
+    pub chores: Vec<Chore>,
 }

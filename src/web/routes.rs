@@ -34,6 +34,8 @@ pub fn all() -> Routes {
         super::catalog::routes,
         super::restore::routes,
         super::database_backup::routes,
+        super::retention::routes,
+        super::maintenance::routes,
     ]
     .into_iter()
     .fold(Routes::default(), |routes, add| add(routes))

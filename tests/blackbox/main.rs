@@ -9,6 +9,7 @@ mod incremental;
 mod many_sets;
 mod parallel;
 mod recovering;
+mod rebuild;
 mod restoring;
 mod schedule;
 mod server;

@@ -9,9 +9,8 @@ use crate::catalog::commit::{CommitPart, CommitSet};
 use crate::catalog::from_toc::{FromToc, Rows, Tally, Wanted};
 use crate::db::{self, SetStatus, sets::BackupSet};
 use crate::executions::{Context, Lease};
-use std::collections::HashMap;
+use crate::keys::KeyRing;
 use tape_drive::TapeDrive;
-use tape_format::crypt::{Key, Keys};
 use tape_format::part::{self, PartLayout};
 use tape_format::toc::TocHead;
 use tape_format::{FormatError, MemberRecord};
@@ -36,7 +35,8 @@ pub fn adopt(
         }
         None => (None, None),
     };
-    let task = ReadToc { block: toc_block, keys: keys(context, set.as_ref())?, uuid: writing.into(), feed };
+    let keys = KeyRing::open(&mut *context.conn()?, &context.services.keys)?;
+    let task = ReadToc { block: toc_block, keys, uuid: writing.into(), feed };
     let found = context.perform(lease, task);
     feeder.map_or(Ok(()), Feeder::finish)?;
     let here = found?.filter(|found| (found.layout.tape_file, found.layout.first_block) == (at.file, at.block));
@@ -83,24 +83,6 @@ fn discard(context: &Context, set: Option<&BackupSet>) -> Result<()> {
     }
 }
 
-fn keys(context: &Context, set: Option<&BackupSet>) -> Result<KeyRing> {
-    let mut ring = HashMap::new();
-    let mut conn = context.conn()?;
-    if let Some(id) = set.and_then(|set| set.encryption_key_id) {
-        let fingerprint = db::encryption_keys::find(&mut conn, id)?.key_fingerprint;
-        ring.insert(fingerprint.clone(), context.services.keys.for_reading(&mut conn, &fingerprint)?);
-    }
-    Ok(KeyRing(ring))
-}
-
-struct KeyRing(HashMap<String, Key>);
-
-impl Keys for KeyRing {
-    fn find(&self, fingerprint: &str) -> Option<Key> {
-        self.0.get(fingerprint).cloned()
-    }
-}
-
 /// What a table of contents said.
 struct Found {
     layout: PartLayout,
@@ -123,7 +105,7 @@ impl DriveTask for ReadToc {
     const NAME: &'static str = "read a table of contents";
 
     fn run(mut self, drive: &mut dyn TapeDrive, _: &Unit) -> Result<Option<Found>> {
-        let (block, keys) = (self.block, std::mem::replace(&mut self.keys, KeyRing(HashMap::new())));
+        let (block, keys) = (self.block, std::mem::take(&mut self.keys));
         let mut sink = FromToc::new(&mut self);
         let read = part::read_toc(drive, block, &keys, &mut sink);
         let tally = std::mem::take(&mut sink.tally);

@@ -8,7 +8,7 @@
 mod adopt;
 mod append;
 pub mod drain;
-mod feed;
+pub(super) mod feed;
 mod plan;
 mod tape;
 mod write;

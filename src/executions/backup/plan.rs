@@ -17,6 +17,7 @@ use crate::db::{
     sources::Source,
 };
 use crate::executions::{BackupRequest, Context, Warnings};
+use crate::media::retention;
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -66,12 +67,13 @@ pub fn make(context: &Context, request: &BackupRequest) -> Result<Plan> {
     let wanted = request.backup_type.unwrap_or(job.backup_type);
     let parent = match wanted {
         BackupType::Full => None,
-        BackupType::Incremental => db::sets::latest_completed(&mut conn, job.id)?,
+        BackupType::Incremental => retention::facts::base_of(&mut conn, job.id)?,
     };
     let backup_type = if parent.is_some() { BackupType::Incremental } else { BackupType::Full };
     if wanted != backup_type {
         context.why(&[
-            "This run is a full backup: the job has no completed set yet that an incremental could build on.".into(),
+            "This run is a full backup: the job has no completed set that an incremental could build on, or it has expired."
+                .into(),
         ])?;
     } else if let Some(parent) = &parent {
         context.why(&[format!(

@@ -68,7 +68,7 @@ fn open(context: &Context, lease: Lease, tape_id: i32) -> Result<OpenTape> {
     }
     if tape.status == TapeStatus::Expired {
         context.phase("writing", format!("Everything on tape {} has expired: it starts anew.", tape.label))?;
-        lifecycle::may_destroy_loaded(context, &lease, Some(tape_id))?;
+        lifecycle::may_reuse_loaded(context, &lease, tape_id, &label)?;
         label = label::write(context, &lease, &tape, &tape.label, Destroy::Confirmed)?;
     }
     let at = append::prepare(context, &lease, tape_id, &label)?;
