@@ -1,6 +1,6 @@
 //! The command line: one file per subcommand.
 //!
-//! `serve`, `demo`, `openapi` and `virtual` do their work in this process; everything else asks a server through the
+//! `serve`, `demo`, `openapi`, `recover` and `virtual` do their work in this process; everything else asks a server through the
 //! same REST API that the web interface uses, so the command line can do nothing that the permission table forbids.
 //!
 //! Rules that hold for every subcommand:
@@ -39,6 +39,7 @@ mod maintenance;
 mod man;
 mod openapi;
 mod pool;
+mod recover;
 mod restore;
 mod retention;
 mod run;
@@ -119,6 +120,7 @@ enum Command {
     Logout(login::LogoutArgs),
     Run(run::RunArgs),
     Restore(restore::RestoreArgs),
+    Recover(recover::RecoverArgs),
     Verify(verify::VerifyArgs),
     Ls(ls::LsArgs),
     Find(find::FindArgs),
@@ -165,6 +167,7 @@ fn dispatch(global: Global, command: Command) -> CliResult {
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
         Command::Virtual(args) => virtual_library::run(args, &global),
+        Command::Recover(args) => recover::run(args, &global),
         Command::Login(args) => login::run(args, &global),
         Command::Logout(args) => login::log_out(&args, &global),
         Command::Status(args) => status::run(&args, &Context::connect(&global)?),

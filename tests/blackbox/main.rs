@@ -9,6 +9,7 @@ mod incremental;
 mod many_sets;
 mod parallel;
 mod rebuild;
+mod recovering;
 mod restoring;
 mod schedule;
 mod server;
