@@ -149,6 +149,7 @@ impl Consistent {
     }
 
     fn open(&self) -> CliResult<File> {
-        File::open(&self.path).map_err(|error| CliError::usage(format!("{} cannot be read: {error}", self.path.display())))
+        File::open(&self.path)
+            .map_err(|error| CliError::usage(format!("{} cannot be read: {error}", self.path.display())))
     }
 }

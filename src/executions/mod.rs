@@ -35,5 +35,5 @@ pub use log::{Log, WarningWriter, Warnings};
 pub use maintenance::{Chore, last_check};
 pub use progress::{Progress, ProgressView, TapeFill};
 pub use request::*;
-pub use v1::uploads as v1_uploads;
 pub use reservations::{Lease, Reservations, Taken, Wanted};
+pub use v1::uploads as v1_uploads;

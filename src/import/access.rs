@@ -51,8 +51,7 @@ pub fn api_keys(conn: &mut Conn, old: &mut Old, report: &mut Report) -> Result<(
             report.skipped(WHAT, &name, "until when it is valid cannot be read; make a new key");
             continue;
         }
-        let new =
-            keys_of_programs::NewApiKey { name, key_hash: hash, key_prefix: prefix, role, expires_at };
+        let new = keys_of_programs::NewApiKey { name, key_hash: hash, key_prefix: prefix, role, expires_at };
         keys_of_programs::insert(conn, &new)?;
         report.imported(WHAT);
     }
@@ -74,11 +73,17 @@ pub fn encryption_keys(
         let said = row.text_or_empty("key_fingerprint").to_lowercase();
         // nothing of the key may get into a message
         let Ok(fingerprint) = KeyStore::fingerprint_of(&data) else {
-            report.skipped(WHAT, &name, "it is not the base64 text of 32 bytes; what it encrypted cannot be read with it");
+            report.skipped(
+                WHAT,
+                &name,
+                "it is not the base64 text of 32 bytes; what it encrypted cannot be read with it",
+            );
             continue;
         };
         if said != fingerprint {
-            let reason = format!("its fingerprint is {fingerprint}, but the old database says '{said}'; check it against its key sheet");
+            let reason = format!(
+                "its fingerprint is {fingerprint}, but the old database says '{said}'; check it against its key sheet"
+            );
             report.attention(WHAT, &name, reason);
         }
         if let Some(known) = keys_of_data::find_by_fingerprint(conn, &fingerprint)? {

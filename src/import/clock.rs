@@ -52,7 +52,9 @@ mod tests {
         ] {
             assert_eq!(parse(text).map(|time| time.to_string()).as_deref(), Some(expected), "{text}");
         }
-        for text in ["", "yesterday", "0001-01-01 00:00:00 +0000 UTC", "0001-01-01T00:00:00Z", "2026-13-01 00:00:00", "1"] {
+        for text in
+            ["", "yesterday", "0001-01-01 00:00:00 +0000 UTC", "0001-01-01T00:00:00Z", "2026-13-01 00:00:00", "1"]
+        {
             assert_eq!(parse(text), None, "{text}");
         }
     }

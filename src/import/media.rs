@@ -65,9 +65,25 @@ pub fn pools(conn: &mut Conn, old: &mut Old, ids: &mut Ids, report: &mut Report)
 pub fn tapes(conn: &mut Conn, old: &mut Old, history: &History, ids: &mut Ids, report: &mut Report) -> Result<()> {
     const WHAT: &str = "tapes";
     let columns = [
-        "id", "uuid", "barcode", "label", "pool_id", "status", "lto_type", "capacity_bytes", "used_bytes", "write_count",
-        "last_written_at", "offsite_location", "export_time", "import_time", "labeled_at", "created_at",
-        "encryption_key_fingerprint", "encryption_key_name", "format_type",
+        "id",
+        "uuid",
+        "barcode",
+        "label",
+        "pool_id",
+        "status",
+        "lto_type",
+        "capacity_bytes",
+        "used_bytes",
+        "write_count",
+        "last_written_at",
+        "offsite_location",
+        "export_time",
+        "import_time",
+        "labeled_at",
+        "created_at",
+        "encryption_key_fingerprint",
+        "encryption_key_name",
+        "format_type",
     ];
     for row in old.rows("tapes", &columns)? {
         let said = row.text_or_empty("label");

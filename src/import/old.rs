@@ -92,7 +92,8 @@ impl Old {
         }
         if columns.contains_key("catalog_versions") {
             return Err(refused(
-                "this is a database of this program, not of version 1: bring it back as a database backup instead".into(),
+                "this is a database of this program, not of version 1: bring it back as a database backup instead"
+                    .into(),
             ));
         }
         if let Some(missing) = NEEDED.iter().find(|table| !columns.contains_key(**table)) {

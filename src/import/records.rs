@@ -2,15 +2,16 @@
 
 use super::{Ids, Old, Report};
 use crate::Result;
-use crate::db::imported::{self, OldDatabaseBackup};
 use crate::db::Conn;
+use crate::db::imported::{self, OldDatabaseBackup};
 
 /// Drives and libraries are not taken over: their devices may have other names here. The report says what there was.
 pub fn hardware(old: &mut Old, report: &mut Report) -> Result<()> {
     for row in old.rows("tape_drives", &["id", "device_path", "display_name", "serial_number", "model"])? {
         let device = row.text_or_empty("device_path");
         let model = row.text("model").or(row.text("display_name")).unwrap_or("of unknown model");
-        let reason = format!("drives are added anew: tapebackarr drive scan, then tapebackarr drive add {device} ({model})");
+        let reason =
+            format!("drives are added anew: tapebackarr drive scan, then tapebackarr drive add {device} ({model})");
         report.skipped("drives", &device, reason);
     }
     for row in old.rows("tape_libraries", &["id", "name", "device_path"])? {

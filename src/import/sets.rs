@@ -86,8 +86,21 @@ impl History {
     /// Reads it.
     pub fn read(old: &mut Old) -> Result<History> {
         let columns = [
-            "id", "job_id", "tape_id", "backup_type", "start_time", "end_time", "status", "start_block", "encrypted",
-            "encryption_key_id", "hw_encrypted", "hw_encryption_key_id", "compressed", "compression_type", "format_type",
+            "id",
+            "job_id",
+            "tape_id",
+            "backup_type",
+            "start_time",
+            "end_time",
+            "status",
+            "start_block",
+            "encrypted",
+            "encryption_key_id",
+            "hw_encrypted",
+            "hw_encryption_key_id",
+            "compressed",
+            "compression_type",
+            "format_type",
             "parent_set_id",
         ];
         let sets = old.rows("backup_sets", &columns)?.into_iter().map(OldRow::new).collect();
@@ -141,7 +154,10 @@ impl History {
             return Some("its tape was labelled anew afterwards".into());
         }
         let later = self.sets.iter().find(|other| {
-            other.completed && other.tape == set.tape && !other.appended && (other.start, other.id) > (set.start, set.id)
+            other.completed
+                && other.tape == set.tape
+                && !other.appended
+                && (other.start, other.id) > (set.start, set.id)
         })?;
         Some(format!(
             "it was written over by {}: version 1 began every backup right behind the label of the tape",
@@ -169,7 +185,8 @@ impl History {
             let group: Vec<&OldRow> = ids.iter().filter_map(|id| completed.get(id).copied()).collect();
             let Some(first) = group.first() else { continue };
             if group.len() < ids.len() {
-                let reason = format!("{} of its {} tapes were completed: the others are missing", group.len(), ids.len());
+                let reason =
+                    format!("{} of its {} tapes were completed: the others are missing", group.len(), ids.len());
                 report.attention(WHAT, &self.name(first), reason);
             }
             together.extend(ids);
@@ -198,12 +215,7 @@ impl OldRow {
 }
 
 /// Chooses the sets that are to be taken over, oldest first, and reports on the others.
-pub fn choose(
-    conn: &mut Conn,
-    history: &History,
-    ids: &Ids,
-    report: &mut Report,
-) -> Result<Vec<OldSet>> {
+pub fn choose(conn: &mut Conn, history: &History, ids: &Ids, report: &mut Report) -> Result<Vec<OldSet>> {
     let unfinished = history.sets.iter().filter(|set| !set.completed).count();
     if unfinished > 0 {
         report.skipped(WHAT, "failed, cancelled, unfinished", format!("{unfinished} sets that were never completed"));
@@ -234,7 +246,11 @@ pub fn choose(
             }
             leftover => {
                 if set.backup_type == BackupType::Incremental && parents.is_empty() {
-                    report.attention(WHAT, &name, "what it is an increment of is not on tape any more: it has only what had changed");
+                    report.attention(
+                        WHAT,
+                        &name,
+                        "what it is an increment of is not on tape any more: it has only what had changed",
+                    );
                 }
                 chosen.push(OldSet { parents, leftover: leftover.map(|set| set.id), ..set });
             }
@@ -318,7 +334,11 @@ fn one(
         report.attention(WHAT, &set.name, "the drive encrypted it: it can only be read while the drive has its key");
     }
     if set.format == FormatType::Ltfs {
-        report.attention(WHAT, &set.name, "it is on an LTFS volume: it can be searched here, and restored with LTFS tools");
+        report.attention(
+            WHAT,
+            &set.name,
+            "it is on an LTFS volume: it can be searched here, and restored with LTFS tools",
+        );
     }
     Ok(Some(set))
 }

@@ -49,7 +49,8 @@ impl Case {
 #[track_caller]
 fn said(report: &Value, field: &str, name: &str) -> String {
     let lines = report[field].as_array().unwrap();
-    let line = lines.iter().find(|line| line["name"] == name).unwrap_or_else(|| panic!("{name} in {field}: {report:#}"));
+    let line =
+        lines.iter().find(|line| line["name"] == name).unwrap_or_else(|| panic!("{name} in {field}: {report:#}"));
     line["reason"].as_str().unwrap().to_owned()
 }
 
@@ -132,7 +133,10 @@ fn everything_comes_over_once_and_the_report_names_the_rest() {
     assert_eq!(second.uuid, Some(tape_format::Label::uuid_of_name("T1").to_string()));
     assert!(said(&report, "needs_attention", "T1").contains("'T1 (2)'"));
     assert_eq!((tape("NEW").status, tape("NEW").hold_reason), (TapeStatus::Blank, None));
-    assert_eq!((tape("AWAY").status, tape("AWAY").status_before_export), (TapeStatus::Exported, Some(TapeStatus::Full)));
+    assert_eq!(
+        (tape("AWAY").status, tape("AWAY").status_before_export),
+        (TapeStatus::Exported, Some(TapeStatus::Full))
+    );
     assert!(said(&report, "skipped", "BAD").contains("uuid"));
     assert!(said(&report, "skipped", "/dev/nst0").contains("drive add /dev/nst0 (ULT3580)"));
 

@@ -83,8 +83,19 @@ pub fn jobs(conn: &mut Conn, old: &mut Old, ids: &mut Ids, report: &mut Report) 
     const WHAT: &str = "jobs";
     let mut ours: HashSet<String> = HashSet::new();
     let columns = [
-        "id", "name", "source_id", "pool_id", "backup_type", "schedule_cron", "retention_days", "enabled",
-        "encryption_enabled", "encryption_key_id", "compression", "hw_encryption_enabled", "hw_encryption_key_id",
+        "id",
+        "name",
+        "source_id",
+        "pool_id",
+        "backup_type",
+        "schedule_cron",
+        "retention_days",
+        "enabled",
+        "encryption_enabled",
+        "encryption_key_id",
+        "compression",
+        "hw_encryption_enabled",
+        "hw_encryption_key_id",
     ];
     for row in old.rows("backup_jobs", &columns)? {
         let said = row.text_or_empty("name");

@@ -11,12 +11,7 @@ use tape_format::{Member, MemberKind};
 pub const BUFFER: usize = write::BUFFER;
 
 /// Reads all of a member's data and gives the SHA-256 of its content, holes as zeros.
-pub fn digest(
-    member: &Member,
-    data: &mut dyn Read,
-    buffer: &mut [u8],
-    stop: &AtomicBool,
-) -> Result<[u8; 32], Failed> {
+pub fn digest(member: &Member, data: &mut dyn Read, buffer: &mut [u8], stop: &AtomicBool) -> Result<[u8; 32], Failed> {
     let mut sum = Sum::always();
     write::runs(member, data, buffer, stop, &mut |offset, bytes| sum.add(offset, bytes, stop))?;
     Ok(sum.finish(member.size, stop)?)

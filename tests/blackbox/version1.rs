@@ -311,7 +311,8 @@ fn an_old_database_and_its_tapes_are_taken_over_and_everything_comes_back() {
     let again = import_database(&old.server, &file, &[]);
     assert_eq!((&again["imported"], &again["already_there"]["backup_sets"]), (&json!({}), &json!(4)), "{again}");
     let uploads = std::fs::read_dir(old.server.dir.path().join("data")).unwrap();
-    let uploads = uploads.filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("v1-import"));
+    let uploads =
+        uploads.filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("v1-import"));
     assert_eq!(uploads.count(), 0, "no upload outlives its import");
 
     let login = api.post("/api/v1/auth/login", json!({"username": "otto", "password": "allmine"})).ok();
@@ -386,7 +387,11 @@ fn a_tape_without_its_database_is_listed_from_the_tape() {
     );
     assert_eq!(inspected["contents"].as_array().unwrap().len(), paths.len(), "{inspected}");
     let report = old.import_tape();
-    assert_eq!((&report["imported"]["files"], &report["needs_attention"]), (&json!(paths.len()), &json!([])), "{report}");
+    assert_eq!(
+        (&report["imported"]["files"], &report["needs_attention"]),
+        (&json!(paths.len()), &json!([])),
+        "{report}"
+    );
     let again = old.import_tape();
     assert_eq!((&again["imported"], &again["already_there"]["backup_sets"]), (&json!({}), &json!(1)), "{again}");
 
@@ -435,7 +440,12 @@ fn a_tape_without_its_database_is_listed_from_the_tape() {
 fn a_tape_that_does_not_hold_what_the_old_catalog_says_costs_only_what_is_missing() {
     let mut old = Old::new();
     let (root, paths) = source(&old.server, "source", 3);
-    let tape = OldTape { label: "CUT", uuid: UUIDS[0], pipeline: "| { head -c 3000000; cat >/dev/null; }", ..OldTape::default() };
+    let tape = OldTape {
+        label: "CUT",
+        uuid: UUIDS[0],
+        pipeline: "| { head -c 3000000; cat >/dev/null; }",
+        ..OldTape::default()
+    };
     old.tape(&tape, &root, &paths);
     let file = database(&old.server, &[(&tape, &root, &paths)]);
     old.hand_over();

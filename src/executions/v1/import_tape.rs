@@ -98,8 +98,9 @@ impl Importing<'_> {
             match from_toc::take(&self, toc, report)? {
                 Ok(()) => return Ok(self.tape),
                 Err(why) => {
-                    let reason =
-                        format!("its table of contents cannot be used ({why}): its files are listed from the data itself");
+                    let reason = format!(
+                        "its table of contents cannot be used ({why}): its files are listed from the data itself"
+                    );
                     report.attention("tapes", &self.tape.label, reason);
                 }
             }

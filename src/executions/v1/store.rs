@@ -282,13 +282,8 @@ mod tests {
 
     #[test]
     fn a_link_has_neither_size_nor_checksum() {
-        let link = V1File {
-            path: b"l".to_vec(),
-            size: 9,
-            mode: 1 << 27 | 0o777,
-            checksum: "07".repeat(32),
-            mtime_ns: 5,
-        };
+        let link =
+            V1File { path: b"l".to_vec(), size: 9, mode: 1 << 27 | 0o777, checksum: "07".repeat(32), mtime_ns: 5 };
         let record = link.record().unwrap();
         assert_eq!((record.kind, record.size, record.sha256), (MemberKind::Symlink, 0, None));
         let file = V1File { mode: 1 << 23 | 0o755, ..link }.record().unwrap();

@@ -19,9 +19,7 @@ pub fn clear(conn: &mut Conn, data_dir: &Path) -> Result<()> {
     let filter = ExecutionFilter { kind: Some("import_v1_database".into()), ..ExecutionFilter::default() };
     let rows = executions::list(conn, &filter, Page::first(500))?;
     let waits = |name: &str| {
-        rows.iter().any(|row| {
-            row.execution.status == ExecutionStatus::Pending && row.execution.request.contains(name)
-        })
+        rows.iter().any(|row| row.execution.status == ExecutionStatus::Pending && row.execution.request.contains(name))
     };
     for entry in std::fs::read_dir(data_dir)? {
         let entry = entry?;

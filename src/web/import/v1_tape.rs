@@ -1,5 +1,6 @@
 //! A tape of version 1.
 
+use crate::Result;
 use crate::app::App;
 use crate::auth::Identity;
 use crate::db::{drives, encryption_keys};
@@ -7,7 +8,6 @@ use crate::executions::{ImportV1TapeRequest, Request};
 use crate::web::fields::{existing, invalid};
 use crate::web::query;
 use crate::web::work::{Started, Unsaid, WaitQuery, Work};
-use crate::Result;
 use actix_web::{HttpResponse, post, web};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -44,11 +44,8 @@ pub async fn v1_tape(
         }
         let title = format!("Import of the tape of version 1 in drive {}", drive.name());
         let message = format!("{title} started");
-        let request = ImportV1TapeRequest {
-            drive_id,
-            encryption_key_id: body.encryption_key_id,
-            read_data: body.read_data,
-        };
+        let request =
+            ImportV1TapeRequest { drive_id, encryption_key_id: body.encryption_key_id, read_data: body.read_data };
         Ok(Work::new(Request::ImportV1Tape(request), title, message))
     });
     work.await?.answer(&app, &caller, *wait, Unsaid::Start).await

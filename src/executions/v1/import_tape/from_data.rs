@@ -2,11 +2,11 @@
 
 use super::set::InProgress;
 use super::{Data, Importing, WHAT};
+use crate::Result;
 use crate::executions::raw_read::stream::{self, FileKey};
 use crate::executions::v1::store::Filling;
 use crate::import::Report;
 use crate::restore::{Failed, check};
-use crate::Result;
 use std::io::Read;
 use std::sync::atomic::AtomicBool;
 use tape_format::part::FileKind;
@@ -46,8 +46,9 @@ pub fn take(importing: &Importing<'_>, data: &Data, report: &mut Report) -> Resu
     };
     if let Some(why) = broken {
         let files = set.filling.entries();
-        let reason =
-            format!("its data is damaged ({why}): {files} files before that are in the catalog, what is behind it is lost");
+        let reason = format!(
+            "its data is damaged ({why}): {files} files before that are in the catalog, what is behind it is lost"
+        );
         report.attention(WHAT, &name, reason);
         if files == 0 {
             return set.filling.give_up();

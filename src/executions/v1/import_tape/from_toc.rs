@@ -6,9 +6,9 @@ use crate::executions::raw_read::stream::{self, FileKey};
 use crate::executions::v1::store::V1File;
 use crate::import::{Report, parse_time};
 use crate::{Error, Result};
+use tape_format::FormatError;
 use tape_format::part::TapeFile;
 use tape_format::v1::{TocFile, TocHead, TocSet, TocSink, read_toc};
-use tape_format::FormatError;
 
 /// Takes the sets that it lists, all or none. The inner error is about the table.
 pub fn take(importing: &Importing<'_>, toc: &TapeFile, report: &mut Report) -> Result<Result<(), String>> {

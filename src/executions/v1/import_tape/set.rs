@@ -1,11 +1,11 @@
 //! A set of a tape of version 1 while its files come.
 
 use super::{Data, Importing, WHAT};
-use crate::db::{self, BackupType, Conn, FormatType, SetStatus, sets::NewSet, sets::SetFilter};
-use crate::executions::v1::store::{self, Filling};
-use crate::executions::v1::jobs;
-use crate::import::{Report, parse_time};
 use crate::Result;
+use crate::db::{self, BackupType, Conn, FormatType, SetStatus, sets::NewSet, sets::SetFilter};
+use crate::executions::v1::jobs;
+use crate::executions::v1::store::{self, Filling};
+use crate::import::{Report, parse_time};
 use chrono::NaiveDateTime;
 use tape_format::part::FileKind;
 use tape_format::v1::TocSet;
