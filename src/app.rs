@@ -1,6 +1,6 @@
 //! Puts the house together: opens the database, starts the actors and the web server, and takes all of it down again.
 
-use crate::actors::catalog::{CatalogActor, Discard, IndexRest};
+use crate::actors::catalog::{CatalogActor, Discard, DiscardPart, IndexRest};
 use crate::actors::drive::Drives;
 use crate::actors::jobs::{self, Jobs};
 use crate::actors::library::{Libraries, Scan};
@@ -88,7 +88,7 @@ impl App {
 }
 
 /// What a crash left: backups go on where they stopped, other executions that were at work have failed; sets that nobody
-/// goes on with are not sets.
+/// goes on with are not sets; of sets that were being read from tapes the parts count that are recorded.
 async fn put_in_order(db: &DbPool, bus: &Bus, catalog: &Addr<CatalogActor>) -> Result<()> {
     const INTERRUPTED: &str = "the server stopped while this was running; run it again";
     let (failed, again) =
@@ -115,6 +115,10 @@ async fn put_in_order(db: &DbPool, bus: &Bus, catalog: &Addr<CatalogActor>) -> R
         db::checkpoints::end(&mut conn, set.id)?;
         db::sets::fail(&mut conn, set.id, SetStatus::Failed)?;
     }
+    let incomplete = db::sets::incomplete(&mut *db.get()?)?;
+    for set in incomplete {
+        catalog.send(DiscardPart { set_id: set.id, part: None }).await??;
+    }
     Ok(())
 }
 
@@ -136,6 +140,7 @@ impl House {
         std::fs::create_dir_all(early.spool_dir())?;
         let db = db::open(early.database_path())?;
         let config = sources.resolve(&db::settings::list(&mut *db.get()?)?)?;
+        crate::executions::v1_uploads::clear(&mut *db.get()?, &config.data_dir)?;
         let keys = Arc::new(KeyStore::new(MasterKey::open(&mut *db.get()?, &config.data_dir)?));
         let auth = Auth::open(&config)?;
         let setup_token = auth.setup.begin(&mut *db.get()?)?;

@@ -1,8 +1,7 @@
 //! The Catalog actor.
 //!
 //! *Owns*: the only connection that writes catalog tables, on one thread of its own (a sync actor).
-//! *Accepts*: [`Insert`], [`InsertDeleted`], [`Commit`], [`Cut`], [`Discard`], [`GiveUp`],
-//! [`Index`].
+//! *Accepts*: [`Insert`], [`InsertDeleted`], [`Commit`], [`Cut`], [`Discard`], [`DiscardPart`], [`GiveUp`], [`Index`].
 //! *Invariants*: rows of a set that is not `completed` are invisible to restores; a set becomes `completed` in the same
 //! transaction that stores its parts and the tape's new end, after the tape itself has been committed (never before).
 //! *On failure*: the answer says why; nothing of the failed batch is stored.
@@ -112,6 +111,27 @@ pub struct Commit(pub commit::CommitSet);
 pub struct Discard {
     /// The set.
     pub set_id: i32,
+}
+
+/// Forgets what parts of a set brought that are not recorded as its parts.
+#[derive(Message)]
+#[rtype(result = "Result<()>")]
+pub struct DiscardPart {
+    /// The set.
+    pub set_id: i32,
+    /// The part; none: whichever.
+    pub part: Option<i32>,
+}
+
+impl Handler<DiscardPart> for CatalogActor {
+    type Result = Result<()>;
+
+    fn handle(&mut self, message: DiscardPart, _: &mut Self::Context) -> Self::Result {
+        self.with(|open| match message.part {
+            Some(part) => open.writer.discard_part(message.set_id, part),
+            None => open.writer.discard_strays(message.set_id),
+        })
+    }
 }
 
 /// Adds what is new to the search index, a bit at a time, so that nobody who writes has to wait for it.

@@ -165,6 +165,16 @@ impl CatalogWriter {
         discard::step(&mut self.conn, set_id)
     }
 
+    /// Drops what a part of a set brought that is not recorded as a part.
+    pub fn discard_part(&mut self, set_id: i32, part: i32) -> Result<()> {
+        discard::part(&mut self.conn, set_id, part)
+    }
+
+    /// Drops what parts of a set brought that were never recorded.
+    pub fn discard_strays(&mut self, set_id: i32) -> Result<()> {
+        discard::strays(&mut self.conn, set_id)
+    }
+
     /// Makes the paths of a set searchable. Goes on where it was interrupted; may be repeated.
     pub fn index(&mut self, set_id: i32) -> Result<()> {
         while self.index_step(set_id)? == Progress::More {}

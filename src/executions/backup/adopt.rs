@@ -11,9 +11,8 @@ use crate::catalog::from_toc::{FromToc, Rows, Tally, Wanted};
 use crate::catalog::partial;
 use crate::db::{self, SetStatus, sets::BackupSet};
 use crate::executions::{Context, Lease};
-use std::collections::HashMap;
+use crate::keys::KeyRing;
 use tape_drive::TapeDrive;
-use tape_format::crypt::{Key, Keys};
 use tape_format::part::{self, PartLayout};
 use tape_format::toc::TocHead;
 use tape_format::{FormatError, MemberRecord};
@@ -39,7 +38,8 @@ pub fn adopt(
         }
         None => (None, None),
     };
-    let task = ReadToc { block: toc_block, keys: keys(context, set.as_ref())?, uuid: writing.into(), feed };
+    let keys = KeyRing::open(&mut *context.conn()?, &context.services.keys)?;
+    let task = ReadToc { block: toc_block, keys, uuid: writing.into(), feed };
     let found = context.perform(lease, task);
     feeder.map_or(Ok(()), Feeder::finish)?;
     let here = found?.filter(|found| (found.layout.tape_file, found.layout.first_block) == (at.file, at.block));
@@ -122,24 +122,6 @@ fn restart_part(context: &Context, set: Option<&BackupSet>) -> Result<()> {
     resume::cut(context, set.id, parts.last().map_or(0, |part| part.tar_end.cast_unsigned()))
 }
 
-fn keys(context: &Context, set: Option<&BackupSet>) -> Result<KeyRing> {
-    let mut ring = HashMap::new();
-    let mut conn = context.conn()?;
-    if let Some(id) = set.and_then(|set| set.encryption_key_id) {
-        let fingerprint = db::encryption_keys::find(&mut conn, id)?.key_fingerprint;
-        ring.insert(fingerprint.clone(), context.services.keys.for_reading(&mut conn, &fingerprint)?);
-    }
-    Ok(KeyRing(ring))
-}
-
-struct KeyRing(HashMap<String, Key>);
-
-impl Keys for KeyRing {
-    fn find(&self, fingerprint: &str) -> Option<Key> {
-        self.0.get(fingerprint).cloned()
-    }
-}
-
 /// What a table of contents said.
 struct Found {
     layout: PartLayout,
@@ -162,7 +144,7 @@ impl DriveTask for ReadToc {
     const NAME: &'static str = "read a table of contents";
 
     fn run(mut self, drive: &mut dyn TapeDrive, _: &Unit) -> Result<Option<Found>> {
-        let (block, keys) = (self.block, std::mem::replace(&mut self.keys, KeyRing(HashMap::new())));
+        let (block, keys) = (self.block, std::mem::take(&mut self.keys));
         let mut sink = FromToc::new(&mut self);
         let read = part::read_toc(drive, block, &keys, &mut sink);
         let tally = std::mem::take(&mut sink.tally);

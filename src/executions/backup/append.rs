@@ -9,6 +9,7 @@
 use super::{adopt, close, resume};
 use crate::actors::drive::tasks::GoToEnd;
 use crate::actors::drive::{DriveTask, Unit};
+use crate::db::tape_lifecycle::DATABASE_OLDER;
 use crate::db::{self, Conn, SetStatus, sets::BackupSet};
 use crate::events::{Category, Event};
 use crate::executions::{Context, Lease};
@@ -92,8 +93,8 @@ fn mismatch(label: &str, found: &TapePosition, expected: AppendAt) -> Error {
         "tape_end_mismatch",
         format!(
             "tape {label} ends at file {file}, block {}, but the database expects file {}, block {}: it was written \
-             elsewhere, or the database is older than the tape. Nothing was written. Inspect the tape and retire it, or \
-             restore a newer copy of the database",
+             elsewhere, or {DATABASE_OLDER}. Nothing was written. Rebuild the catalog from the tape, or inspect the tape \
+             and retire it",
             found.at.block, expected.file, expected.block
         ),
     )
@@ -172,10 +173,13 @@ pub fn earlier(conn: &mut Conn, tape_id: i32) -> Result<Vec<Summary>> {
     let mut lines = Vec::new();
     for part in db::set_parts::of_tape(conn, tape_id)? {
         let set = db::sets::find(conn, part.backup_set_id)?;
-        if set.status != SetStatus::Completed {
+        if !matches!(set.status, SetStatus::Completed | SetStatus::Incomplete) {
             continue;
         }
-        let last = db::set_parts::of_set(conn, set.id)?.iter().map(|part| part.part_number).max();
+        let last = match set.status {
+            SetStatus::Incomplete => set.parts_expected,
+            _ => db::set_parts::of_set(conn, set.id)?.iter().map(|part| part.part_number).max(),
+        };
         lines.push(summary(conn, &set, &part, last == Some(part.part_number))?);
     }
     Ok(lines)

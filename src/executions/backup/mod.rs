@@ -13,7 +13,7 @@ mod adopt;
 mod append;
 mod close;
 pub mod drain;
-mod feed;
+pub(super) mod feed;
 mod plan;
 pub mod resume;
 mod tape;
