@@ -11,6 +11,7 @@
 //! * [`unread`]: what is known of sets whose contents are locked or damaged.
 //! * [`report`]: what was found, for people and programs.
 
+mod heads;
 mod reader;
 mod report;
 mod salvage;

@@ -3,6 +3,7 @@
 //! A table of contents is read when the tape comes to it. Where the tape cannot be read on, the last table of contents
 //! tells where the next part is, and the pass goes on there.
 
+use super::heads::{Both, HeadOnly};
 use super::report::{Line, Outcome};
 use super::salvage::{self, Lost};
 use super::taking::{ENOUGH, Reading, Spot, Taking, Tools};
@@ -13,10 +14,10 @@ use crate::keys::KeyRing;
 use crate::{Error, Result};
 use std::collections::BTreeSet;
 use tape_drive::{DriveErrorKind, TapeDrive};
+use tape_format::FormatError;
 use tape_format::crypt::Keys;
 use tape_format::part::{self, After, FileKind, TapeEnd, TapeFile, Visitor};
-use tape_format::toc::{RECORD, SEALED_HEAD, SealedHead, SetKind, Summary, TocHead, TocKind, TocSink};
-use tape_format::{FormatError, MemberRecord};
+use tape_format::toc::{RECORD, SEALED_HEAD, SealedHead, SetKind, Summary, TocHead, TocKind};
 
 /// Most places at which a pass begins anew behind damage.
 const MAX_RESTARTS: usize = 10_000;
@@ -406,50 +407,6 @@ impl Visitor for Reader {
                 Ok(After::Untouched)
             }
         }
-    }
-}
-
-/// Keeps the head.
-#[derive(Default)]
-struct HeadOnly {
-    head: Option<TocHead>,
-}
-
-impl TocSink for HeadOnly {
-    fn head(&mut self, head: &TocHead) -> tape_format::Result<()> {
-        // where its frames are is not needed, and may be long
-        let frames = Vec::new();
-        self.head = Some(TocHead { frames, ..head.clone() });
-        Ok(())
-    }
-
-    fn member(&mut self, _: MemberRecord) -> tape_format::Result<()> {
-        Err(FormatError::Source(ENOUGH.into()))
-    }
-
-    fn deleted(&mut self, _: Vec<u8>) -> tape_format::Result<()> {
-        Ok(())
-    }
-}
-
-/// Tells one sink of the head, and another of everything.
-struct Both<'s, 'r> {
-    first: &'s mut HeadOnly,
-    rest: &'s mut FromToc<'r>,
-}
-
-impl TocSink for Both<'_, '_> {
-    fn head(&mut self, head: &TocHead) -> tape_format::Result<()> {
-        self.first.head(head)?;
-        self.rest.head(head)
-    }
-
-    fn member(&mut self, record: MemberRecord) -> tape_format::Result<()> {
-        self.rest.member(record)
-    }
-
-    fn deleted(&mut self, path: Vec<u8>) -> tape_format::Result<()> {
-        self.rest.deleted(path)
     }
 }
 

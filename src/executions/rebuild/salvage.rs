@@ -14,7 +14,7 @@ use tape_drive::TapeDrive;
 use tape_format::FormatError;
 use tape_format::crypt::Key;
 use tape_format::salvage::{self, Damage, Identity, Place, SalvageSink, SalvagedMember, SalvagedPart};
-use tape_format::toc::{SetInfo, SetKind, Summary, TocHead};
+use tape_format::toc::{SetInfo, SetKind, Summary, TocHead, Totals};
 use uuid::Uuid;
 
 /// Places and files that are named in a report.
@@ -88,6 +88,10 @@ pub fn take(
     let mut info = lost.info();
     if info.kind == SetKind::Database {
         return Ok(None);
+    }
+    if info.job.is_empty() {
+        // of an encrypted set only its increments name the job
+        info.job = set::job_of_increments(&mut *tools.db.get()?, &info.uuid.to_string())?.unwrap_or_default();
     }
     let open = |info: &SetInfo, key: &str, last: bool| -> Result<set::Found> {
         let named = set::Named { info, key_fingerprint: key, part: 1, last, tape };
@@ -176,7 +180,7 @@ fn store(tools: &Tools, tape: &Tape, set_id: i32, lost: &Lost<'_>, info: &SetInf
         Some("nothing on the tape says of which job it is, and what it builds on".to_string())
     } else if info.kind == SetKind::Incremental {
         Some("which files were gone since the set before was only in its contents".to_string())
-    } else if promised.is_some_and(|promised| promised != tally.totals) {
+    } else if promised.is_some_and(|promised| !agree(&promised, &tally)) {
         Some("its data has other files than a later table of contents says".to_string())
     } else {
         None
@@ -224,6 +228,12 @@ fn store(tools: &Tools, tape: &Tape, set_id: i32, lost: &Lost<'_>, info: &SetInf
         note,
     };
     Ok(Salvaged { line, problem })
+}
+
+/// Whether a later table of contents and the data name the same files. Its figures count hard links, if they came from the
+/// database, and do not, if they came from the part.
+fn agree(promised: &Totals, tally: &Tally) -> bool {
+    promised.bytes == tally.totals.bytes && [tally.files, tally.totals.files].contains(&promised.files)
 }
 
 struct Sink<'t> {
