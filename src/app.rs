@@ -127,6 +127,7 @@ impl House {
         std::fs::create_dir_all(early.spool_dir())?;
         let db = db::open(early.database_path())?;
         let config = sources.resolve(&db::settings::list(&mut *db.get()?)?)?;
+        crate::executions::v1_uploads::clear(&mut *db.get()?, &config.data_dir)?;
         let keys = Arc::new(KeyStore::new(MasterKey::open(&mut *db.get()?, &config.data_dir)?));
         let auth = Auth::open(&config)?;
         let setup_token = auth.setup.begin(&mut *db.get()?)?;

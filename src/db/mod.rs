@@ -19,6 +19,7 @@ mod errors;
 pub mod events;
 pub mod execution_logs;
 pub mod executions;
+pub mod imported;
 pub mod jobs;
 pub mod kinds;
 pub mod libraries;

@@ -36,3 +36,4 @@ pub use maintenance::{Chore, last_check};
 pub use progress::{Progress, ProgressView, TapeFill};
 pub use request::*;
 pub use reservations::{Lease, Reservations, Taken, Wanted};
+pub use v1::uploads as v1_uploads;

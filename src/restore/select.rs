@@ -174,8 +174,9 @@ type Named = (usize, Box<[u8]>);
 
 /// What the pages of a selection add up to.
 #[derive(Default)]
-struct Gathered {
-    sets: Vec<i32>,
+pub struct Gathered {
+    /// The sets that something is read from, in the order of the plan.
+    pub sets: Vec<i32>,
     items: Vec<Item>,
     /// Files that only their other names need.
     donors: HashMap<Named, Item>,
@@ -184,7 +185,8 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn add(&mut self, member: SelectedMember) {
+    /// Adds a member.
+    pub fn add(&mut self, member: SelectedMember) {
         // a directory that is only known by the files in it; those bring it along
         if member.tar_length == 0 {
             return;
@@ -240,8 +242,8 @@ impl Gathered {
     }
 
     /// Gives every hard link the file it is another name of. Where that file's own name is not wanted, the first link
-    /// gets the content, and the others become names of the first.
-    fn resolve(self, plan: &mut Plan) -> Vec<(String, String)> {
+    /// gets the content, and the others become names of the first. What has no content: path as text, and why.
+    pub fn resolve(self, plan: &mut Plan) -> Vec<(String, String)> {
         let Gathered { items, mut donors, links, .. } = self;
         let mut known: HashMap<Named, Link> =
             links.iter().map(|((set, _), target)| ((*set, target.clone()), no_link())).collect();

@@ -8,11 +8,11 @@ use tape_drive::{Position, ReadOutcome, TapeDrive};
 use tape_format::crypt::Key;
 use tape_format::v1;
 
-/// The key that opens the data file that begins at `block`: the one with row `named`, or whichever does.
+/// The key that opens the data file that begins at `block`, with its row: the one with row `named`, or whichever does.
 ///
 /// # Errors
 /// 422 `wrong_key`, `key_unknown`.
-pub fn find(context: &Context, lease: &Lease, block: u64, named: Option<i32>) -> Result<Key> {
+pub fn find(context: &Context, lease: &Lease, block: u64, named: Option<i32>) -> Result<(i32, Key)> {
     let start = context.perform(lease, FirstBlockAt { block })?;
     let mut conn = context.conn()?;
     let candidates = match named {
@@ -24,7 +24,7 @@ pub fn find(context: &Context, lease: &Lease, block: u64, named: Option<i32>) ->
         let key = context.services.keys.for_reading(&mut conn, &candidate.key_fingerprint)?;
         if v1::opens(&key, &start) {
             context.log(&format!("The data is encrypted with key '{}'.", candidate.name));
-            return Ok(key);
+            return Ok((candidate.id, key));
         }
     }
     let refused = |code, message: String| Err(Error::new(ErrorKind::Unprocessable, code, message));
