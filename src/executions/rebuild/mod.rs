@@ -7,11 +7,14 @@
 //!
 //! * [`tape`]: one tape that is in a drive.
 //! * [`reader`]: the pass over it, on the drive's thread. [`taking`]: one table of contents on its way into the catalog.
+//! * [`salvage`]: a set whose contents are damaged, out of its data.
 //! * [`unread`]: what is known of sets whose contents are locked or damaged.
 //! * [`report`]: what was found, for people and programs.
 
+mod heads;
 mod reader;
 mod report;
+mod salvage;
 mod taking;
 mod tape;
 mod unread;
