@@ -75,7 +75,8 @@ impl ContentHash {
     /// The hash with a stored [`state`](Self::state); `None` if it is not one.
     pub fn go_on(state: &[u8]) -> Option<ContentHash> {
         let (words, rest) = state.as_chunks::<4>();
-        let words: [u32; STATE_WORDS] = words.iter().map(|word| u32::from_le_bytes(*word)).collect::<Vec<_>>().try_into().ok()?;
+        let words: [u32; STATE_WORDS] =
+            words.iter().map(|word| u32::from_le_bytes(*word)).collect::<Vec<_>>().try_into().ok()?;
         let (h, words) = words.split_first_chunk::<8>()?;
         let (&[low, high], words) = words.split_first_chunk::<2>()?;
         let (data, num) = words.split_first_chunk::<16>()?;

@@ -71,8 +71,7 @@ impl Planner {
         let mut plan =
             Plan { planner: self, batch: Batch::default(), bytes: 0, links: Links::new(), owners: Owners::default() };
         let mut stopped = plan.rest()?.is_err();
-        while !stopped
-            && let Some(change) = plan.planner.diff.next_change()? {
+        while !stopped && let Some(change) = plan.planner.diff.next_change()? {
             match change {
                 Change::Deleted(path) if plan.has_sent(&path)? => {}
                 Change::Deleted(path) => {

@@ -97,7 +97,8 @@ impl Resume {
             reporter.report(WarningKind::Changed, &member.path, what);
         }
         // The header is on tape; what is not as it says is reported, and sent again by the next incremental.
-        let stat = Stat { size: member.size, mtime_ns: member.mtime_ns, ctime_ns: state.ctime_ns, inode: state.inode, ..stat };
+        let stat =
+            Stat { size: member.size, mtime_ns: member.mtime_ns, ctime_ns: state.ctime_ns, inode: state.inode, ..stat };
         let offset = continuation.data_offset;
         Ok(Some(LargeFile::go_on(file, member, stat, hash, offset)?))
     }

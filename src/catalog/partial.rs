@@ -9,9 +9,9 @@ use crate::db::{Conn, DbPool, PooledConn};
 use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
+use tape_format::MemberRecord;
 use tape_format::path_text::{from_text, to_text};
 use tape_format::toc::Totals;
-use tape_format::MemberRecord;
 
 #[derive(QueryableByName)]
 struct Row {
@@ -171,7 +171,10 @@ mod tests {
         catalog.writer.insert_deleted(set, &[b"gone".to_vec()]).expect("gone");
         catalog.writer.cut(set, 4096).expect("cut");
         let totals = |part| totals_before(&mut catalog.db.conn(), set, part).expect("sum");
-        assert_eq!([totals(1), totals(2), totals(3)].map(|t| (t.members, t.files, t.bytes)), [(0, 0, 0), (3, 3, 15), (4, 4, 20)]);
+        assert_eq!(
+            [totals(1), totals(2), totals(3)].map(|t| (t.members, t.files, t.bytes)),
+            [(0, 0, 0), (3, 3, 15), (4, 4, 20)]
+        );
         let mut of_first = Vec::new();
         let mut push = |record: MemberRecord| {
             of_first.push(record.path);
@@ -197,7 +200,13 @@ mod tests {
             tar_length: 1024,
             ..file("x", 5)
         };
-        let link = MemberRecord { kind: MemberKind::Symlink, link: Some(b"to".to_vec()), sha256: None, tar_offset: 1536, ..file("l", 0) };
+        let link = MemberRecord {
+            kind: MemberKind::Symlink,
+            link: Some(b"to".to_vec()),
+            sha256: None,
+            tar_offset: 1536,
+            ..file("l", 0)
+        };
         catalog.writer.insert(set, 1, &[(record.clone(), 3), (link.clone(), 3)]).expect("insert");
         let mut read = Vec::new();
         let mut push = |record| {

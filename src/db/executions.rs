@@ -472,7 +472,10 @@ mod tests {
         let resumes = |_: &mut Conn, row: &Execution| Ok((row.id == ids[1]).then(|| ("{}".into(), "1".into())));
         let (failed, again) = reconcile(conn, "the server stopped", resumes).expect("reconcile");
         assert_eq!(failed.iter().map(|row| row.id).collect::<Vec<_>>(), [ids[0]]);
-        assert_eq!(again.iter().map(|row| (row.id, row.status)).collect::<Vec<_>>(), [(ids[1], ExecutionStatus::Pending)]);
+        assert_eq!(
+            again.iter().map(|row| (row.id, row.status)).collect::<Vec<_>>(),
+            [(ids[1], ExecutionStatus::Pending)]
+        );
         assert_eq!(find(conn, ids[2]).expect("paused").status, ExecutionStatus::Paused);
         assert_eq!(pending(conn).expect("queue").iter().map(|row| row.id).collect::<Vec<_>>(), [ids[1], ids[3]]);
         assert!(claim(conn, ids[1]).expect("claim").is_some_and(|row| row.end_time.is_none()));

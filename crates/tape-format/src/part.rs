@@ -25,8 +25,8 @@ pub use scan::{
     scan_reading,
 };
 pub use spec::{
-    Checkpoint, DeletedPaths, PartEnd, PartError, PartErrorKind, PartObserver, PartOutcome, PartProgress, PartSpec, PendingFirst,
-    TapeState, Wish,
+    Checkpoint, DeletedPaths, PartEnd, PartError, PartErrorKind, PartObserver, PartOutcome, PartProgress, PartSpec,
+    PendingFirst, TapeState, Wish,
 };
 pub use stream::{PartKey, PartStream};
 pub use write::write_part;

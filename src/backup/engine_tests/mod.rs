@@ -3,5 +3,5 @@
 mod ending;
 mod incremental;
 mod names;
-mod trouble;
 mod resuming;
+mod trouble;

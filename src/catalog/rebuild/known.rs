@@ -2,8 +2,8 @@
 
 use super::number;
 use crate::Result;
-use crate::db::set_parts::NewPart;
 use crate::catalog::from_toc::Tally;
+use crate::db::set_parts::NewPart;
 use crate::db::{Conn, set_parts, sets};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer};

@@ -3,9 +3,9 @@
 use super::known::Sums;
 use super::{number, time};
 use crate::catalog::checksum;
-use crate::db::set_parts::NewPart;
 use crate::catalog::from_toc::Tally;
 use crate::db::schema::{backup_jobs, backup_sets, catalog_index_progress, snapshots};
+use crate::db::set_parts::NewPart;
 use crate::db::set_parts::{self, SetPart};
 use crate::db::sets::{self, BackupSet};
 use crate::db::{Conn, SetStatus, database_backups, jobs, now, schema, write_transaction};

@@ -1,7 +1,7 @@
 //! Streams an engine's frames to tape, part after part, until the set is complete.
 
-use super::tape::{OpenTape, next_tape};
 use super::resume::{self, Place};
+use super::tape::{OpenTape, next_tape};
 use super::write::{SetHeader, Start, Stream, WritePart, part_error};
 use super::{AppendAt, feed};
 use crate::backup::engine::{Engine, EngineReport, Gone};
@@ -138,12 +138,7 @@ enum Written {
 }
 
 impl Writing<'_> {
-    fn parts(
-        &self,
-        pool_id: i32,
-        first: OpenTape,
-        stream: &mut Option<Stream>,
-    ) -> Result<(Vec<CommitPart>, OpenTape)> {
+    fn parts(&self, pool_id: i32, first: OpenTape, stream: &mut Option<Stream>) -> Result<(Vec<CommitPart>, OpenTape)> {
         let context = self.context;
         let mut tape = first;
         let mut filled = Vec::new();
@@ -207,7 +202,8 @@ impl Writing<'_> {
                     return Ok(Written::NoRoom);
                 }
                 if let TapeState::Closed(layout) = &error.tape {
-                    let place = Place { tar_end: layout.tar_end, goes_on: error.goes_on.take().map(|goes_on| *goes_on) };
+                    let place =
+                        Place { tar_end: layout.tar_end, goes_on: error.goes_on.take().map(|goes_on| *goes_on) };
                     self.closed(tape.tape_id, layout, 0, place, stream)?;
                 }
                 let described = part_error(&error);

@@ -15,7 +15,10 @@ const BATCH: usize = 10_000;
 const WAITING: usize = 4;
 
 enum Rows {
-    Members { part: i32, rows: Vec<(MemberRecord, u64)> },
+    Members {
+        part: i32,
+        rows: Vec<(MemberRecord, u64)>,
+    },
     Deleted(Vec<Vec<u8>>),
     /// Everything before this is stored.
     Barrier(Sender<()>),

@@ -160,7 +160,9 @@ impl Attempts<'_> {
                 Ok(tape) if self.writable(tape_id)? => return Ok(tape),
                 Ok(_) => {}
                 Err(error) if matches!(error.code, "cancelled" | "shutdown") => return Err(error),
-                Err(error) => context.warn(None, &format!("the tape with the part that was cut off: {}", error.message)),
+                Err(error) => {
+                    context.warn(None, &format!("the tape with the part that was cut off: {}", error.message))
+                }
             }
         }
         next_tape(context, self.plan.pool_id, None, &self.failed)

@@ -24,7 +24,7 @@ use tape_drive::virt::{self, CartridgeSpec, LibrarySpec, Place};
 use tape_drive::{FilemarkSync, Position, TapeDrive};
 use tape_format::codec::{Codec, Encoder};
 use tape_format::crypt::Key;
-use tape_format::part::{PartObserver, PartProgress, PartSpec, PendingFirst, write_part, Wish};
+use tape_format::part::{PartObserver, PartProgress, PartSpec, PendingFirst, Wish, write_part};
 use tape_format::path_text::to_text;
 use tape_format::toc::{SetInfo, SetKind, Totals};
 use tape_format::{Continuation, Frame, FrameSource, Label, Member, MemberKind, MemberRecord, tar};

@@ -124,7 +124,8 @@ pub async fn retry(
         let job = runnable(conn, *id)?;
         let failed = last_failed(conn, &job)?;
         let asked: Option<BackupRequest> = serde_json::from_str(&failed.request).ok();
-        let resume_set = failed.backup_set_id.filter(|_| failed.can_resume && !body.0.from_scratch && body.0.tape_id.is_none());
+        let resume_set =
+            failed.backup_set_id.filter(|_| failed.can_resume && !body.0.from_scratch && body.0.tape_id.is_none());
         if let Some(set) = resume_set {
             let request = BackupRequest { job_id: job.id, resume_set, ..BackupRequest::default() };
             let message = format!("Backup job goes on with set {set}");

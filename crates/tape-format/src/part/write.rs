@@ -214,8 +214,7 @@ impl<'a> Run<'a> {
             let due = self.packer.bytes().saturating_sub(self.checkpoint_at) >= self.spec.checkpoint_bytes;
             if wish == Wish::Checkpoint || (wish == Wish::GoOn && due) {
                 // What was in the drive's buffer may be lost: nothing behind the last checkpoint is to be believed.
-                self.checkpoint()
-                    .map_err(|error| Ended::Failed(Failure { kind: error.into(), drawn: Vec::new() }))?;
+                self.checkpoint().map_err(|error| Ended::Failed(Failure { kind: error.into(), drawn: Vec::new() }))?;
             }
             if wish != Wish::Checkpoint {
                 return Ok(wish);
