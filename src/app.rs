@@ -89,6 +89,7 @@ async fn put_in_order(db: &DbPool, bus: &Bus, catalog: &Addr<CatalogActor>) -> R
                 .details(serde_json::json!({"execution_id": row.id, "kind": row.kind})),
         );
     }
+    db::tape_changes::cancel_orphans(&mut *db.get()?)?;
     let unfinished = db::sets::unfinished(&mut *db.get()?)?;
     for set in unfinished {
         catalog.send(Discard { set_id: set.id }).await??;

@@ -2,11 +2,14 @@
 //!
 //! By then the tape has the set (I2: the tape commits first, the database second).
 
+use super::kind;
 use crate::Result;
 use crate::db::schema::snapshots;
+use crate::db::spanning::NewMember;
 use crate::db::{self, Conn, set_parts::NewPart, sets::BackupSet, sets::SetChanges, write_transaction};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
+use tape_format::MemberKind;
 use tape_format::part::PartLayout;
 
 /// A part that is on tape.
@@ -63,6 +66,31 @@ fn new_part(set_id: i32, part: &CommitPart) -> Result<NewPart> {
     })
 }
 
+/// The parts of a set with the files that end in each, as the catalog has them.
+fn members(conn: &mut Conn, done: &CommitSet) -> Result<Vec<NewMember>> {
+    use crate::db::schema::catalog_versions::dsl;
+    let counts: Vec<(i32, i64)> = dsl::catalog_versions
+        .filter(dsl::set_id.eq(done.set_id).and(dsl::kind.eq_any([kind::to_code(&MemberKind::File), kind::HARDLINK])))
+        .group_by(dsl::part)
+        .select((dsl::part, diesel::dsl::count_star()))
+        .load(conn)?;
+    let files_in = |part: i32| counts.iter().find(|(number, _)| *number == part).map_or(0, |(_, count)| *count);
+    let mut before = 0;
+    let member = |part: &CommitPart| {
+        let sequence_number = part.layout.part_number as i32;
+        let files_start_index = before;
+        before += files_in(sequence_number);
+        NewMember {
+            tape_id: part.tape_id,
+            sequence_number,
+            bytes_written: part.layout.stream_bytes as i64,
+            files_start_index,
+            files_end_index: before,
+        }
+    };
+    Ok(done.parts.iter().map(member).collect())
+}
+
 /// Stores it.
 ///
 /// # Errors
@@ -79,6 +107,10 @@ pub fn commit(conn: &mut Conn, done: &CommitSet) -> Result<BackupSet> {
                 };
                 db::tapes::update(conn, part.tape_id, &changes)?;
             }
+        }
+        if done.parts.len() > 1 {
+            let members = members(conn, done)?;
+            db::spanning::record(conn, done.set_id, &members)?;
         }
         let stored: u64 = done.parts.iter().map(|part| part.layout.stream_bytes).sum();
         let changes = SetChanges {

@@ -1,7 +1,9 @@
 //! Reads a copy of the database back from tape into a file. The database in use stays as it is.
 
 use super::database_backup::MEMBER;
-use super::{Context, DatabaseRestoreRequest, mount, tape_reading};
+use super::tape_change::Refusal;
+use super::tape_reading::{self, Wish};
+use super::{Context, DatabaseRestoreRequest};
 use crate::actors::drive::{DriveTask, Unit};
 use crate::db::{self, staged};
 use crate::{Error, Result};
@@ -34,8 +36,9 @@ pub fn run(context: &Context, request: &DatabaseRestoreRequest) -> Result<Value>
     let file = NamedTempFile::with_prefix_in("database-restore-", folder)
         .map_err(|error| Error::from(error).context(format!("a file in {}", folder.display())))?;
     let keys = keys(context)?;
-    let lease = tape_reading::take(context, copy.tape_id, None)?;
-    mount::mount(context, &lease, copy.tape_id)?;
+    let wish = Wish { tapes: &[copy.tape_id], later: &[], drive: None };
+    let brought = tape_reading::bring(context, &wish, Refusal::EndsExecution);
+    let lease = brought.map_err(|(_, error)| error)?.lease;
     context.phase("reading", format!("Reading database backup {} from tape.", copy.id))?;
     let task = ReadCopy { block, set, keys, file: file.reopen()?, stop: context.control.flag() };
     let size = context.perform(&lease, task)?;

@@ -54,6 +54,7 @@ mod restore;
 mod sets;
 mod settings;
 mod sources;
+mod tape_changes;
 mod tapes;
 mod users;
 

@@ -45,7 +45,9 @@ pub fn fill(root: &Path) {
 pub fn whole_seconds(root: &Path) {
     let set =
         "find \"$0\" -depth -print0 | while IFS= read -r -d '' f; do touch -h -d @$(stat -c %Y \"$f\") \"$f\"; done";
-    assert!(std::process::Command::new("bash").args(["-c", set]).arg(root).status().unwrap().success());
+    assert!(
+        std::process::Command::new("bash").env("LC_ALL", "C").args(["-c", set]).arg(root).status().unwrap().success()
+    );
 }
 
 /// Fails the test unless both trees are equal in content, kind, mode, owner, time, links and xattrs.

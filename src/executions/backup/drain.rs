@@ -6,12 +6,13 @@ use super::{AppendAt, feed};
 use crate::backup::engine::{Engine, EngineReport, Gone};
 use crate::backup::stats::Progress as EngineProgress;
 use crate::catalog::commit::CommitPart;
-use crate::db::{self, TapeStatus};
+use crate::db::{self, TapeStatus, spanning::NewMember};
 use crate::events::{Category, Event};
 use crate::executions::context::stopped;
 use crate::executions::{Context, Progress};
 use crate::{Error, Result};
 use serde_json::{Value, json};
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 use tape_format::Frame;
 use tape_format::part::{PartEnd, PartErrorKind, PartOutcome, TapeState};
@@ -132,10 +133,12 @@ fn parts(
         let number = parts.len() as u32 + 1;
         let label = tape.label.label.clone();
         context.phase("streaming", format!("Streaming to tape {label} (part {number})."))?;
+        let files_before = files_in(stream);
         let outcome = write(context, header, &tape, number, deleted, stream)?;
         match outcome {
             Written::Part(outcome) => {
                 end_of_part(context, &mut tape, &outcome)?;
+                note_spanning(context, header, &tape, &outcome, files_before..files_in(stream))?;
                 let PartOutcome { layout, end, pending, .. } = *outcome;
                 parts.push(CommitPart { tape_id: tape.tape_id, layout });
                 match end {
@@ -232,6 +235,30 @@ fn end_of_part(context: &Context, tape: &mut OpenTape, outcome: &PartOutcome) ->
         db::tape_lifecycle::set_status(&mut conn, tape.tape_id, TapeStatus::Full)?;
     }
     Ok(())
+}
+
+fn files_in(stream: &Option<Stream>) -> u64 {
+    stream.as_ref().map_or(0, |stream| stream.files)
+}
+
+/// Tells of a set in several parts which files are in this one.
+fn note_spanning(
+    context: &Context,
+    header: &SetHeader,
+    tape: &OpenTape,
+    outcome: &PartOutcome,
+    files: Range<u64>,
+) -> Result<()> {
+    let number = outcome.layout.part_number;
+    let Some(set_id) = header.set_id.filter(|_| number > 1 || outcome.end == PartEnd::TapeFull) else { return Ok(()) };
+    let member = NewMember {
+        tape_id: tape.tape_id,
+        sequence_number: number as i32,
+        bytes_written: outcome.layout.stream_bytes as i64,
+        files_start_index: files.start as i64,
+        files_end_index: files.end as i64,
+    };
+    db::spanning::record(&mut *context.conn()?, set_id, &[member])
 }
 
 /// A tape that failed while it was written is not written again before a person has looked at it.
