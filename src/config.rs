@@ -10,6 +10,7 @@ pub mod spec;
 
 pub use sources::Sources;
 
+use crate::schedule::{Schedule, ScheduleError};
 use serde::Deserialize;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -32,6 +33,10 @@ pub struct Config {
     pub tape: Tape,
     /// Defaults of runs.
     pub backup: Backup,
+    /// What is put away, and when.
+    pub maintenance: Maintenance,
+    /// When the database is copied to tape.
+    pub database_backup: DatabaseBackup,
     /// Logins.
     pub auth: Auth,
     /// The log.
@@ -80,8 +85,8 @@ pub struct Tape {
     pub start_percent: u8,
     /// The drive pauses below this fill level.
     pub refill_percent: u8,
-    /// Flush and checkpoint after this many GiB.
-    pub checkpoint_gb: u64,
+    /// Flush and checkpoint after this many MiB.
+    pub checkpoint_mb: u64,
     /// Folder of virtual libraries; empty for the one in the data folder: use [`Config::virtual_dir`].
     pub virtual_dir: PathBuf,
     /// Minutes that work waits for a person to insert a tape.
@@ -98,6 +103,50 @@ pub struct Backup {
     pub zstd_level: i32,
     /// gzip level of jobs that name none.
     pub gzip_level: u32,
+}
+
+/// What is put away, and when.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Maintenance {
+    /// Cron expression; empty: only by hand. Use [`Maintenance::schedule`].
+    pub schedule: String,
+    /// IANA name of the zone the schedule is read in.
+    pub time_zone: String,
+    /// Days that executions are kept; 0: for ever.
+    pub executions_days: u32,
+    /// Days that lines of their logs are kept; 0: for ever.
+    pub logs_days: u32,
+    /// Days that events are kept; 0: for ever.
+    pub events_days: u32,
+    /// Days that lines of the audit log are kept; 0: for ever.
+    pub audit_days: u32,
+    /// Days between two checks of the database; 0: none.
+    pub check_days: u32,
+}
+
+/// When the database is copied to tape.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseBackup {
+    /// After which runs.
+    pub after: CopyAfter,
+    /// Name of the pool; empty: that of the run.
+    pub pool: String,
+    /// Name of the key; empty: the newest.
+    pub key: String,
+}
+
+/// After which runs the database is copied to tape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CopyAfter {
+    /// Only those of jobs that ask for it.
+    Never,
+    /// All.
+    EveryRun,
+    /// The first of a day.
+    Daily,
 }
 
 /// Logins.
@@ -203,7 +252,20 @@ impl Tape {
 
     /// Distance of checkpoints, in bytes.
     pub fn checkpoint_bytes(&self) -> u64 {
-        self.checkpoint_gb << 30
+        self.checkpoint_mb << 20
+    }
+}
+
+impl Maintenance {
+    /// When it is due; none: only by hand.
+    ///
+    /// # Errors
+    /// What is wrong with the expression or the zone.
+    pub fn schedule(&self) -> Result<Option<Schedule>, ScheduleError> {
+        match self.schedule.trim() {
+            "" => Ok(None),
+            cron => Schedule::parse(cron, &self.time_zone).map(Some),
+        }
     }
 }
 

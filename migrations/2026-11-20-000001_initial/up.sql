@@ -42,7 +42,13 @@ CREATE TABLE tape_pools (
     id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
     name TEXT NOT NULL UNIQUE,
     description TEXT,
-    retention_days INTEGER NOT NULL DEFAULT 0,
+    retention_days INTEGER NOT NULL DEFAULT 0,  -- 0 = for ever
+    -- ours: beside the days, the last so many sets of a job, and the newest set of each of the last so many days, weeks …
+    keep_last INTEGER NOT NULL DEFAULT 0,
+    keep_daily INTEGER NOT NULL DEFAULT 0,
+    keep_weekly INTEGER NOT NULL DEFAULT 0,
+    keep_monthly INTEGER NOT NULL DEFAULT 0,
+    keep_yearly INTEGER NOT NULL DEFAULT 0,
     allow_reuse INTEGER NOT NULL DEFAULT 1,
     allocation_policy TEXT NOT NULL DEFAULT 'continue' CHECK (allocation_policy IN ('continue', 'always-new')),
     created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
@@ -187,6 +193,7 @@ CREATE TABLE backup_sources (
     one_file_system BOOLEAN NOT NULL DEFAULT 0,  -- ours: do not descend into other mounts
     case_insensitive BOOLEAN NOT NULL DEFAULT 0, -- ours: patterns ignore case
     enabled BOOLEAN NOT NULL DEFAULT 1,
+    rebuilt BOOLEAN NOT NULL DEFAULT 0,          -- ours: made from what a tape says; a person has to complete it
     created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
     updated_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP
 );
@@ -200,7 +207,13 @@ CREATE TABLE backup_jobs (
     schedule_cron TEXT NOT NULL DEFAULT '',
     time_zone TEXT NOT NULL DEFAULT 'UTC',  -- ours: IANA name the schedule is read in
     missed_runs TEXT NOT NULL DEFAULT 'run' CHECK (missed_runs IN ('run', 'skip')),  -- ours
-    retention_days INTEGER NOT NULL DEFAULT 30,
+    retention_days INTEGER NOT NULL DEFAULT 30,  -- 0 = as the pool says
+    keep_last INTEGER,  -- ours, this and the next four: as in tape_pools; NULL = as the pool says
+    keep_daily INTEGER,
+    keep_weekly INTEGER,
+    keep_monthly INTEGER,
+    keep_yearly INTEGER,
+    database_backup BOOLEAN NOT NULL DEFAULT 0,  -- ours: copy the database to tape after each run
     enabled BOOLEAN NOT NULL DEFAULT 1,
     encryption_enabled BOOLEAN NOT NULL DEFAULT 0,
     encryption_key_id INTEGER REFERENCES encryption_keys(id),
@@ -211,6 +224,7 @@ CREATE TABLE backup_jobs (
     verify_after BOOLEAN NOT NULL DEFAULT 0,  -- ours: read back every set after it was written
     last_run_at TIMESTAMP,
     next_run_at TIMESTAMP,
+    rebuilt BOOLEAN NOT NULL DEFAULT 0,       -- ours: made from what a tape says; a person has to complete it
     created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
     updated_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP
 );
@@ -223,7 +237,7 @@ CREATE TABLE backup_sets (
     backup_type TEXT NOT NULL CHECK (backup_type IN ('full', 'incremental')),
     start_time TIMESTAMP NOT NULL,
     end_time TIMESTAMP,
-    status TEXT NOT NULL CHECK (status IN ('pending', 'running', 'completed', 'failed', 'cancelled')),
+    status TEXT NOT NULL CHECK (status IN ('pending', 'running', 'completed', 'failed', 'cancelled', 'incomplete')),
     file_count BIGINT NOT NULL DEFAULT 0,
     total_bytes BIGINT NOT NULL DEFAULT 0,    -- content bytes of the files in the set
     stored_bytes BIGINT NOT NULL DEFAULT 0,   -- ours: bytes on tape, after compression and encryption
@@ -241,13 +255,26 @@ CREATE TABLE backup_sets (
     format_type TEXT NOT NULL DEFAULT 'raw' CHECK (format_type IN ('raw', 'ltfs')),
     parent_set_id INTEGER REFERENCES backup_sets(id),
     verified_at TIMESTAMP,  -- ours: last time every hash was compared with the tape
-    expires_at TIMESTAMP,   -- ours: NULL = never
+    protected BOOLEAN NOT NULL DEFAULT 0,  -- ours: kept whatever the rules say, until a person releases it
+    -- ours, as the last maintenance found it, for display: when the rules let it go, or have let it go; NULL = never, or
+    -- that cannot be said
+    expires_at TIMESTAMP,
+    -- ours, of sets found on tapes: the parent as the tape names it, while it is not in the database
+    parent_uuid TEXT,
+    parts_expected INTEGER,  -- how many parts it has, once its last one was read
+    incomplete_reason TEXT,  -- of an incomplete set: what is missing, in words
     created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
     updated_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP
 );
 CREATE INDEX idx_backup_sets_job ON backup_sets(job_id, status, start_time);
 CREATE INDEX idx_backup_sets_tape ON backup_sets(tape_id);
 CREATE INDEX idx_backup_sets_parent ON backup_sets(parent_set_id);
+
+-- ours: sets that no rule kept when maintenance last looked; they stay readable until their tape is written anew
+CREATE TABLE expired_sets (
+    set_id INTEGER PRIMARY KEY NOT NULL REFERENCES backup_sets(id) ON DELETE CASCADE,
+    expired_at TIMESTAMP NOT NULL
+);
 
 -- ours: the parts of a set, in order; most sets have one
 CREATE TABLE backup_set_parts (
@@ -266,10 +293,25 @@ CREATE TABLE backup_set_parts (
     prelude_bytes BIGINT NOT NULL,    -- length of the part's opening records, before the first frame, in its tar stream
     stream_bytes BIGINT NOT NULL,     -- bytes of the data file on tape
     frame_table BLOB NOT NULL,        -- zstd of pairs (tar offset, stream offset); see catalog::frames
+    -- how the data file is built: 'frames', or 'v1' = written by version 1 of the program: no frames, read from its
+    -- beginning, tar offsets are only an order, and blocks and sizes are not known (0)
+    layout TEXT NOT NULL DEFAULT 'frames' CHECK (layout IN ('frames', 'v1')),
     created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
     UNIQUE (backup_set_id, part_number)
 );
 CREATE INDEX idx_set_parts_tape ON backup_set_parts(tape_id, first_block);
+
+-- ours: how far a set is that is not complete, so that it can go on where it stopped
+CREATE TABLE backup_checkpoints (
+    backup_set_id INTEGER PRIMARY KEY NOT NULL REFERENCES backup_sets(id) ON DELETE CASCADE,
+    source_path TEXT NOT NULL,   -- what was read; a set does not go on with another folder
+    place TEXT NOT NULL,         -- JSON: where the set goes on behind its last part that is closed
+    tape_id INTEGER REFERENCES tapes(id) ON DELETE SET NULL,  -- where the next part is being written; NULL: nowhere
+    data_ended TEXT,             -- JSON: where the set goes on behind that part, if its data is on tape and only its TOC is missing
+    checkpoint TEXT,             -- JSON: the last place in that part at which it can be ended
+    frame_table BLOB,            -- the frames before that place, as in backup_set_parts
+    updated_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP
+);
 
 -- ours: all long work (backup, restore, verify, label, format, library moves …) is an execution
 CREATE TABLE job_executions (

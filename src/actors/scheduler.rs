@@ -1,11 +1,13 @@
 //! The Scheduler actor.
 //!
-//! *Owns*: the clock: which job is due next, and the look at idle drives.
+//! *Owns*: the clock: which job is due next, the daily maintenance, and the look at idle drives.
 //! *Accepts*: [`JobsChanged`]; ticks of its own.
 //! *Emits*: [`Submit`] to Jobs; `next_run_at` in the jobs' rows.
 //! *Invariants*: a job that is still running is not started again: that run is reported as missed; the time of a run is
 //! stored before it is submitted, so a crash between the two can lose no more than one start and never doubles one.
 //! *On failure*: a schedule that cannot be read is an event, and the job waits for a person.
+
+mod upkeep;
 
 use super::supervised;
 use crate::actors::drive::Drives;
@@ -31,12 +33,19 @@ pub struct Scheduler {
     bus: Bus,
     jobs: Addr<Jobs>,
     drives: Drives,
+    upkeep: upkeep::Clock,
 }
 
 impl Scheduler {
-    /// Starts the actor on the current arbiter.
-    pub fn start(db: DbPool, bus: Bus, jobs: Addr<Jobs>, drives: Drives) -> Addr<Scheduler> {
-        Scheduler { db, bus, jobs, drives }.start()
+    /// Starts the actor on the current arbiter. `maintenance`: when that is due; none: only by hand.
+    pub fn start(
+        db: DbPool,
+        bus: Bus,
+        jobs: Addr<Jobs>,
+        drives: Drives,
+        maintenance: Option<Schedule>,
+    ) -> Addr<Scheduler> {
+        Scheduler { db, bus, jobs, drives, upkeep: upkeep::Clock::new(maintenance) }.start()
     }
 
     fn plan(&self, now: DateTime<Utc>) -> Result<()> {
@@ -85,7 +94,7 @@ impl Scheduler {
                 self.warn("Run Skipped", message, details);
                 continue;
             }
-            let request = BackupRequest { job_id: job.id, tape_id: None, backup_type: None };
+            let request = BackupRequest { job_id: job.id, ..BackupRequest::default() };
             self.jobs.do_send(Submit {
                 request: Request::Backup(request),
                 title: format!("Backup of job {} ({how})", job.name),
@@ -118,6 +127,9 @@ impl Actor for Scheduler {
         context.run_interval(TICK, |scheduler, _| {
             if let Err(error) = supervised("the clock", || scheduler.tick(Utc::now())) {
                 tracing::error!(%error, "the schedule could not be worked off");
+            }
+            if let Err(error) = supervised("the clock of maintenance", || scheduler.tick_upkeep(Utc::now())) {
+                tracing::error!(%error, "maintenance could not be started");
             }
         });
         context.run_interval(LOOK, |scheduler, context| {

@@ -35,6 +35,37 @@ impl Sure {
     }
 }
 
+/// Which sets are kept beside those whose days are not over.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Keep {
+    /// Keep the last N sets of a job
+    #[arg(long, value_name = "N", help_heading = "Retention, beside the days")]
+    keep_last: Option<u32>,
+    /// Keep the newest set of each of the last N days that have one
+    #[arg(long, value_name = "N", help_heading = "Retention, beside the days")]
+    keep_daily: Option<u32>,
+    /// Keep the newest set of each of the last N weeks that have one
+    #[arg(long, value_name = "N", help_heading = "Retention, beside the days")]
+    keep_weekly: Option<u32>,
+    /// Keep the newest set of each of the last N months that have one
+    #[arg(long, value_name = "N", help_heading = "Retention, beside the days")]
+    keep_monthly: Option<u32>,
+    /// Keep the newest set of each of the last N years that have one
+    #[arg(long, value_name = "N", help_heading = "Retention, beside the days")]
+    keep_yearly: Option<u32>,
+}
+
+impl Keep {
+    /// Adds what was given.
+    pub fn add(self, body: Body) -> Body {
+        body.maybe("keep_last", self.keep_last)
+            .maybe("keep_daily", self.keep_daily)
+            .maybe("keep_weekly", self.keep_weekly)
+            .maybe("keep_monthly", self.keep_monthly)
+            .maybe("keep_yearly", self.keep_yearly)
+    }
+}
+
 /// A JSON object of the fields that were given.
 #[derive(Debug, Default)]
 pub struct Body(Map<String, Value>);
@@ -57,6 +88,11 @@ impl Body {
             Some(value) => self.with(name, value),
             None => self,
         }
+    }
+
+    /// Lets something else add fields.
+    pub fn and(self, add: impl FnOnce(Self) -> Self) -> Self {
+        add(self)
     }
 
     /// Adds a list if it is not empty.

@@ -1,6 +1,6 @@
 //! `job`: what goes to which tapes, how and when.
 
-use super::args::{Body, Sure};
+use super::args::{Body, Keep, Sure};
 use super::exit::CliResult;
 use super::human;
 use super::output::{Context, Format, count, id_of, json, line, text, text_at, time, yes_no};
@@ -18,6 +18,7 @@ Examples:
   tapebackarr job next-runs nightly
   tapebackarr job explain '0 3 * * SUN' --time-zone America/New_York
   tapebackarr job edit nightly --enabled no
+  tapebackarr job edit nightly --retention-days 14 --keep-weekly 8 --keep-monthly 12
   tapebackarr run nightly")]
 pub struct JobArgs {
     #[command(subcommand)]
@@ -69,6 +70,9 @@ enum JobCommand {
     Delete {
         /// Name or id
         job: String,
+        /// Also if sets of it are kept: they are forgotten, and their tapes may be written anew
+        #[arg(long)]
+        forget_sets: bool,
         #[command(flatten)]
         sure: Sure,
     },
@@ -110,6 +114,11 @@ struct JobOptions {
     /// Days its sets are kept; 0 keeps them as long as the pool says
     #[arg(long, value_name = "DAYS")]
     retention_days: Option<u32>,
+    #[command(flatten)]
+    keep: Keep,
+    /// Copy the database to tape after each run
+    #[arg(long, value_name = "YES_OR_NO", value_parser = yes_or_no)]
+    database_backup: Option<bool>,
     /// How the data is compressed
     #[arg(long, value_enum)]
     compression: Option<Compression>,
@@ -175,6 +184,8 @@ impl JobOptions {
             .maybe("time_zone", self.time_zone)
             .maybe("missed_runs", missed)
             .maybe("retention_days", self.retention_days)
+            .and(|body| self.keep.add(body))
+            .maybe("database_backup", self.database_backup)
             .maybe("compression", compression)
             .maybe("verify_after", self.verify_after)
             .maybe("enabled", self.enabled)
@@ -223,13 +234,14 @@ pub fn run(args: JobArgs, context: &Context) -> CliResult {
                 .maybe("pool_id", resolve::optional_id(client, POOL, pool.as_deref())?);
             format.done(&client.put(&format!("jobs/{id}"), &body.changes()?)?, &format!("Changed the job {job}"))
         }
-        JobCommand::Delete { job, sure } => {
+        JobCommand::Delete { job, forget_sets, sure } => {
             let row = resolve::find(client, JOB, &job)?;
             let name = text_at(&row, "name").unwrap_or(&job).to_owned();
             let lost =
                 format!("This deletes the job {name} and forgets its sets; the tapes keep them until overwritten.");
             sure.confirm(&lost, &name)?;
-            format.done(&client.delete(&format!("jobs/{}", id_of(&row)?))?, &format!("Deleted the job {name}"))
+            let path = format!("jobs/{}?forget_sets={forget_sets}", id_of(&row)?);
+            format.done(&client.delete(&path)?, &format!("Deleted the job {name}"))
         }
         JobCommand::NextRuns { job, count } => {
             let id = resolve::id(client, JOB, &job)?;
@@ -258,6 +270,12 @@ fn show(context: &Context, job: &str) -> CliResult {
         text("Time zone", "time_zone"),
         text("Missed runs", "missed_runs"),
         count("Days kept", "retention_days"),
+        count("Last kept", "keep_last"),
+        count("Daily kept", "keep_daily"),
+        count("Weekly kept", "keep_weekly"),
+        count("Monthly kept", "keep_monthly"),
+        count("Yearly kept", "keep_yearly"),
+        yes_no("Database backup", "database_backup"),
         text("Compression", "compression"),
         yes_no("Encrypted", "encryption_enabled"),
         yes_no("Verify after", "verify_after"),

@@ -1,6 +1,6 @@
 //! `pool`: groups of tapes with one retention and one way of choosing.
 
-use super::args::{Body, Sure};
+use super::args::{Body, Keep, Sure};
 use super::exit::CliResult;
 use super::output::{Context, bytes, count, id_of, text, text_at, time, yes_no};
 use super::resolve::{self, POOL};
@@ -12,7 +12,7 @@ use clap::{Args, Subcommand, ValueEnum};
 Examples:
   tapebackarr pool list
   tapebackarr pool create OFFSITE --retention-days 365 --allocation always-new
-  tapebackarr pool edit DAILY --retention-days 14")]
+  tapebackarr pool edit DAILY --retention-days 14 --keep-weekly 4 --keep-monthly 12")]
 pub struct PoolArgs {
     #[command(subcommand)]
     command: PoolCommand,
@@ -61,6 +61,8 @@ struct PoolOptions {
     /// Days a set is kept; 0 keeps it forever
     #[arg(long, value_name = "DAYS")]
     retention_days: Option<u32>,
+    #[command(flatten)]
+    keep: Keep,
     /// Whether tapes whose sets have all expired may be written again
     #[arg(long, value_name = "YES_OR_NO", value_parser = yes_or_no)]
     allow_reuse: Option<bool>,
@@ -95,6 +97,7 @@ impl PoolOptions {
         Body::new()
             .maybe("description", self.description)
             .maybe("retention_days", self.retention_days)
+            .and(|body| self.keep.add(body))
             .maybe("allow_reuse", self.allow_reuse)
             .maybe("allocation_policy", allocation)
     }
@@ -124,6 +127,11 @@ pub fn run(args: PoolArgs, context: &Context) -> CliResult {
                 text("Name", "name"),
                 text("Description", "description"),
                 count("Days kept", "retention_days"),
+                count("Last kept", "keep_last"),
+                count("Daily kept", "keep_daily"),
+                count("Weekly kept", "keep_weekly"),
+                count("Monthly kept", "keep_monthly"),
+                count("Yearly kept", "keep_yearly"),
                 yes_no("Tapes are reused", "allow_reuse"),
                 text("Allocation", "allocation_policy"),
                 count("Tapes", "tape_count"),

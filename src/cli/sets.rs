@@ -6,14 +6,16 @@ use super::output::{Context, bytes, count, text, time, yes_no};
 use super::resolve::{self, JOB};
 use super::verify::{self, VerifyArgs};
 use clap::{Args, Subcommand};
+use serde_json::json;
 
-/// List, show, verify and forget backup sets
+/// List, show, verify, protect and forget backup sets
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   tapebackarr sets list --job nightly
   tapebackarr sets show 17
   tapebackarr sets verify 17
+  tapebackarr sets protect 17
   tapebackarr ls --set 17 /")]
 pub struct SetsArgs {
     #[command(subcommand)]
@@ -35,6 +37,16 @@ enum SetsCommand {
     },
     /// Read it back from tape and compare every hash
     Verify(VerifyArgs),
+    /// Keep a set, and what it builds on, whatever the rules of retention say
+    Protect {
+        /// Its id
+        set: i64,
+    },
+    /// Let the rules of retention decide about a protected set again
+    Release {
+        /// Its id
+        set: i64,
+    },
     /// Forget a set; its bytes stay on tape until the tape is written anew
     Delete {
         /// Its id
@@ -63,6 +75,8 @@ pub fn run(args: SetsArgs, context: &Context) -> CliResult {
                 text("compression", "compression_type"),
                 time("start", "start_time"),
                 time("verified", "verified_at"),
+                time("expires", "expires_at"),
+                yes_no("protected", "protected"),
             ];
             format.list(&client.get_with("backup-sets", &[("job_id", job)])?, &columns, "No backup set yet.")
         }
@@ -86,15 +100,24 @@ pub fn run(args: SetsArgs, context: &Context) -> CliResult {
                 time("Start", "start_time"),
                 time("End", "end_time"),
                 time("Verified", "verified_at"),
+                yes_no("Protected", "protected"),
                 time("Expires", "expires_at"),
             ];
             format.record(&client.get(&format!("backup-sets/{set}"))?, &fields)
         }
         SetsCommand::Verify(args) => verify::run(&args, context),
+        SetsCommand::Protect { set } => protect(context, set, true),
+        SetsCommand::Release { set } => protect(context, set, false),
         SetsCommand::Delete { set, sure } => {
             let lost = format!("The catalog forgets set {set} and its files; sets that build on it may need it.");
             sure.confirm(&lost, &set.to_string())?;
             format.done(&client.delete(&format!("backup-sets/{set}"))?, &format!("Forgot set {set}"))
         }
     }
+}
+
+fn protect(context: &Context, set: i64, protected: bool) -> CliResult {
+    let answer = context.client.put(&format!("backup-sets/{set}"), &json!({ "protected": protected }))?;
+    let done = if protected { "is protected" } else { "is kept as long as the rules say" };
+    context.format.done(&answer, &format!("Set {set} {done}"))
 }

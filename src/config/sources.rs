@@ -72,6 +72,9 @@ impl Sources {
                 config.tape.refill_percent, config.tape.start_percent
             )));
         }
+        if let Err(error) = config.maintenance.schedule() {
+            return Err(bad(format!("maintenance.schedule (with maintenance.time_zone) is not accepted: {error}")));
+        }
         if config.auth.lockout_max_seconds < config.auth.lockout_seconds {
             return Err(bad(format!(
                 "auth.lockout_max_seconds = {} is not accepted: it must not be below auth.lockout_seconds = {}",

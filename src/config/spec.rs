@@ -56,6 +56,9 @@ const fn early(key: &'static str, rule: Rule) -> Spec {
     Spec { key, rule, reach: Reach::BeforeStart }
 }
 
+/// Days; 0 has a meaning of its own.
+const DAYS: Rule = Rule::Whole(0, 36_500);
+
 /// Every key there is; a test holds it against `config/default.toml`.
 pub const SPECS: &[Spec] = &[
     early("data_dir", Rule::Filled),
@@ -71,12 +74,22 @@ pub const SPECS: &[Spec] = &[
     key("tape.buffer_size_mb", Rule::Whole(16, 1 << 20)),
     key("tape.start_percent", Rule::Whole(1, 100)),
     key("tape.refill_percent", Rule::Whole(0, 99)),
-    key("tape.checkpoint_gb", Rule::Whole(1, 1 << 20)),
+    key("tape.checkpoint_mb", Rule::Whole(1, 1 << 30)),
     key("tape.virtual_dir", Rule::Text),
     key("tape.wait_for_tape_minutes", Rule::Whole(1, 60 * 24 * 30)),
     key("backup.workers", Rule::Whole(0, 256)),
     key("backup.zstd_level", Rule::Whole(1, 19)),
     key("backup.gzip_level", Rule::Whole(1, 9)),
+    key("maintenance.schedule", Rule::Text),
+    key("maintenance.time_zone", Rule::Filled),
+    key("maintenance.executions_days", DAYS),
+    key("maintenance.logs_days", DAYS),
+    key("maintenance.events_days", DAYS),
+    key("maintenance.audit_days", DAYS),
+    key("maintenance.check_days", DAYS),
+    key("database_backup.after", Rule::Words(&["never", "every_run", "daily"])),
+    key("database_backup.pool", Rule::Text),
+    key("database_backup.key", Rule::Text),
     key("auth.token_hours", Rule::Whole(1, 24 * 366)),
     // In the database, any copy of it could forge logins.
     early("auth.jwt_secret", Rule::Secret(32)),

@@ -35,8 +35,9 @@ const POOL_SIZE: u32 = 16;
 const POOL_WAIT: Duration = Duration::from_secs(10);
 
 /// What every connection of the pool is set to. `temp_store` stays a file: a sort of millions of catalog rows must
-/// not need their size in memory. Page cache 16 MiB each.
-const POOL_PRAGMAS: &str = "PRAGMA busy_timeout = 15000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+/// not need their size in memory. Page cache 16 MiB each. `auto_vacuum` counts for a file that is made, so that its free
+/// pages can be given back in small steps ([`super::upkeep`]); it must come first.
+const POOL_PRAGMAS: &str = "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA busy_timeout = 15000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
      PRAGMA foreign_keys = ON; PRAGMA cache_size = -16384;";
 
 #[derive(Debug)]

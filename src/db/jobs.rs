@@ -30,8 +30,20 @@ pub struct Job {
     pub time_zone: String,
     /// What becomes of runs that were missed.
     pub missed_runs: MissedRuns,
-    /// Days a set is kept at least; 0 = for ever.
+    /// Days a set is kept at least; 0 = as the pool says.
     pub retention_days: i32,
+    /// The last so many sets of a job; absent = as the pool says.
+    pub keep_last: Option<i32>,
+    /// The newest set of each of the last so many days that have one; absent = as the pool says.
+    pub keep_daily: Option<i32>,
+    /// … ISO weeks; absent = as the pool says.
+    pub keep_weekly: Option<i32>,
+    /// … months; absent = as the pool says.
+    pub keep_monthly: Option<i32>,
+    /// … years; absent = as the pool says.
+    pub keep_yearly: Option<i32>,
+    /// Copy the database to tape after each run.
+    pub database_backup: bool,
     /// Whether the schedule counts.
     pub enabled: bool,
     /// Whether sets are encrypted in software.
@@ -54,6 +66,8 @@ pub struct Job {
     /// When the schedule is due next.
     #[serde(serialize_with = "rfc3339_option")]
     pub next_run_at: Option<NaiveDateTime>,
+    /// Made from what a tape says: a person has to complete it.
+    pub rebuilt: bool,
     /// When it was made.
     #[serde(serialize_with = "rfc3339")]
     pub created_at: NaiveDateTime,
@@ -92,8 +106,20 @@ pub struct NewJob {
     pub time_zone: String,
     /// What becomes of runs that were missed.
     pub missed_runs: MissedRuns,
-    /// Days a set is kept at least; 0 = for ever.
+    /// Days a set is kept at least; 0 = as the pool says.
     pub retention_days: i32,
+    /// The last so many sets of a job; absent = as the pool says.
+    pub keep_last: Option<i32>,
+    /// The newest set of each of the last so many days that have one; absent = as the pool says.
+    pub keep_daily: Option<i32>,
+    /// … ISO weeks; absent = as the pool says.
+    pub keep_weekly: Option<i32>,
+    /// … months; absent = as the pool says.
+    pub keep_monthly: Option<i32>,
+    /// … years; absent = as the pool says.
+    pub keep_yearly: Option<i32>,
+    /// Copy the database to tape after each run.
+    pub database_backup: bool,
     /// Whether the schedule counts.
     pub enabled: bool,
     /// Whether sets are encrypted in software.
@@ -125,6 +151,12 @@ impl Default for NewJob {
             time_zone: "UTC".into(),
             missed_runs: MissedRuns::Run,
             retention_days: 30,
+            keep_last: None,
+            keep_daily: None,
+            keep_weekly: None,
+            keep_monthly: None,
+            keep_yearly: None,
+            database_backup: false,
             enabled: true,
             encryption_enabled: false,
             encryption_key_id: None,
@@ -158,6 +190,18 @@ pub struct JobChanges {
     pub missed_runs: Option<MissedRuns>,
     /// Days a set is kept at least.
     pub retention_days: Option<i32>,
+    /// The last so many sets of a job.
+    pub keep_last: Option<Option<i32>>,
+    /// The newest set of each of the last so many days that have one.
+    pub keep_daily: Option<Option<i32>>,
+    /// … ISO weeks.
+    pub keep_weekly: Option<Option<i32>>,
+    /// … months.
+    pub keep_monthly: Option<Option<i32>>,
+    /// … years.
+    pub keep_yearly: Option<Option<i32>>,
+    /// Copy the database to tape after each run.
+    pub database_backup: Option<bool>,
     /// Whether the schedule counts.
     pub enabled: Option<bool>,
     /// How it compresses.
@@ -223,7 +267,7 @@ pub fn insert(conn: &mut Conn, new: &NewJob) -> Result<Job> {
 /// Changes a job.
 pub fn update(conn: &mut Conn, id: i32, changes: &JobChanges) -> Result<Job> {
     let row = diesel::update(backup_jobs::table.find(id))
-        .set((changes, backup_jobs::updated_at.eq(now())))
+        .set((changes, backup_jobs::rebuilt.eq(false), backup_jobs::updated_at.eq(now())))
         .returning(Job::as_returning())
         .get_result(conn);
     stored(row, format_args!("job {id}"))

@@ -31,6 +31,16 @@ text_enum!(
 );
 
 text_enum!(
+    /// How the data file of a part is built.
+    PartFormat {
+        /// Frames that can be read one by one, as `docs/tape-format.md` describes.
+        Frames = "frames",
+        /// As version 1 of the program wrote it: one stream that is read from its beginning.
+        V1 = "v1",
+    }
+);
+
+text_enum!(
     /// How a pool chooses the tape for a new set.
     AllocationPolicy {
         /// Go on with the tape that has data already.
@@ -137,6 +147,8 @@ text_enum!(
         Failed = "failed",
         /// Ended by a person before it was complete.
         Cancelled = "cancelled",
+        /// Known from tapes, but not all of it has been read; what there is can be listed and restored.
+        Incomplete = "incomplete",
     }
 );
 

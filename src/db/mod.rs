@@ -9,6 +9,7 @@
 
 pub mod api_keys;
 pub mod audit;
+pub mod checkpoints;
 pub mod connection;
 pub mod dashboard;
 pub mod database_backups;
@@ -19,6 +20,7 @@ mod errors;
 pub mod events;
 pub mod execution_logs;
 pub mod executions;
+pub mod imported;
 pub mod jobs;
 pub mod kinds;
 pub mod libraries;
@@ -26,6 +28,7 @@ pub mod library_slots;
 pub mod paging;
 pub mod pools;
 pub mod restores;
+pub mod retention;
 pub mod schema;
 mod seed_queries;
 pub mod set_parts;
@@ -39,6 +42,7 @@ pub mod tape_lifecycle;
 pub mod tapes;
 mod text_enum;
 pub mod time;
+pub mod upkeep;
 pub mod users;
 
 pub use connection::{Conn, DbPool, PooledConn, copy_to, open, open_one, write_transaction};

@@ -23,6 +23,16 @@ pub struct Pool {
     pub description: Option<String>,
     /// Days a set in it is kept at least; 0 = for ever.
     pub retention_days: i32,
+    /// The last so many sets of a job.
+    pub keep_last: i32,
+    /// The newest set of each of the last so many days that have one.
+    pub keep_daily: i32,
+    /// … ISO weeks.
+    pub keep_weekly: i32,
+    /// … months.
+    pub keep_monthly: i32,
+    /// … years.
+    pub keep_yearly: i32,
     /// Whether expired tapes are written again (0 or 1 in the table).
     #[serde(serialize_with = "as_flag")]
     #[schema(value_type = bool)]
@@ -75,6 +85,16 @@ pub struct NewPool {
     pub description: Option<String>,
     /// Days a set in it is kept; 0 = for ever.
     pub retention_days: i32,
+    /// The last so many sets of a job.
+    pub keep_last: i32,
+    /// The newest set of each of the last so many days that have one.
+    pub keep_daily: i32,
+    /// … ISO weeks.
+    pub keep_weekly: i32,
+    /// … months.
+    pub keep_monthly: i32,
+    /// … years.
+    pub keep_yearly: i32,
     /// Whether expired tapes are written again: 0 or 1.
     pub allow_reuse: i32,
     /// How the tape for a new set is chosen.
@@ -91,6 +111,16 @@ pub struct PoolChanges {
     pub description: Option<Option<String>>,
     /// Days a set in it is kept; 0 = for ever.
     pub retention_days: Option<i32>,
+    /// The last so many sets of a job.
+    pub keep_last: Option<i32>,
+    /// The newest set of each of the last so many days that have one.
+    pub keep_daily: Option<i32>,
+    /// … ISO weeks.
+    pub keep_weekly: Option<i32>,
+    /// … months.
+    pub keep_monthly: Option<i32>,
+    /// … years.
+    pub keep_yearly: Option<i32>,
     /// Whether expired tapes are written again: 0 or 1.
     pub allow_reuse: Option<i32>,
     /// How the tape for a new set is chosen.

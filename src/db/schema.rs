@@ -30,6 +30,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    backup_checkpoints (backup_set_id) {
+        backup_set_id -> Integer,
+        source_path -> Text,
+        place -> Text,
+        tape_id -> Nullable<Integer>,
+        data_ended -> Nullable<Text>,
+        checkpoint -> Nullable<Text>,
+        frame_table -> Nullable<Binary>,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     backup_jobs (id) {
         id -> Integer,
         name -> Text,
@@ -40,6 +53,12 @@ diesel::table! {
         time_zone -> Text,
         missed_runs -> Text,
         retention_days -> Integer,
+        keep_last -> Nullable<Integer>,
+        keep_daily -> Nullable<Integer>,
+        keep_weekly -> Nullable<Integer>,
+        keep_monthly -> Nullable<Integer>,
+        keep_yearly -> Nullable<Integer>,
+        database_backup -> Bool,
         enabled -> Bool,
         encryption_enabled -> Bool,
         encryption_key_id -> Nullable<Integer>,
@@ -50,6 +69,7 @@ diesel::table! {
         verify_after -> Bool,
         last_run_at -> Nullable<Timestamp>,
         next_run_at -> Nullable<Timestamp>,
+        rebuilt -> Bool,
         created_at -> Timestamp,
         updated_at -> Timestamp,
     }
@@ -72,6 +92,7 @@ diesel::table! {
         prelude_bytes -> BigInt,
         stream_bytes -> BigInt,
         frame_table -> Binary,
+        layout -> Text,
         created_at -> Timestamp,
     }
 }
@@ -103,7 +124,11 @@ diesel::table! {
         format_type -> Text,
         parent_set_id -> Nullable<Integer>,
         verified_at -> Nullable<Timestamp>,
+        protected -> Bool,
         expires_at -> Nullable<Timestamp>,
+        parent_uuid -> Nullable<Text>,
+        parts_expected -> Nullable<Integer>,
+        incomplete_reason -> Nullable<Text>,
         created_at -> Timestamp,
         updated_at -> Timestamp,
     }
@@ -120,6 +145,7 @@ diesel::table! {
         one_file_system -> Bool,
         case_insensitive -> Bool,
         enabled -> Bool,
+        rebuilt -> Bool,
         created_at -> Timestamp,
         updated_at -> Timestamp,
     }
@@ -279,6 +305,13 @@ diesel::table! {
         path -> Nullable<Text>,
         message -> Text,
         created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    expired_sets (set_id) {
+        set_id -> Integer,
+        expired_at -> Timestamp,
     }
 }
 
@@ -561,6 +594,11 @@ diesel::table! {
         name -> Text,
         description -> Nullable<Text>,
         retention_days -> Integer,
+        keep_last -> Integer,
+        keep_daily -> Integer,
+        keep_weekly -> Integer,
+        keep_monthly -> Integer,
+        keep_yearly -> Integer,
         allow_reuse -> Integer,
         allocation_policy -> Text,
         created_at -> Timestamp,
@@ -640,6 +678,7 @@ diesel::table! {
 }
 
 diesel::joinable!(audit_logs -> users (user_id));
+diesel::joinable!(backup_checkpoints -> backup_sets (backup_set_id));
 diesel::joinable!(backup_jobs -> tape_pools (pool_id));
 diesel::joinable!(backup_jobs -> backup_sources (source_id));
 diesel::joinable!(backup_set_parts -> tapes (tape_id));
@@ -654,6 +693,7 @@ diesel::joinable!(database_backups -> tapes (tape_id));
 diesel::joinable!(drive_alerts -> tape_drives (drive_id));
 diesel::joinable!(drive_statistics -> tape_drives (drive_id));
 diesel::joinable!(execution_logs -> job_executions (execution_id));
+diesel::joinable!(expired_sets -> backup_sets (set_id));
 diesel::joinable!(job_executions -> users (user_id));
 diesel::joinable!(job_executions -> tapes (tape_id));
 diesel::joinable!(job_executions -> tape_drives (drive_id));
@@ -685,6 +725,7 @@ diesel::joinable!(tapes -> tape_pools (pool_id));
 diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
     audit_logs,
+    backup_checkpoints,
     backup_jobs,
     backup_set_parts,
     backup_sets,
@@ -702,6 +743,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     encryption_keys,
     events,
     execution_logs,
+    expired_sets,
     job_executions,
     proxmox_backup_jobs,
     proxmox_backups,

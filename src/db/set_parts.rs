@@ -2,6 +2,7 @@
 
 use super::Conn;
 use super::errors::stored;
+use super::kinds::PartFormat;
 use super::schema::{backup_set_parts, tapes};
 use super::time::{now, rfc3339};
 use crate::Result;
@@ -44,6 +45,8 @@ pub struct SetPart {
     /// Where frames begin, as `tape_format::part::FrameTable` encodes it.
     #[serde(skip)]
     pub frame_table: Vec<u8>,
+    /// How its data file is built.
+    pub layout: PartFormat,
     /// When it was recorded.
     #[serde(serialize_with = "rfc3339")]
     pub created_at: NaiveDateTime,
@@ -93,11 +96,79 @@ pub struct NewPart {
     pub frame_table: Vec<u8>,
 }
 
+impl NewPart {
+    /// A part of a set on a tape.
+    pub fn of(set_id: i32, tape_id: i32, layout: &tape_format::part::PartLayout) -> Result<NewPart> {
+        Ok(NewPart {
+            backup_set_id: set_id,
+            part_number: layout.part_number as i32,
+            tape_id,
+            tape_file: layout.tape_file as i64,
+            first_block: layout.first_block as i64,
+            block_count: layout.block_count as i64,
+            block_size: layout.block_size as i32,
+            toc_block: layout.toc_block as i64,
+            end_block: layout.end_block as i64,
+            tar_start: layout.tar_start as i64,
+            tar_end: layout.tar_end as i64,
+            prelude_bytes: layout.prelude_bytes as i64,
+            stream_bytes: layout.stream_bytes as i64,
+            frame_table: layout.frames.encode()?,
+        })
+    }
+}
+
+/// Forgets the parts of a set that will never be complete.
+pub fn delete_of_set(conn: &mut Conn, set_id: i32) -> Result<()> {
+    diesel::delete(backup_set_parts::table.filter(backup_set_parts::backup_set_id.eq(set_id))).execute(conn)?;
+    Ok(())
+}
+
 /// Records a part.
 pub fn insert(conn: &mut Conn, new: &NewPart) -> Result<SetPart> {
     let values = (new, backup_set_parts::created_at.eq(now()));
     let row = diesel::insert_into(backup_set_parts::table).values(values).returning(SetPart::as_returning());
     stored(row.get_result(conn), format_args!("part {} of backup set {}", new.part_number, new.backup_set_id))
+}
+
+/// A part that version 1 of the program wrote. Tar offsets are an order of its members and nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewV1Part {
+    /// The set.
+    pub backup_set_id: i32,
+    /// Its number in the set, from 1.
+    pub part_number: i32,
+    /// The tape.
+    pub tape_id: i32,
+    /// Number of the tape file at or behind which its data is looked for.
+    pub tape_file: i64,
+    /// Offset of its first member.
+    pub tar_start: i64,
+    /// Offset behind its last one.
+    pub tar_end: i64,
+    /// Bytes on tape, as far as they are known.
+    pub stream_bytes: i64,
+}
+
+/// Records a part that version 1 of the program wrote.
+pub fn insert_v1(conn: &mut Conn, new: &NewV1Part) -> Result<SetPart> {
+    let row = diesel::insert_into(backup_set_parts::table)
+        .values((
+            backup_set_parts::backup_set_id.eq(new.backup_set_id),
+            backup_set_parts::part_number.eq(new.part_number),
+            backup_set_parts::tape_id.eq(new.tape_id),
+            (backup_set_parts::tape_file.eq(new.tape_file), backup_set_parts::first_block.eq(0)),
+            (backup_set_parts::block_count.eq(0), backup_set_parts::block_size.eq(0)),
+            (backup_set_parts::toc_block.eq(0), backup_set_parts::end_block.eq(0)),
+            (backup_set_parts::tar_start.eq(new.tar_start), backup_set_parts::tar_end.eq(new.tar_end)),
+            (backup_set_parts::prelude_bytes.eq(0), backup_set_parts::stream_bytes.eq(new.stream_bytes)),
+            backup_set_parts::frame_table.eq(Vec::new()),
+            backup_set_parts::layout.eq(PartFormat::V1),
+            backup_set_parts::created_at.eq(now()),
+        ))
+        .returning(SetPart::as_returning())
+        .get_result(conn);
+    stored(row, format_args!("part {} of backup set {}", new.part_number, new.backup_set_id))
 }
 
 /// The parts of a set in order.

@@ -1,7 +1,7 @@
 //! Backup sets: what one run of a job put on tape. Their parts: [`crate::db::set_parts`].
 
 use super::errors::{changed, found, refuse_if_used, stored};
-use super::kinds::{BackupType, FormatType, SetStatus, SpanningStatus};
+use super::kinds::{BackupType, FormatType, PartFormat, SetStatus, SpanningStatus};
 use super::schema::{backup_jobs, backup_set_parts, backup_sets, catalog_versions, tape_pools, tapes};
 use super::time::{now, rfc3339, rfc3339_option};
 use super::{Conn, Page, write_transaction};
@@ -67,9 +67,17 @@ pub struct BackupSet {
     /// When every hash was last compared with the tape.
     #[serde(serialize_with = "rfc3339_option")]
     pub verified_at: Option<NaiveDateTime>,
-    /// Until when it is kept at least; absent = for ever.
+    /// Kept whatever the rules say, until a person releases it.
+    pub protected: bool,
+    /// When the rules let it go, or have let it go, as of the last look; absent = never, or that cannot be said.
     #[serde(serialize_with = "rfc3339_option")]
     pub expires_at: Option<NaiveDateTime>,
+    /// The parent as the tape names it, while it is not in the database.
+    pub parent_uuid: Option<String>,
+    /// How many parts a set found on tapes has, once its last one was read.
+    pub parts_expected: Option<i32>,
+    /// What is missing of an incomplete set, in words.
+    pub incomplete_reason: Option<String>,
     /// When its row was made.
     #[serde(serialize_with = "rfc3339")]
     pub created_at: NaiveDateTime,
@@ -236,10 +244,14 @@ pub fn list(conn: &mut Conn, filter: &SetFilter, page: Page) -> Result<Vec<SetLi
     Ok(query.load(conn)?.into_iter().map(listed).collect())
 }
 
-/// The newest completed set of a job: what the next incremental is an increment of.
+/// The newest completed set of a job that an incremental can be an increment of: not one of version 1, which does not
+/// know what its files were like exactly enough.
 pub fn latest_completed(conn: &mut Conn, job_id: i32) -> Result<Option<BackupSet>> {
+    let of_v1 = backup_set_parts::table
+        .filter(backup_set_parts::backup_set_id.eq(backup_sets::id).and(backup_set_parts::layout.eq(PartFormat::V1)));
     Ok(backup_sets::table
         .filter(backup_sets::job_id.eq(job_id).and(backup_sets::status.eq(SetStatus::Completed)))
+        .filter(backup_sets::format_type.eq(FormatType::Raw).and(diesel::dsl::not(diesel::dsl::exists(of_v1))))
         .order((backup_sets::start_time.desc(), backup_sets::id.desc()))
         .select(BackupSet::as_select())
         .first(conn)
@@ -259,6 +271,15 @@ pub fn children(conn: &mut Conn, id: i32) -> Result<Vec<BackupSet>> {
 pub fn unfinished(conn: &mut Conn) -> Result<Vec<BackupSet>> {
     Ok(backup_sets::table
         .filter(backup_sets::status.eq_any([SetStatus::Pending, SetStatus::Running]))
+        .order(backup_sets::id)
+        .select(BackupSet::as_select())
+        .load(conn)?)
+}
+
+/// Sets of which not all parts have been read from their tapes.
+pub fn incomplete(conn: &mut Conn) -> Result<Vec<BackupSet>> {
+    Ok(backup_sets::table
+        .filter(backup_sets::status.eq(SetStatus::Incomplete))
         .order(backup_sets::id)
         .select(BackupSet::as_select())
         .load(conn)?)
@@ -351,17 +372,6 @@ pub fn on_tape(conn: &mut Conn, tape_id: i32) -> Result<Vec<BackupSet>> {
         .order(backup_sets::id)
         .select(BackupSet::as_select())
         .load(conn)?)
-}
-
-impl BackupSet {
-    /// Whether it must not be destroyed at `time`: complete or in the making, and not past its retention.
-    pub fn is_kept(&self, time: NaiveDateTime) -> bool {
-        match self.status {
-            SetStatus::Failed | SetStatus::Cancelled => false,
-            SetStatus::Pending | SetStatus::Running => true,
-            SetStatus::Completed => self.expires_at.is_none_or(|expires| expires > time),
-        }
-    }
 }
 
 /// A set that was cut off is being looked at again: it was found whole on its tape, and will be completed.

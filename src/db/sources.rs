@@ -32,6 +32,8 @@ pub struct Source {
     pub case_insensitive: bool,
     /// Whether it may be backed up.
     pub enabled: bool,
+    /// Made from what a tape says: a person has to complete it.
+    pub rebuilt: bool,
     /// When it was made.
     #[serde(serialize_with = "rfc3339")]
     pub created_at: NaiveDateTime,
@@ -147,7 +149,7 @@ pub fn insert(conn: &mut Conn, new: &NewSource) -> Result<Source> {
 /// Changes a source.
 pub fn update(conn: &mut Conn, id: i32, changes: &SourceChanges) -> Result<Source> {
     let row = diesel::update(backup_sources::table.find(id))
-        .set((changes, backup_sources::updated_at.eq(now())))
+        .set((changes, backup_sources::rebuilt.eq(false), backup_sources::updated_at.eq(now())))
         .returning(Source::as_returning())
         .get_result(conn);
     stored(row, format_args!("source {id}"))

@@ -274,6 +274,11 @@ pub fn labelled_barcodes(conn: &mut Conn) -> Result<std::collections::HashSet<St
     Ok(rows.into_iter().flatten().collect())
 }
 
+/// All tapes by label.
+pub fn all(conn: &mut Conn) -> Result<Vec<Tape>> {
+    Ok(tapes::table.order(tapes::label).select(Tape::as_select()).load(conn)?)
+}
+
 /// All tapes of a pool.
 pub fn all_of_pool(conn: &mut Conn, pool_id: i32) -> Result<Vec<Tape>> {
     Ok(tapes::table.filter(tapes::pool_id.eq(pool_id)).order(tapes::id).select(Tape::as_select()).load(conn)?)

@@ -2,8 +2,7 @@
 
 use super::database_backup::MEMBER;
 use super::tape_change::Refusal;
-use super::tape_reading::{self, Wish};
-use super::{Context, DatabaseRestoreRequest};
+use super::{Context, DatabaseRestoreRequest, tape_reading};
 use crate::actors::drive::{DriveTask, Unit};
 use crate::db::{self, staged};
 use crate::{Error, Result};
@@ -36,9 +35,7 @@ pub fn run(context: &Context, request: &DatabaseRestoreRequest) -> Result<Value>
     let file = NamedTempFile::with_prefix_in("database-restore-", folder)
         .map_err(|error| Error::from(error).context(format!("a file in {}", folder.display())))?;
     let keys = keys(context)?;
-    let wish = Wish { tapes: &[copy.tape_id], later: &[], drive: None };
-    let brought = tape_reading::bring(context, &wish, Refusal::EndsExecution);
-    let lease = brought.map_err(|(_, error)| error)?.lease;
+    let (lease, _) = tape_reading::bring_one(context, copy.tape_id, None, Refusal::EndsExecution)?;
     context.phase("reading", format!("Reading database backup {} from tape.", copy.id))?;
     let task = ReadCopy { block, set, keys, file: file.reopen()?, stop: context.control.flag() };
     let size = context.perform(&lease, task)?;

@@ -2,10 +2,10 @@
 //! behind it, foreign ones if they hold tar, plain or compressed with gzip or zstd.
 
 mod report;
-mod stream;
+pub(super) mod stream;
 
 use super::restore::prepare_destination;
-use super::{Context, Lease, RawReadRequest, drive_action};
+use super::{Context, Lease, RawReadRequest, drive_action, v1};
 use crate::actors::drive::tasks::FirstBlock;
 use crate::actors::drive::{DriveTask, Unit};
 use crate::db::{self, SourceType};
@@ -51,7 +51,7 @@ pub fn run(context: &Context, request: &RawReadRequest) -> Result<Value> {
     let reading = Reading { context, request, lease: &lease, trust };
     for file in &archives {
         context.check()?;
-        let key = match key(context, request, file, &files) {
+        let key = match key(context, &lease, request, file, &files) {
             Ok(key) => key,
             Err(error) => {
                 report.failed(&format!("tape file {}", file.number), &error.message);
@@ -113,10 +113,22 @@ impl Reading<'_> {
     }
 }
 
-/// What opens a file, if it is encrypted: the table of contents behind it says with which key.
-fn key(context: &Context, request: &RawReadRequest, file: &TapeFile, files: &[TapeFile]) -> Result<Option<FileKey>> {
-    if file.kind != FileKind::Sealed {
-        return Ok(None);
+/// What opens a file, if it is encrypted: the table of contents behind it says with which key. On a tape of version 1
+/// nothing does: the keys are tried.
+fn key(
+    context: &Context,
+    lease: &Lease,
+    request: &RawReadRequest,
+    file: &TapeFile,
+    files: &[TapeFile],
+) -> Result<Option<FileKey>> {
+    match file.kind {
+        FileKind::Sealed => {}
+        FileKind::SealedV1(_) => {
+            let (_, key) = v1::keys::find(context, lease, file.first_block, request.encryption_key_id)?;
+            return Ok(Some(FileKey::V1(key)));
+        }
+        _ => return Ok(None),
     }
     let head = files.iter().find_map(|other| match &other.kind {
         FileKind::Toc(TocKind::Sealed(head)) if head.tape_file == file.number => Some(head),
@@ -135,11 +147,11 @@ fn key(context: &Context, request: &RawReadRequest, file: &TapeFile, files: &[Ta
         None => head.key_fingerprint.clone(),
     };
     let key: Key = context.services.keys.for_reading(&mut conn, &fingerprint)?;
-    Ok(Some(FileKey { key, set: head.set, part: head.part }))
+    Ok(Some(FileKey::Part { key, set: head.set, part: head.part }))
 }
 
 /// Goes over the tape file by file.
-struct Scan;
+pub(super) struct Scan;
 
 impl DriveTask for Scan {
     type Output = Vec<TapeFile>;

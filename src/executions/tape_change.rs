@@ -76,13 +76,10 @@ impl<'a> Asking<'a> {
         Asking { context, refusal, reason: TapeChangeReason::TapeNeeded, current: None, looked: false, asked: None }
     }
 
-    /// It is the tape behind this one, which is full.
-    pub fn behind(mut self, tape: Option<i32>) -> Asking<'a> {
-        if tape.is_some() {
-            self.reason = TapeChangeReason::TapeFull;
-            self.current = tape;
-        }
-        self
+    /// It is the tape behind this one, which cannot be gone on with for this reason.
+    pub fn behind(&mut self, tape: i32, reason: TapeChangeReason) {
+        self.reason = reason;
+        self.current = Some(tape);
     }
 
     /// The tape that a person has named as an answer.

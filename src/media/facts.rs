@@ -2,10 +2,11 @@
 
 use super::choose::{self, Candidate, Choice, DriveFacts, Reuse, Spent};
 use super::lifecycle;
+use super::retention;
 use crate::Result;
-use crate::db::Conn;
 use crate::db::pools::{self, Pool};
 use crate::db::tapes::{self, Tape};
+use crate::db::{Conn, TapeStatus};
 use crate::executions::Taken;
 
 /// A pool, its tapes and all drives as they are now.
@@ -79,7 +80,11 @@ fn candidate(conn: &mut Conn, tape: &Tape, taken: &Taken) -> Result<Candidate> {
         label: tape.label.clone(),
         status: tape.status,
         labelled: tape.labeled_at.is_some(),
-        hold: tape.hold_reason.clone(),
+        hold: match tape.status {
+            // what has expired is decided anew before it is written over
+            TapeStatus::Expired => retention::facts::why_not_anew(conn, tape)?,
+            _ => tape.hold_reason.clone(),
+        },
         capacity_bytes: tape.capacity_bytes,
         used_bytes: tape.used_bytes,
         last_written: tape.last_written_at,

@@ -1,13 +1,17 @@
 //! What may happen to a tape, and where it is.
 
 use super::choose::{DriveFacts, Place};
+use super::retention::{self, Evaluation};
 use crate::actors::catalog::Discard;
-use crate::actors::drive::tasks::{FirstBlock, ReadLabel};
+use crate::actors::drive::tasks::{FirstBlock, GoToEnd, ReadLabel};
 use crate::actors::drive::{DriveTask, Unit};
 use crate::db::{self, Conn, SlotType, tapes::Tape};
+use crate::events::{Category, Event};
 use crate::executions::{Context, Lease, Taken};
 use crate::{Error, Result};
+use std::collections::HashSet;
 use tape_drive::{FilemarkSync, TapeDrive};
+use tape_format::Label;
 
 /// Where a tape is, as far as the database knows.
 pub fn place(conn: &mut Conn, tape: &Tape) -> Result<Place> {
@@ -40,8 +44,8 @@ pub fn drives(conn: &mut Conn, taken: &Taken) -> Result<Vec<DriveFacts>> {
         .collect())
 }
 
-/// Refuses to destroy what is on the tape in the drive while the database knows sets on it that have not expired: on
-/// that very tape, whatever the person thinks is in the drive.
+/// Refuses to destroy what is on the tape in the drive while a rule keeps anything on it, as of now: on that very tape,
+/// whatever the person thinks is in the drive.
 pub fn may_destroy_loaded(context: &Context, lease: &Lease, named: Option<i32>) -> Result<()> {
     let found = context.perform(lease, ReadLabel)?;
     let mut conn = context.conn()?;
@@ -58,38 +62,108 @@ pub fn may_destroy_loaded(context: &Context, lease: &Lease, named: Option<i32>) 
         ));
     }
     let Some(tape) = loaded else { return Ok(()) };
-    let now = db::now();
-    let mut sets = db::sets::on_tape(&mut conn, tape.id)?;
-    sets.retain(|set| set.is_kept(now));
-    if sets.is_empty() {
+    let fact = Evaluation::read(&mut conn, db::now())?.tape(&mut conn, &tape)?;
+    if !fact.keeps_something() {
         return Ok(());
     }
-    let list: Vec<String> = sets.iter().take(5).map(|set| format!("set {}", set.id)).collect();
+    let sets: Vec<i32> = fact.kept.iter().map(|(id, _)| *id).collect();
+    let copies: Vec<i32> = fact.copies.iter().map(|(id, _)| *id).collect();
     Err(Error::conflict(
         "tape_in_use",
         format!(
-            "tape '{}' holds {} backup sets that have not expired ({}{}); delete them or let them expire first",
+            "tape '{}' holds what has not expired ({}): `retention preview --tape {}` says why and until when; delete \
+             it, release it, or let it expire first",
             tape.label,
-            sets.len(),
-            list.join(", "),
-            if sets.len() > 5 { ", …" } else { "" }
+            fact.kept_in_words(),
+            tape.label
         ),
     )
-    .with_details(serde_json::json!({"tape_id": tape.id, "sets": sets.iter().map(|set| set.id).collect::<Vec<_>>()})))
+    .with_details(serde_json::json!({"tape_id": tape.id, "sets": sets, "database_backups": copies})))
 }
 
-/// Forgets the sets of a tape that has been labelled afresh: they are gone. The caller has made sure that none of them
-/// had to be kept.
+/// Refuses to write an expired tape anew: as [`may_destroy_loaded`], and also if it does not end where the database
+/// says. Then something is on it that this database does not know of, and nobody has said that it may go.
+pub fn may_reuse_loaded(context: &Context, lease: &Lease, tape_id: i32, label: &Label) -> Result<()> {
+    may_destroy_loaded(context, lease, Some(tape_id))?;
+    let tape = db::tapes::find(&mut *context.conn()?, tape_id)?;
+    if let Some(why) = retention::facts::why_not_anew(&mut *context.conn()?, &tape)? {
+        return Err(Error::conflict("tape_in_use", format!("tape '{}' is not written anew: {why}", tape.label)));
+    }
+    let Some(expected) = tape.end_block.and_then(|block| u64::try_from(block).ok()) else { return Ok(()) };
+    let found = context.perform(lease, GoToEnd { uuid: label.uuid })?.at.block;
+    if found <= expected {
+        return Ok(());
+    }
+    let message = format!(
+        "tape '{}' has expired by what the database knows, but it ends at block {found} and not at {expected}: there is \
+         more on it than the database knows of. Nothing was written. Inspect it; if it may go, format it",
+        tape.label
+    );
+    db::tape_lifecycle::hold(&mut *context.conn()?, tape_id, &message)?;
+    context.services.bus.publish(
+        Event::error(Category::Tape, "Tape On Hold", &message)
+            .details(serde_json::json!({"tape_id": tape_id, "execution_id": context.id})),
+    );
+    Err(Error::conflict("tape_end_mismatch", message))
+}
+
+/// Refuses to declare a tape expired while something on it is kept.
+pub fn may_expire(conn: &mut Conn, tape: &Tape) -> Result<()> {
+    let fact = Evaluation::read(conn, db::now())?.tape(conn, tape)?;
+    if !fact.keeps_something() {
+        return Ok(());
+    }
+    let message = format!(
+        "tape '{}' cannot be declared expired: {} on it is kept; `retention preview --tape {}` says why",
+        tape.label,
+        fact.kept_in_words(),
+        tape.label
+    );
+    Err(Error::conflict("tape_in_use", message))
+}
+
+/// Forgets what was on a tape that has been labelled afresh: its sets, the sets that build on them wherever they are
+/// (nobody can restore those any more), and the copies of the database. The caller has made sure that none of them had
+/// to be kept.
 pub fn forget_sets(context: &Context, tape_id: i32) -> Result<()> {
-    let mut sets = db::sets::on_tape(&mut *context.conn()?, tape_id)?;
-    // increments before what they are based on
-    sets.sort_by_key(|set| std::cmp::Reverse(set.id));
-    for set in sets {
-        context.log(&format!("Backup set {} was on this tape; it is forgotten.", set.id));
-        futures_executor::block_on(context.services.catalog.send(Discard { set_id: set.id }))??;
-        db::sets::delete(&mut *context.conn()?, set.id)?;
+    let label = db::tapes::find(&mut *context.conn()?, tape_id)?.label;
+    let here: HashSet<i32> = db::sets::on_tape(&mut *context.conn()?, tape_id)?.iter().map(|set| set.id).collect();
+    for set in with_increments(&mut *context.conn()?, &here)? {
+        let parts = db::set_parts::of_set_listed(&mut *context.conn()?, set)?;
+        let mut elsewhere: Vec<&str> =
+            parts.iter().map(|part| part.tape_label.as_str()).filter(|other| *other != label).collect();
+        elsewhere.dedup();
+        let rest = match elsewhere.is_empty() {
+            true => String::new(),
+            false => format!(" What tape {} holds of it is of no use any more.", elsewhere.join(", ")),
+        };
+        context.log(&match here.contains(&set) {
+            true => format!("Backup set {set} was on this tape; it is forgotten.{rest}"),
+            false => format!("Backup set {set} built on what was on this tape; it is forgotten.{rest}"),
+        });
+        futures_executor::block_on(context.services.catalog.send(Discard { set_id: set }))??;
+        db::sets::delete(&mut *context.conn()?, set)?;
+    }
+    let copies = db::retention::forget_copies(&mut *context.conn()?, tape_id)?;
+    if copies > 0 {
+        context.log(&format!("{copies} database backups were on this tape; they are forgotten."));
     }
     Ok(())
+}
+
+/// These sets and all that build on them, each behind all of its own increments.
+fn with_increments(conn: &mut Conn, sets: &HashSet<i32>) -> Result<Vec<i32>> {
+    let mut waiting: Vec<(i32, bool)> = sets.iter().map(|set| (*set, false)).collect();
+    let (mut seen, mut order) = (HashSet::new(), Vec::new());
+    while let Some((set, increments_done)) = waiting.pop() {
+        if increments_done {
+            order.push(set);
+        } else if seen.insert(set) {
+            waiting.push((set, true));
+            waiting.extend(db::sets::children(conn, set)?.iter().map(|child| (child.id, false)));
+        }
+    }
+    Ok(order)
 }
 
 /// Makes a tape blank.

@@ -1,6 +1,6 @@
 //! Where a part is on tape, from its rows in the database.
 
-use super::plan::Part;
+use super::plan::{Part, WholeFile};
 use crate::db::set_parts::SetPart;
 use crate::db::sets::BackupSet;
 use crate::{Error, ErrorKind, Result};
@@ -13,6 +13,17 @@ pub fn planned(set: &BackupSet, part: &SetPart) -> Result<Part> {
     let layout =
         of(set, part).map_err(|error| error.context(format!("part {} of backup set {}", part.part_number, set.id)))?;
     Ok(Part { tape_id: part.tape_id, layout: Arc::new(layout) })
+}
+
+/// A part of version 1 as a plan needs it, of the set with that index in the plan; its items are not known yet.
+pub fn whole_file(set: usize, part: &SetPart) -> Result<WholeFile> {
+    Ok(WholeFile {
+        set,
+        tape_id: part.tape_id,
+        tape_file: number(part.tape_file)?,
+        offsets: number(part.tar_start)?..number(part.tar_end)?,
+        items: 0..0,
+    })
 }
 
 /// The layout of a part.

@@ -16,6 +16,13 @@ pub trait Handler {
     /// Takes one; `data` yields its runs of data. An error of kind `Destination` ends everything.
     fn member(&mut self, item: &Item, member: &Member, data: &mut dyn Read) -> Result<(), Failed>;
 
+    /// Makes an item another name of a file that was handed on before: for tapes of version 1, whose catalog does not know
+    /// hard links. `false` if that cannot be done, and the content has to be read.
+    fn link(&mut self, item: &Item, target: &Item) -> Result<bool, Failed> {
+        let _ = (item, target);
+        Ok(false)
+    }
+
     /// An item could not be had, or was refused by [`Handler::member`].
     fn failed(&mut self, item: &Item, why: &str);
 

@@ -29,6 +29,35 @@ pub struct PlannedSet {
     pub parts: Vec<Part>,
 }
 
+impl PlannedSet {
+    /// Whether the parts that are known have all of a range of the set's tar stream.
+    pub fn holds(&self, range: Range<u64>) -> bool {
+        let mut at = range.start;
+        for part in &self.parts {
+            if (part.layout.tar_start..part.layout.tar_end).contains(&at) {
+                at = part.layout.tar_end;
+            }
+        }
+        at >= range.end
+    }
+}
+
+/// A data file that version 1 of the program wrote: it has no frames, and is read from its beginning to the last member
+/// that is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WholeFile {
+    /// Index of its set in the plan.
+    pub set: usize,
+    /// The tape's row.
+    pub tape_id: i32,
+    /// Number of the tape file at or behind which it is.
+    pub tape_file: u64,
+    /// The offsets of its members, which are an order and nothing else.
+    pub offsets: Range<u64>,
+    /// Which of the plan's items are in it.
+    pub items: Range<usize>,
+}
+
 /// A member to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
@@ -122,7 +151,9 @@ pub struct Visit {
 pub struct Plan {
     /// The sets that are read from.
     pub sets: Vec<PlannedSet>,
-    /// The members to be read, by set and position.
+    /// Data files of version 1 that are read from.
+    pub whole_files: Vec<WholeFile>,
+    /// The members to be read, by set and position; those of version 1 behind all others.
     pub items: Vec<Item>,
     /// Hard links to be made.
     pub links: Vec<Link>,
@@ -179,10 +210,7 @@ impl Plan {
     pub fn tapes(&self) -> Vec<TapeShare> {
         let mut shares: Vec<TapeShare> = Vec::new();
         for visit in &self.visits {
-            let at = shares.iter().position(|share| share.tape_id == visit.tape_id).unwrap_or_else(|| {
-                shares.push(TapeShare { tape_id: visit.tape_id, files: 0, bytes: 0 });
-                shares.len() - 1
-            });
+            let at = share_of(&mut shares, visit.tape_id);
             for segment in &visit.segments {
                 let items = self.runs.get(segment.run).and_then(|run| self.items.get(run.items.clone()));
                 let begins = |item: &&Item| (segment.start..segment.end).contains(&item.tar_offset);
@@ -194,8 +222,23 @@ impl Plan {
                 }
             }
         }
+        for file in self.whole_files.iter().filter(|file| !file.items.is_empty()) {
+            let at = share_of(&mut shares, file.tape_id);
+            let items = self.items.get(file.items.clone()).unwrap_or_default();
+            if let Some(share) = shares.get_mut(at) {
+                share.files += items.iter().filter(|item| item.kind == MemberKind::File).count() as u64;
+                share.bytes += items.iter().map(|item| item.size).sum::<u64>();
+            }
+        }
         shares
     }
+}
+
+fn share_of(shares: &mut Vec<TapeShare>, tape_id: i32) -> usize {
+    shares.iter().position(|share| share.tape_id == tape_id).unwrap_or_else(|| {
+        shares.push(TapeShare { tape_id, files: 0, bytes: 0 });
+        shares.len() - 1
+    })
 }
 
 /// What a tape contributes.

@@ -8,7 +8,7 @@ use crate::catalog::layers::{self, Chain};
 use crate::catalog::select::{self, Reason, SelectedMember, Wanted};
 use crate::catalog::{chain, path};
 use crate::db::schema::{catalog_owners, catalog_versions};
-use crate::db::{self, Conn, SetStatus};
+use crate::db::{self, Conn, FormatType, PartFormat, SetStatus};
 use crate::media::choose::Place;
 use crate::media::lifecycle;
 use crate::{Error, Result};
@@ -67,25 +67,30 @@ pub fn set_as_of(conn: &mut Conn, job_id: i32, moment: Option<NaiveDateTime>) ->
 
 /// The sets that make the state of a set: newest first, up to the full one.
 pub fn state_of(conn: &mut Conn, set_id: i32) -> Result<Vec<i32>> {
-    must_be_completed(conn, set_id)?;
-    chain::of(conn, set_id)
-}
-
-/// Only what a set holds itself.
-pub fn alone(conn: &mut Conn, set_id: i32) -> Result<Vec<i32>> {
-    must_be_completed(conn, set_id)?;
-    Ok(vec![set_id])
-}
-
-fn must_be_completed(conn: &mut Conn, set_id: i32) -> Result<()> {
     let set = db::sets::find(conn, set_id)?;
     match set.status {
-        SetStatus::Completed => Ok(()),
-        status => Err(Error::conflict(
+        SetStatus::Completed => chain::of(conn, set_id),
+        SetStatus::Incomplete => Err(Error::conflict(
             "set_state",
-            format!("backup set {set_id} is {status}: only completed sets can be read"),
+            format!(
+                "backup set {set_id} is incomplete: {}. What there is of it can be restored with only_this_set",
+                set.incomplete_reason.unwrap_or_default()
+            ),
         )),
+        status => Err(unreadable(set_id, status)),
     }
+}
+
+/// Only what a set holds itself; of an incomplete one what there is.
+pub fn alone(conn: &mut Conn, set_id: i32) -> Result<Vec<i32>> {
+    match db::sets::find(conn, set_id)?.status {
+        SetStatus::Completed | SetStatus::Incomplete => Ok(vec![set_id]),
+        status => Err(unreadable(set_id, status)),
+    }
+}
+
+fn unreadable(set_id: i32, status: SetStatus) -> Error {
+    Error::conflict("set_state", format!("backup set {set_id} is {status}: only completed sets can be read"))
 }
 
 /// Makes the plan for a selection.
@@ -107,9 +112,10 @@ pub fn plan(conn: &mut Conn, selection: &Selection) -> Result<Selected> {
     select::clear(conn)?;
     let mut plan = Plan::default();
     for set_id in &gathered.sets {
-        plan.sets.push(planned_set(conn, *set_id)?);
+        planned_set(conn, *set_id, &mut plan)?;
     }
-    let broken = gathered.resolve(&mut plan);
+    let mut broken = gathered.leave_out_missing_parts(conn, &plan)?;
+    broken.extend(gathered.resolve(&mut plan));
     plan.directories = directories(conn, &selection.chain, &wanted)?;
     let near = nearness(conn, &plan)?;
     arrange(&mut plan, &|tape| near.get(&tape).copied().unwrap_or(FAR))?;
@@ -135,23 +141,56 @@ fn nearness(conn: &mut Conn, plan: &Plan) -> Result<HashMap<i32, u8>> {
     Ok(near)
 }
 
-/// Fills in runs and visits. `near`: how much trouble a tape is to get; less comes first.
+/// Fills in runs and visits, and which items are in which data file of version 1. `near`: how much trouble a tape is to
+/// get; less comes first.
 pub fn arrange(plan: &mut Plan, near: &dyn Fn(i32) -> u8) -> Result<()> {
-    plan.items.sort_by_key(|item| (item.set, item.tar_offset));
-    let runs: Vec<(Run, Vec<Segment>)> = schedule::runs(&plan.sets, &plan.items)?;
+    let whole = |set: usize| plan.whole_files.iter().any(|file| file.set == set);
+    let whole: Vec<bool> = (0..plan.sets.len()).map(whole).collect();
+    let is_whole = |item: &Item| whole.get(item.set).copied().unwrap_or_default();
+    plan.items.sort_by_key(|item| (is_whole(item), item.set, item.tar_offset));
+    let (framed, others) = plan.items.split_at(plan.items.partition_point(|item| !is_whole(item)));
+    let runs: Vec<(Run, Vec<Segment>)> = schedule::runs(&plan.sets, framed)?;
+    let mut placed = 0;
+    for file in &mut plan.whole_files {
+        let at = |offset: u64| {
+            framed.len() + others.partition_point(|item| (item.set, item.tar_offset) < (file.set, offset))
+        };
+        file.items = at(file.offsets.start)..at(file.offsets.end);
+        placed += file.items.len();
+    }
+    if placed != others.len() {
+        return Err(Error::new(
+            crate::ErrorKind::Unprocessable,
+            "parts_missing",
+            "the catalog lists files of a set of version 1 on no tape that the database knows; import the set again",
+        ));
+    }
     plan.visits = schedule::visits(&plan.sets, &runs, near);
     plan.runs = runs.into_iter().map(|(run, _)| run).collect();
     Ok(())
 }
 
-fn planned_set(conn: &mut Conn, set_id: i32) -> Result<PlannedSet> {
+/// Adds a set to the plan, with where its parts are.
+fn planned_set(conn: &mut Conn, set_id: i32, plan: &mut Plan) -> Result<()> {
     let set = db::sets::find(conn, set_id)?;
-    let parts = db::set_parts::of_set(conn, set_id)?;
-    Ok(PlannedSet {
-        set_id,
-        key_id: set.encryption_key_id,
-        parts: parts.iter().map(|part| layout::planned(&set, part)).collect::<Result<_>>()?,
-    })
+    if set.format_type == FormatType::Ltfs {
+        return Err(Error::new(
+            crate::ErrorKind::Unprocessable,
+            "ltfs_set",
+            format!(
+                "backup set {set_id} is on an LTFS tape, which this program does not read: mount it with LTFS tools"
+            ),
+        ));
+    }
+    let mut planned = PlannedSet { set_id, key_id: set.encryption_key_id, parts: Vec::new() };
+    for part in &db::set_parts::of_set(conn, set_id)? {
+        match part.layout {
+            PartFormat::Frames => planned.parts.push(layout::planned(&set, part)?),
+            PartFormat::V1 => plan.whole_files.push(layout::whole_file(plan.sets.len(), part)?),
+        }
+    }
+    plan.sets.push(planned);
+    Ok(())
 }
 
 /// A member: the index of its set, and its path.
@@ -159,8 +198,9 @@ type Named = (usize, Box<[u8]>);
 
 /// What the pages of a selection add up to.
 #[derive(Default)]
-struct Gathered {
-    sets: Vec<i32>,
+pub struct Gathered {
+    /// The sets that something is read from, in the order of the plan.
+    pub sets: Vec<i32>,
     items: Vec<Item>,
     /// Files that only their other names need.
     donors: HashMap<Named, Item>,
@@ -169,7 +209,12 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn add(&mut self, member: SelectedMember) {
+    /// Adds a member.
+    pub fn add(&mut self, member: SelectedMember) {
+        // a directory that is only known by the files in it; those bring it along
+        if member.tar_length == 0 {
+            return;
+        }
         let set = self.sets.iter().position(|set| *set == member.set_id).unwrap_or_else(|| {
             self.sets.push(member.set_id);
             self.sets.len() - 1
@@ -199,9 +244,30 @@ impl Gathered {
         }
     }
 
+    /// Takes out what is, as a whole or for some bytes, in parts of incomplete sets that are not known. Returns their
+    /// paths, and why.
+    fn leave_out_missing_parts(&mut self, conn: &mut Conn, plan: &Plan) -> Result<Vec<(String, String)>> {
+        let mut broken = Vec::new();
+        for (index, set) in plan.sets.iter().enumerate() {
+            let row = db::sets::find(conn, set.set_id)?;
+            if row.status != SetStatus::Incomplete {
+                continue;
+            }
+            let why = format!(
+                "it is in a part of the set that is not there ({})",
+                row.incomplete_reason.unwrap_or_else(|| "the set is incomplete".into())
+            );
+            let there = |item: &Item| item.set != index || set.holds(item.tar_offset..item.tar_end());
+            let gone = self.items.extract_if(.., |item| !there(item));
+            broken.extend(gone.map(|item| (tape_format::path_text::to_text(&item.path).into_owned(), why.clone())));
+            self.donors.retain(|_, item| there(item));
+        }
+        Ok(broken)
+    }
+
     /// Gives every hard link the file it is another name of. Where that file's own name is not wanted, the first link
-    /// gets the content, and the others become names of the first.
-    fn resolve(self, plan: &mut Plan) -> Vec<(String, String)> {
+    /// gets the content, and the others become names of the first. What has no content: path as text, and why.
+    pub fn resolve(self, plan: &mut Plan) -> Vec<(String, String)> {
         let Gathered { items, mut donors, links, .. } = self;
         let mut known: HashMap<Named, Link> =
             links.iter().map(|((set, _), target)| ((*set, target.clone()), no_link())).collect();
@@ -225,7 +291,7 @@ impl Gathered {
                 _ => {
                     let name = |bytes: &[u8]| tape_format::path_text::to_text(bytes).into_owned();
                     let why =
-                        format!("it is another name of {}, which the catalog of its set does not list", name(&key.1));
+                        format!("it is another name of {}, which the catalog of its set does not have", name(&key.1));
                     broken.push((name(&path), why));
                 }
             }
@@ -257,6 +323,7 @@ fn directories(conn: &mut Conn, sets: &[i32], wanted: &[String]) -> Result<Vec<(
         let row: Option<(i32, i64, i64, i64)> = catalog_versions::table
             .find((place.set_id, place.dir_id, &place.name))
             .inner_join(catalog_owners::table.on(catalog_owners::id.eq(catalog_versions::owner_id)))
+            .filter(catalog_versions::tar_length.gt(0))
             .select((catalog_versions::mode, catalog_versions::mtime_ns, catalog_owners::uid, catalog_owners::gid))
             .first(conn)
             .optional()?;

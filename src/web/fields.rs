@@ -56,6 +56,14 @@ pub fn days(field: &'static str, value: i32) -> Result<i32> {
     }
 }
 
+/// How many sets a rule keeps: 0 means that it keeps none.
+pub fn sets_kept(field: &'static str, value: i32) -> Result<i32> {
+    match value {
+        0..=10_000 => Ok(value),
+        _ => Err(invalid(field, format!("{field} must be between 0 (the rule is off) and 10000, not {value}"))),
+    }
+}
+
 /// Text that may be left out; an empty one counts as none.
 pub fn text(value: Option<String>) -> Option<String> {
     value.map(|value| value.trim().to_string()).filter(|value| !value.is_empty())

@@ -35,6 +35,9 @@ pub fn all() -> Routes {
         super::catalog::routes,
         super::restore::routes,
         super::database_backup::routes,
+        super::import::routes,
+        super::retention::routes,
+        super::maintenance::routes,
     ]
     .into_iter()
     .fold(Routes::default(), |routes, add| add(routes))

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use tapebackarr::cli::compare;
 
@@ -41,13 +41,25 @@ pub fn fill(root: &Path) {
     fs::set_permissions(root.join("empty"), fs::Permissions::from_mode(0o1777)).unwrap();
 }
 
-/// Cuts the fractions off all modification times.
+/// Cuts the fractions off the modification times of everything below a folder, and of itself.
 pub fn whole_seconds(root: &Path) {
-    let set =
-        "find \"$0\" -depth -print0 | while IFS= read -r -d '' f; do touch -h -d @$(stat -c %Y \"$f\") \"$f\"; done";
-    assert!(
-        std::process::Command::new("bash").env("LC_ALL", "C").args(["-c", set]).arg(root).status().unwrap().success()
-    );
+    if root.symlink_metadata().unwrap().is_dir() {
+        for entry in fs::read_dir(root).unwrap() {
+            whole_seconds(&entry.unwrap().path());
+        }
+    }
+    whole_second(root);
+}
+
+/// Cuts the fraction off the modification time of one file, link or folder.
+pub fn whole_second(path: &Path) {
+    use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_OMIT, utimensat};
+    let tv_sec = path.symlink_metadata().unwrap().mtime();
+    let times = Timestamps {
+        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
+        last_modification: Timespec { tv_sec, tv_nsec: 0 },
+    };
+    utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW).unwrap();
 }
 
 /// Fails the test unless both trees are equal in content, kind, mode, owner, time, links and xattrs.

@@ -180,7 +180,9 @@ fn a_whole_run_is_cataloged_browsed_searched_verified_restored_and_deleted() {
     assert!(message.contains(&format!("set {increment}")), "{message}");
     house.post(&format!("/backup-sets/{first}/cancel"), json!({})).fails(400, "bad_request");
     house.delete(&format!("/backup-sets/{increment}")).is(200);
-    house.delete(&format!("/jobs/{job}")).is(200);
+    let kept = house.delete(&format!("/jobs/{job}")).fails(409, "in_use");
+    assert!(kept.contains("forget_sets=true"), "{kept}");
+    house.delete(&format!("/jobs/{job}?forget_sets=true")).is(200);
     assert_eq!(house.get("/backup-sets").is(200), json!([]));
     assert_eq!(house.get("/catalog/search?q=notes").is(200), json!([]));
     assert_eq!(house.get("/executions?kind=backup&limit=1").is(200), json!([]), "they went with the job");

@@ -115,7 +115,7 @@ impl Encoder {
 }
 
 /// RFC 1952: no name, no time, so that equal frames give equal bytes.
-const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+pub(crate) const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 
 fn gzip_failed(action: &'static str, reason: impl ToString) -> FormatError {
     FormatError::Codec { action, codec: "gzip", reason: reason.to_string() }

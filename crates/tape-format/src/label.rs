@@ -2,7 +2,7 @@
 //!
 //! `TAPEBACKARR|label|uuid|pool|timestamp|encryption_fingerprint|compression_type`, NUL padded. Written whole or not at
 //! all: what does not fit is refused when the tape is created, never cut. Readers accept 2 to 7 fields, and uuids with
-//! or without dashes.
+//! or without dashes; a label of version 1 that has no uuid gets one made of its name.
 
 use crate::{FormatError, Result};
 use uuid::Uuid;
@@ -19,7 +19,7 @@ const MAGIC: &str = "TAPEBACKARR";
 pub struct Label {
     /// Name of the tape.
     pub label: String,
-    /// Identity of the tape; nil if the label has none.
+    /// Identity of the tape; [made of its name](Label::uuid_of_name) if the label has none.
     pub uuid: Uuid,
     /// Pool it was labelled for.
     pub pool: String,
@@ -84,7 +84,7 @@ impl Label {
         }
         let field = |i: usize| fields.get(i).copied().unwrap_or("");
         let uuid = match field(2) {
-            "" => Uuid::nil(),
+            "" => Label::uuid_of_name(field(1)),
             text => Uuid::try_parse(text).map_err(|_| bad("its uuid is not one"))?,
         };
         let timestamp = match field(4) {
@@ -103,6 +103,16 @@ impl Label {
             return Err(bad("it has no usable name"));
         }
         Ok(label)
+    }
+
+    /// The identity of a tape whose label has a name only, as labels of version 1 may: always the same for a name.
+    pub fn uuid_of_name(name: &str) -> Uuid {
+        let mut hash = openssl::sha::Sha256::new();
+        hash.update(b"tape without a uuid: ");
+        hash.update(name.as_bytes());
+        let mut bytes = [0; 16];
+        bytes.iter_mut().zip(hash.finish()).for_each(|(to, from)| *to = from);
+        uuid::Builder::from_custom_bytes(bytes).into_uuid()
     }
 
     /// Whether `name` can be the name of a tape: 1 to 64 bytes, no `|`, no control characters, no space at its ends.
@@ -149,7 +159,9 @@ mod tests {
     #[test]
     fn reads_short_and_undashed_labels() {
         let label = Label::decode(&block(b"TAPEBACKARR|ABC001")).unwrap();
-        assert_eq!((label.label.as_str(), label.uuid, label.timestamp), ("ABC001", Uuid::nil(), 0));
+        assert_eq!((label.label.as_str(), label.timestamp), ("ABC001", 0));
+        assert_eq!(label.uuid, Label::decode(&block(b"TAPEBACKARR|ABC001||POOL|5")).unwrap().uuid);
+        assert_ne!(label.uuid, Label::decode(&block(b"TAPEBACKARR|ABC002")).unwrap().uuid);
         let label =
             Label::decode(&block(b"TAPEBACKARR|A|6fa459eaee8a3ca4894edb77e160355e|DAILY|1700000000||none")).unwrap();
         assert_eq!(label.uuid.to_string(), "6fa459ea-ee8a-3ca4-894e-db77e160355e");

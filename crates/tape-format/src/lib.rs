@@ -9,7 +9,8 @@
 //!
 //! On the way to tape: [`tar`] headers and file bytes → [`frame`]s, compressed by [`codec`] → [`ring`] → [`part`]
 //! writer, which seals with [`crypt`], packs blocks, and spools the [`toc`]. On the way back: [`part`] reader with the
-//! frame table → blocks → [`crypt`] → [`codec`] → [`tar`] members.
+//! frame table → blocks → [`crypt`] → [`codec`] → [`tar`] members. [`salvage`] is for tapes that are damaged, or whose
+//! tables of contents are lost.
 
 pub mod codec;
 pub mod crypt;
@@ -20,11 +21,13 @@ pub mod member;
 pub mod part;
 pub mod path_text;
 pub mod ring;
+pub mod salvage;
 pub mod tar;
 pub mod toc;
+pub mod v1;
 
 pub use codec::Codec;
 pub use error::{FormatError, Result};
-pub use frame::{Continuation, Frame, FrameSource};
+pub use frame::{Continuation, Frame, FrameSource, Unfinished};
 pub use label::Label;
 pub use member::{DataExtent, Member, MemberKind, MemberRecord};

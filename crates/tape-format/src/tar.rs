@@ -26,6 +26,12 @@ pub const BLOCK: usize = 512;
 /// The two zero blocks that end an archive. They end the last frame of a set.
 pub const EOF: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
 
+/// Whether a block is a header of a member or of records, by its magic and its checksum: what to look for behind damage.
+pub(crate) fn is_header(block: &[u8; BLOCK]) -> bool {
+    let known = matches!(block[156], b'0'..=b'7' | b'x' | b'g' | b'L' | b'K' | b'S' | b'M' | 0);
+    known && &block[257..262] == b"ustar" && fields::verify(block, 0).is_ok()
+}
+
 /// Zero bytes that pad `length` bytes of data to whole blocks: 0 to 511.
 pub fn padding(length: u64) -> usize {
     // BLOCK is a power of two, so this is right for every u64.

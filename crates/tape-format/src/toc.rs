@@ -11,7 +11,7 @@ mod records;
 mod spool;
 
 pub use model::{Cut, PartInfo, SetInfo, SetKind, Summary, TapeInfo, TocHead, Totals};
-pub(crate) use reader::{MAX_WINDOW_LOG, ZSTD_MAGIC};
+pub(crate) use reader::{Limited, MAX_ENTRY, MAX_WINDOW_LOG, ZSTD_MAGIC};
 pub use reader::{TocKind, TocSink, read};
 pub use records::{SEALED_HEAD, SealedHead};
 pub(crate) use records::{Sealing, write};

@@ -83,8 +83,10 @@ fn requests_end_with_their_execution_and_those_of_dead_ones_at_a_start() {
         "finished executions close theirs"
     );
     // a crash: one will be taken up again, the other will not
-    executions::reconcile(conn, "the server stopped").expect("reconcile");
-    executions::set_status(conn, waiting, ExecutionStatus::Pending).expect("again");
+    executions::set_status(conn, dead, ExecutionStatus::Failed).expect("dead");
+    let again = |_: &mut Conn, _: &executions::Execution| Ok(Some(("{}".to_owned(), "{}".to_owned())));
+    let (_, again) = executions::reconcile(conn, "the server stopped", again).expect("reconcile");
+    assert_eq!(again.iter().map(|row| row.id).collect::<Vec<_>>(), [waiting]);
     assert_eq!(cancel_orphans(conn).expect("orphans"), 1);
     let status = |conn: &mut Conn, id| find(conn, id).expect("row").status;
     assert_eq!(status(conn, ids[1]), TapeChangeStatus::Pending);

@@ -15,13 +15,19 @@ const BATCH: usize = 10_000;
 const WAITING: usize = 4;
 
 enum Rows {
-    Members { part: i32, rows: Vec<(MemberRecord, u64)> },
+    Members {
+        part: i32,
+        rows: Vec<(MemberRecord, u64)>,
+    },
     Deleted(Vec<Vec<u8>>),
+    /// Everything before this is stored.
+    Barrier(Sender<()>),
 }
 
 /// The sending side; lives on the drive's thread.
 pub struct Feed {
     rows: Vec<(MemberRecord, u64)>,
+    gone: Vec<Vec<u8>>,
     part: i32,
     batches: Sender<Rows>,
     failed: Arc<AtomicBool>,
@@ -44,6 +50,9 @@ pub fn start(catalog: Addr<CatalogActor>, set_id: i32) -> Result<(Feed, Feeder)>
                     Rows::Members { part, rows } => {
                         futures_executor::block_on(catalog.send(Insert { set_id, part, rows }))??;
                     }
+                    Rows::Barrier(passed) => {
+                        let _ = passed.send(());
+                    }
                     Rows::Deleted(paths) => {
                         futures_executor::block_on(catalog.send(InsertDeleted { set_id, paths }))??;
                     }
@@ -59,7 +68,7 @@ pub fn start(catalog: Addr<CatalogActor>, set_id: i32) -> Result<(Feed, Feeder)>
         }
         result
     })?;
-    Ok((Feed { rows: Vec::with_capacity(BATCH), part: 1, batches, failed }, Feeder { thread }))
+    Ok((Feed { rows: Vec::with_capacity(BATCH), gone: Vec::new(), part: 1, batches, failed }, Feeder { thread }))
 }
 
 impl Feed {
@@ -75,10 +84,42 @@ impl Feed {
         }
     }
 
+    /// One member of part `part` that begins in block `block`.
+    pub fn member(&mut self, part: i32, record: MemberRecord, block: u64) {
+        if part != self.part || self.rows.len() >= BATCH {
+            self.flush();
+            self.part = part;
+        }
+        self.rows.push((record, block));
+    }
+
     /// Paths that are gone.
     pub fn deleted(&mut self, paths: Vec<Vec<u8>>) {
         self.flush();
         let _ = self.batches.send(Rows::Deleted(paths));
+    }
+
+    /// One path that is gone.
+    pub fn gone(&mut self, path: Vec<u8>) {
+        self.gone.push(path);
+        if self.gone.len() >= BATCH {
+            self.flush();
+        }
+    }
+
+    /// Waits until everything that was sent is stored.
+    ///
+    /// # Errors
+    /// If the catalog has refused something.
+    pub fn settle(&mut self) -> Result<()> {
+        self.flush();
+        let (passed, stored) = bounded(1);
+        let _ = self.batches.send(Rows::Barrier(passed));
+        // a feeder that has failed drops the barrier without answering
+        match stored.recv() {
+            Ok(()) if !self.failed() => Ok(()),
+            _ => Err(Error::internal("the catalog could not be written")),
+        }
     }
 
     /// Whether the catalog refused something: the run cannot be completed any more.
@@ -90,6 +131,9 @@ impl Feed {
         if !self.rows.is_empty() {
             let rows = std::mem::replace(&mut self.rows, Vec::with_capacity(BATCH));
             let _ = self.batches.send(Rows::Members { part: self.part, rows });
+        }
+        if !self.gone.is_empty() {
+            let _ = self.batches.send(Rows::Deleted(std::mem::take(&mut self.gone)));
         }
     }
 }

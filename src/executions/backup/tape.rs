@@ -1,9 +1,9 @@
 //! The next tape for a backup: chosen, fetched, checked, and standing at its end of data.
 
 use super::append::{self, AppendAt};
-use crate::db::{self, Conn, TapeStatus};
+use crate::db::{self, Conn, TapeChangeReason, TapeStatus};
 use crate::executions::tape_change::{Asking, Need, Refusal};
-use crate::executions::{Context, Destroy, Lease, Wanted, label, mount};
+use crate::executions::{Context, Destroy, Lease, Wanted, label, mount, tape_reading};
 use crate::media::choose::{Choice, DriveFacts, Place, Spent};
 use crate::media::facts::Facts;
 use crate::media::lifecycle;
@@ -32,14 +32,17 @@ pub struct OpenTape {
 }
 
 /// Chooses a tape of the pool (or takes the one named), gets it into a drive, and checks it. `not` are tapes that this
-/// run has filled. The order: a tape loaded in a free drive, one that the library brings, one that a person brings.
+/// run has filled, or that failed. The order: a tape loaded in a free drive, one that the library brings, one that a person brings.
 ///
 /// # Errors
 /// A named tape that cannot be written, and what a person or the clock has to say to a request for a tape.
 pub fn next_tape(context: &Context, pool_id: i32, named: Option<i32>, not: &[i32]) -> Result<OpenTape> {
     context.phase("positioning", "Choosing a tape.")?;
-    let mut asking = Asking::new(context, Refusal::EndsExecution).behind(not.last().copied());
-    let mut choosing = Choosing::new(context, pool_id, named, not);
+    let mut asking = Asking::new(context, Refusal::EndsExecution);
+    let mut choosing = Choosing::new(context, pool_id, named);
+    for tape in not {
+        asking.behind(*tape, choosing.spend(*tape)?);
+    }
     loop {
         let (lease, tape_id) = match choosing.take(asking.answer())? {
             Found::Tape(lease, tape_id) => (lease, tape_id),
@@ -77,7 +80,7 @@ struct Choosing<'a> {
     context: &'a Context,
     pool_id: i32,
     named: Option<i32>,
-    /// Tapes that this run has filled.
+    /// Tapes that this run has filled, or that failed.
     filled: Vec<Spent>,
     /// Cartridges that were tried and are not what they should be.
     useless: Vec<Spent>,
@@ -87,9 +90,20 @@ struct Choosing<'a> {
 }
 
 impl<'a> Choosing<'a> {
-    fn new(context: &'a Context, pool_id: i32, named: Option<i32>, not: &[i32]) -> Choosing<'a> {
-        let filled = not.iter().map(|id| (*id, "filled by this run".to_owned())).collect();
-        Choosing { context, pool_id, named, filled, useless: Vec::new(), missed: HashMap::new(), shown: String::new() }
+    fn new(context: &'a Context, pool_id: i32, named: Option<i32>) -> Choosing<'a> {
+        let (filled, useless) = (Vec::new(), Vec::new());
+        Choosing { context, pool_id, named, filled, useless, missed: HashMap::new(), shown: String::new() }
+    }
+
+    /// A tape that the run had is not taken again: it is full, or it failed.
+    fn spend(&mut self, tape: i32) -> Result<TapeChangeReason> {
+        let full = db::tapes::find(&mut *self.context.conn()?, tape)?.status == TapeStatus::Full;
+        let (why, reason) = match full {
+            true => ("filled by this run", TapeChangeReason::TapeFull),
+            false => ("it failed in this run", TapeChangeReason::TapeError),
+        };
+        self.filled.push((tape, why.to_owned()));
+        Ok(reason)
     }
 
     fn spent(&self) -> Vec<Spent> {
@@ -231,6 +245,12 @@ fn request(
     })
 }
 
+/// Gets a tape into a drive on which a part was cut off, and puts its end in order.
+pub fn put_in_order(context: &Context, tape_id: i32) -> Result<OpenTape> {
+    let (lease, _) = tape_reading::bring_one(context, tape_id, None, Refusal::SkipsTape)?;
+    open(context, lease, tape_id)
+}
+
 fn open(context: &Context, lease: Lease, tape_id: i32) -> Result<OpenTape> {
     let tape = db::tapes::find(&mut *context.conn()?, tape_id)?;
     let mut label = mount::mount(context, &lease, tape_id)?;
@@ -248,7 +268,7 @@ fn open(context: &Context, lease: Lease, tape_id: i32) -> Result<OpenTape> {
     }
     if tape.status == TapeStatus::Expired {
         context.phase("writing", format!("Everything on tape {} has expired: it starts anew.", tape.label))?;
-        lifecycle::may_destroy_loaded(context, &lease, Some(tape_id))?;
+        lifecycle::may_reuse_loaded(context, &lease, tape_id, &label)?;
         label = label::write(context, &lease, &tape, &tape.label, Destroy::Confirmed)?;
     }
     let at = append::prepare(context, &lease, tape_id, &label)?;

@@ -68,11 +68,12 @@ impl<'c> Report<'c> {
         let mut archives = Vec::new();
         for file in files {
             let what = match &file.kind {
-                FileKind::Label(_) | FileKind::Toc(_) | FileKind::Empty => continue,
+                FileKind::Label(_) | FileKind::Toc(_) | FileKind::TocV1 | FileKind::Empty => continue,
                 FileKind::Tar => "a tar archive".to_string(),
                 FileKind::Zstd => "a tar archive compressed with zstd".into(),
                 FileKind::Gzip => "a tar archive compressed with gzip".into(),
                 FileKind::Sealed => "encrypted".into(),
+                FileKind::SealedV1(_) => "encrypted by version 1".into(),
                 FileKind::Unreadable(why) => {
                     self.failed(&format!("tape file {}", file.number), &format!("it cannot be read: {why}"));
                     continue;

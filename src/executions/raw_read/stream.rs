@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tape_drive::{Position, Removal, TapeDrive};
 use tape_format::FormatError;
 use tape_format::crypt::Key;
-use tape_format::part::{PartKey, PartStream};
+use tape_format::part::{FileReader, PartKey, PartStream};
+use tape_format::v1;
 use uuid::Uuid;
 
 /// Bytes of one message, and messages under way.
@@ -18,13 +19,20 @@ const CHUNK: usize = 1 << 20;
 const DEPTH: usize = 32;
 
 /// What opens an encrypted file.
-pub struct FileKey {
-    /// The key.
-    pub key: Key,
-    /// The set that it belongs to.
-    pub set: Uuid,
-    /// Number of the part.
-    pub part: u32,
+pub enum FileKey {
+    /// A part of today.
+    Part {
+        /// The key.
+        key: Key,
+        /// The set that it belongs to.
+        set: Uuid,
+        /// Number of the part.
+        part: u32,
+    },
+    /// The data file of a tape of version 1.
+    V1(Key),
+    /// Nothing: the bytes are wanted as they are on tape.
+    Bytes,
 }
 
 enum Message {
@@ -82,8 +90,14 @@ impl DriveTask for StreamFile {
 impl StreamFile {
     fn send(&self, drive: &mut dyn TapeDrive) -> tape_format::Result<()> {
         drive.locate(Position::block(self.block))?;
-        let key = self.key.as_ref().map(|key| PartKey { key: &key.key, set: key.set, part: key.part });
-        let mut stream = PartStream::open(drive, key)?;
+        let mut stream: Box<dyn Read + '_> = match &self.key {
+            Some(FileKey::Part { key, set, part }) => {
+                Box::new(PartStream::open(drive, Some(PartKey { key, set: *set, part: *part }))?)
+            }
+            Some(FileKey::V1(key)) => Box::new(v1::open(drive, Some(key))?),
+            Some(FileKey::Bytes) => Box::new(FileReader::new(drive)?),
+            None => Box::new(v1::open(drive, None)?),
+        };
         while !self.stop.load(Ordering::Relaxed) {
             let mut chunk = Vec::with_capacity(CHUNK);
             let length = stream.by_ref().take(CHUNK as u64).read_to_end(&mut chunk).map_err(FormatError::from_io);

@@ -37,6 +37,15 @@ impl Handler for Restoring<'_> {
         Ok(())
     }
 
+    fn link(&mut self, item: &Item, target: &Item) -> Result<bool, Failed> {
+        if !self.extractor.has_restored(&target.path) {
+            return Ok(false);
+        }
+        let placed = self.extractor.hard_link(&item.path, &target.path, item.expected().as_ref())?;
+        self.placed(&item.path, placed);
+        Ok(true)
+    }
+
     fn failed(&mut self, item: &Item, why: &str) {
         self.extractor.give_up(&item.path);
         self.lost(&to_text(&item.path), why);

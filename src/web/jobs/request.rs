@@ -2,8 +2,10 @@
 
 use super::schedule::parse;
 use crate::db::jobs::{Job, JobChanges, NewJob};
+use crate::db::pools::Pool;
 use crate::db::{BackupType, Compression, Conn, MissedRuns, encryption_keys, pools, sources};
 use crate::web::fields::{self, existing, invalid};
+use crate::web::retention::KeepFields;
 use crate::{Error, Result};
 use chrono::{NaiveDateTime, Utc};
 use serde::Deserialize;
@@ -31,6 +33,11 @@ pub struct JobRequest {
     pub missed_runs: Option<String>,
     /// Days a set is kept; 0: as the pool says.
     pub retention_days: Option<i32>,
+    /// Beside those.
+    #[serde(flatten)]
+    pub keep: KeepFields,
+    /// Copy the database to tape after each run.
+    pub database_backup: Option<bool>,
     /// Whether the schedule counts.
     pub enabled: Option<bool>,
     /// Encrypt with this key. Only when the job is made.
@@ -98,7 +105,9 @@ impl JobRequest {
         let source_id = self.source_id.ok_or_else(|| invalid("source_id", "source_id is required"))?;
         let pool_id = self.pool_id.ok_or_else(|| invalid("pool_id", "pool_id is required"))?;
         existing("source_id", sources::find(conn, source_id))?;
-        existing("pool_id", pools::find(conn, pool_id))?;
+        let pool = existing("pool_id", pools::find(conn, pool_id))?;
+        let retention_days = fields::days("retention_days", self.retention_days.unwrap_or(0))?;
+        let keep = self.keep.check(forever(retention_days, &pool).as_deref())?;
         let key = self.encryption_key_id.filter(|id| *id != 0);
         if let Some(key) = key
             && encryption_keys::find(conn, key).is_err()
@@ -121,7 +130,13 @@ impl JobRequest {
             schedule_cron,
             time_zone,
             missed_runs: fields::optional_word("missed_runs", self.missed_runs.as_deref())?.unwrap_or(MissedRuns::Run),
-            retention_days: fields::days("retention_days", self.retention_days.unwrap_or(0))?,
+            retention_days,
+            keep_last: keep.keep_last.flatten(),
+            keep_daily: keep.keep_daily.flatten(),
+            keep_weekly: keep.keep_weekly.flatten(),
+            keep_monthly: keep.keep_monthly.flatten(),
+            keep_yearly: keep.keep_yearly.flatten(),
+            database_backup: self.database_backup.unwrap_or(false),
             enabled,
             encryption_enabled: key.is_some(),
             encryption_key_id: key,
@@ -143,9 +158,9 @@ impl JobRequest {
         if let Some(source) = self.source_id {
             existing("source_id", sources::find(conn, source))?;
         }
-        if let Some(pool) = self.pool_id {
-            existing("pool_id", pools::find(conn, pool))?;
-        }
+        let pool = existing("pool_id", pools::find(conn, self.pool_id.unwrap_or(known.pool_id)))?;
+        let retention_days = self.retention_days.map(|days| fields::days("retention_days", days)).transpose()?;
+        let keep = self.keep.check(forever(retention_days.unwrap_or(known.retention_days), &pool).as_deref())?;
         let method = self.compression.as_deref().filter(|word| !word.is_empty()).map(compression).transpose()?;
         let compression_level = match (method, self.compression_level) {
             // the level of another method means nothing to this one
@@ -172,7 +187,13 @@ impl JobRequest {
             schedule_cron,
             time_zone,
             missed_runs: fields::optional_word("missed_runs", self.missed_runs.as_deref())?,
-            retention_days: self.retention_days.map(|days| fields::days("retention_days", days)).transpose()?,
+            retention_days,
+            keep_last: keep.keep_last,
+            keep_daily: keep.keep_daily,
+            keep_weekly: keep.keep_weekly,
+            keep_monthly: keep.keep_monthly,
+            keep_yearly: keep.keep_yearly,
+            database_backup: self.database_backup,
             enabled: self.enabled,
             compression: method,
             compression_level,
@@ -196,10 +217,22 @@ fn is_empty(changes: &JobChanges) -> bool {
         && changes.time_zone.is_none()
         && changes.missed_runs.is_none()
         && changes.retention_days.is_none()
+        && changes.keep_last.is_none()
+        && changes.keep_daily.is_none()
+        && changes.keep_weekly.is_none()
+        && changes.keep_monthly.is_none()
+        && changes.keep_yearly.is_none()
+        && changes.database_backup.is_none()
         && changes.enabled.is_none()
         && changes.compression.is_none()
         && changes.compression_level.is_none()
         && changes.verify_after.is_none()
+}
+
+/// Whose days keep every set for ever, in words; none if there is an end.
+fn forever(retention_days: i32, pool: &Pool) -> Option<String> {
+    (retention_days == 0 && pool.retention_days == 0)
+        .then(|| format!("retention_days 0 means as the pool says, and pool {} keeps every set for ever", pool.name))
 }
 
 /// The IANA name of a time zone; `UTC` without one.
@@ -248,6 +281,10 @@ mod tests {
             ("hw_encryption_key_id", JobRequest { hw_encryption_key_id: Some(5), ..good.clone() }),
             ("compression_level", JobRequest { compression_level: Some(Some(3)), ..good.clone() }),
             ("retention_days", JobRequest { retention_days: Some(-1), ..good.clone() }),
+            (
+                "keep_daily",
+                JobRequest { keep: KeepFields { keep_daily: Some(Some(-1)), ..KeepFields::default() }, ..good.clone() },
+            ),
         ];
         for (field, request) in cases {
             assert_eq!(refused(conn, request).0, field);
@@ -255,6 +292,20 @@ mod tests {
         let (field, message) = refused(conn, JobRequest { compression: Some("rar".into()), ..good });
         assert_eq!(field, "compression");
         assert_eq!(message, "invalid compression type: rar. Valid options: none, lto, gzip, zstd");
+    }
+
+    #[test]
+    fn counting_sets_that_are_kept_for_ever_is_refused() {
+        let db = testing::database();
+        let conn = &mut *db.conn();
+        let archive = pools::find_by_name(conn, "ARCHIVE").expect("pools").expect("archive").id;
+        let keep = KeepFields { keep_weekly: Some(Some(4)), ..KeepFields::default() };
+        let for_ever = JobRequest { pool_id: Some(archive), keep: keep.clone(), ..good(conn) };
+        let (field, message) = refused(conn, for_ever.clone());
+        assert_eq!(field, "keep_weekly");
+        assert!(message.contains("pool ARCHIVE keeps every set for ever"), "{message}");
+        let job = JobRequest { retention_days: Some(30), ..for_ever }.check_new(conn).expect("days of its own");
+        assert_eq!((job.keep_weekly, job.keep_daily), (Some(4), None));
     }
 
     #[test]

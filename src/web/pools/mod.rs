@@ -7,6 +7,7 @@ use super::{AuditNote, Routes, query};
 use crate::Result;
 use crate::app::App;
 use crate::db::pools::{self, PoolListed};
+use crate::db::{Conn, write_transaction};
 use actix_web::{HttpResponse, delete, get, post, put, web};
 pub use request::{NewPoolRequest, PoolRequest};
 
@@ -51,8 +52,14 @@ async fn find(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<PoolL
     responses((status = 200, body = Status), (status = 400), (status = 404), (status = 409)))]
 #[put("/pools/{id}")]
 async fn update(app: web::Data<App>, id: web::Path<i32>, body: web::Json<PoolRequest>) -> Result<web::Json<Status>> {
-    let changes = body.into_inner().check()?;
-    query(&app.services.db, move |conn| pools::update(conn, *id, &changes)).await?;
+    let request = body.into_inner();
+    let change = move |conn: &mut Conn| {
+        write_transaction(conn, |conn| {
+            let changes = request.check(&pools::find(conn, *id)?)?;
+            pools::update(conn, *id, &changes)
+        })
+    };
+    query(&app.services.db, change).await?;
     Ok(web::Json(Status::new("updated")))
 }
 

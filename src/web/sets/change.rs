@@ -5,14 +5,14 @@ use crate::actors::jobs::{Command, Control};
 use crate::app::App;
 use crate::auth::Identity;
 use crate::db::executions::{self, ExecutionFilter};
-use crate::db::{Conn, Page, SetStatus, sets};
+use crate::db::{Conn, Page, SetStatus, retention, sets, write_transaction};
 use crate::executions::{Request, VerifyRequest};
 use crate::web::optional_body::OptionalBody;
-use crate::web::query;
 use crate::web::reply::Status;
 use crate::web::work::{Started, Unsaid, WaitQuery, Work};
+use crate::web::{AuditNote, fields, query};
 use crate::{Error, Result};
-use actix_web::{HttpResponse, delete, post, web};
+use actix_web::{HttpResponse, delete, post, put, web};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -33,6 +33,9 @@ fn may_delete(conn: &mut Conn, id: i32) -> Result<()> {
     if matches!(set.status, SetStatus::Running | SetStatus::Pending) {
         return Err(Error::conflict("set_state", format!("backup set {id} is {}; cancel it first", set.status)));
     }
+    if set.protected {
+        return Err(Error::conflict("set_protected", format!("backup set {id} is protected; release it first")));
+    }
     let children: Vec<i32> = sets::children(conn, id)?.iter().map(|child| child.id).collect();
     if children.is_empty() {
         return Ok(());
@@ -43,6 +46,41 @@ fn may_delete(conn: &mut Conn, id: i32) -> Result<()> {
         format!("backup set {id} is needed by later increments ({}); delete those first", list.join(", ")),
     )
     .with_details(serde_json::json!({"needed_by": children})))
+}
+
+/// What to change of a set.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct SetRequest {
+    /// Keep it whatever the rules say (true), or let the rules decide again (false).
+    protected: Option<bool>,
+}
+
+/// Protects a set, with all that it builds on, or releases it.
+#[utoipa::path(operation_id = "update_backup_set", tag = "backup-sets", params(("id" = i32, Path)), request_body = SetRequest,
+    responses((status = 200, body = Status), (status = 400), (status = 404), (status = 409)))]
+#[put("/backup-sets/{id}")]
+pub async fn update(
+    app: web::Data<App>,
+    note: AuditNote,
+    id: web::Path<i32>,
+    body: web::Json<SetRequest>,
+) -> Result<web::Json<Status>> {
+    let id = id.into_inner();
+    let protected = body.protected.ok_or_else(|| fields::invalid("protected", "protected is required"))?;
+    note.detail("protected", protected);
+    query(&app.services.db, move |conn| {
+        write_transaction(conn, |conn| {
+            let set = sets::find(conn, id)?;
+            if protected && set.status != SetStatus::Completed {
+                let message = format!("backup set {id} is {}; only a complete one can be protected", set.status);
+                return Err(Error::conflict("set_state", message));
+            }
+            retention::protect(conn, id, protected)
+        })
+    })
+    .await?;
+    Ok(web::Json(Status::new(if protected { "protected" } else { "released" })))
 }
 
 /// Forgets a set: first its catalog, in the catalog's own steps, then its row.

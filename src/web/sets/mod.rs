@@ -10,5 +10,12 @@ pub use files::{FilesQuery, page_of};
 
 /// The routes.
 pub fn routes(routes: Routes) -> Routes {
-    routes.add(list::list).add(list::find).add(files::files).add(change::remove).add(change::cancel).add(change::verify)
+    routes
+        .add(list::list)
+        .add(list::find)
+        .add(files::files)
+        .add(change::update)
+        .add(change::remove)
+        .add(change::cancel)
+        .add(change::verify)
 }

@@ -4,6 +4,7 @@ use super::create::{barcode, free_label, label_name};
 use crate::app::App;
 use crate::db::tapes::{self, Tape, TapeChanges};
 use crate::db::{Conn, TapeStatus, pools, tape_lifecycle, write_transaction};
+use crate::media::lifecycle;
 use crate::web::reply::Status;
 use crate::web::{fields, query};
 use crate::{Error, Result};
@@ -80,6 +81,9 @@ fn apply(conn: &mut Conn, id: i32, request: TapeRequest) -> Result<()> {
     }
     if !changed {
         return Err(Error::bad_request("no fields to update"));
+    }
+    if status == Some(TapeStatus::Expired) {
+        lifecycle::may_expire(conn, &tape)?;
     }
     tapes::update(conn, id, &changes)?;
     if let Some(status) = status {

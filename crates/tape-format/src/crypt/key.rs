@@ -77,6 +77,12 @@ impl Keys for Option<Key> {
     }
 }
 
+impl Keys for &[Key] {
+    fn find(&self, fingerprint: &str) -> Option<Key> {
+        self.iter().find_map(|key| key.find(fingerprint))
+    }
+}
+
 impl Keys for Vec<Key> {
     fn find(&self, fingerprint: &str) -> Option<Key> {
         self.iter().find_map(|key| key.find(fingerprint))

@@ -1,10 +1,12 @@
 //! Sealing: segments in place, and a writer for whole streams.
 
-use super::{HEADER_SIZE, Key, SegmentEnd, StreamHeader, TAG_SIZE, derive, failed, nonce, segment_room};
+use super::mark::mark;
+use super::{HEADER_SIZE, Key, SegmentEnd, StreamHeader, TAG_SIZE, data_context, derive, failed, nonce, segment_room};
 use crate::{FormatError, Result};
 use openssl::cipher::Cipher;
 use openssl::cipher_ctx::CipherCtx;
 use std::io::Write;
+use uuid::Uuid;
 
 /// Seals the segments of one stream, in order. Never uses a nonce twice, whatever it is asked.
 pub struct Sealer {
@@ -23,15 +25,43 @@ impl Sealer {
     /// # Errors
     /// [`FormatError::Crypto`] if the library fails.
     pub fn new(key: &Key, context: &[u8]) -> Result<Sealer> {
-        let mut header = [0; HEADER_SIZE];
-        header[0] = HEADER_SIZE as u8;
-        openssl::rand::rand_bytes(&mut header[1..]).map_err(|e| failed("make a random salt", e))?;
+        Sealer::with_header(key, random_header()?, context)
+    }
+
+    fn with_header(key: &Key, header: StreamHeader, context: &[u8]) -> Result<Sealer> {
+        let context = Sealer::cipher(key, &header, context)?;
+        Ok(Sealer { context, header, next: 0, used_more: 0, used_last: Vec::new() })
+    }
+
+    /// Seals the segments of a stream whose header exists already, from `segment` on, to end it there: as the last one
+    /// only. Safe if that segment was never sealed as the last one, or with the same content.
+    ///
+    /// # Errors
+    /// Those of [`new`](Self::new).
+    pub fn resealing(key: &Key, header: &StreamHeader, context: &[u8], segment: u64) -> Result<Sealer> {
+        let refused = |reason: &str| FormatError::Crypto { action: "seal a segment again", reason: reason.into() };
+        let next = u32::try_from(segment).map_err(|_| refused("the stream has at most 2^32 segments"))?;
+        let context = Sealer::cipher(key, header, context)?;
+        Ok(Sealer { context, header: *header, next, used_more: u32::MAX, used_last: Vec::new() })
+    }
+
+    fn cipher(key: &Key, header: &StreamHeader, context: &[u8]) -> Result<CipherCtx> {
         let derived = derive(key, &header[1..33], context)?;
         let mut cipher = CipherCtx::new().map_err(|e| failed("make a cipher", e))?;
         cipher
             .encrypt_init(Some(Cipher::aes_256_gcm()), Some(derived.as_slice()), None)
             .map_err(|e| failed("set a key", e))?;
-        Ok(Sealer { context: cipher, header, next: 0, used_more: 0, used_last: Vec::new() })
+        Ok(cipher)
+    }
+
+    /// The stream of a part's data file, which names the part in its header: see [`part_of`](super::part_of).
+    ///
+    /// # Errors
+    /// [`FormatError::Crypto`] if the library fails.
+    pub fn for_part(key: &Key, set: &Uuid, part: u32) -> Result<Sealer> {
+        let mut header = random_header()?;
+        mark(&mut header, set, part);
+        Sealer::with_header(key, header, &data_context(set, part))
     }
 
     /// What opens the stream: comes before the first segment.
@@ -93,6 +123,13 @@ impl Sealer {
     pub fn end_at(&mut self, segment: u64) {
         self.next = self.next.min(u32::try_from(segment).unwrap_or(u32::MAX));
     }
+}
+
+fn random_header() -> Result<StreamHeader> {
+    let mut header = [0; HEADER_SIZE];
+    header[0] = HEADER_SIZE as u8;
+    openssl::rand::rand_bytes(&mut header[1..]).map_err(|e| failed("make a random salt", e))?;
+    Ok(header)
 }
 
 /// Seals whatever is written to it; [`finish`](SealWriter::finish) ends the stream.

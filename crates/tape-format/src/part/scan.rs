@@ -3,7 +3,8 @@
 use super::blocks::FileReader;
 use crate::crypt::{HEADER_SIZE, Keys};
 use crate::toc::{self, TocHead, TocKind, TocSink, ZSTD_MAGIC};
-use crate::{FormatError, Label, Result};
+use crate::{FormatError, Label, Result, v1};
+use std::io::Read;
 use tape_drive::{DriveErrorKind, Position, ReadOutcome, TapeDrive};
 
 /// Most blocks and filemarks that a tape is believed to have, so that a lying drive cannot keep a scan going for ever.
@@ -16,6 +17,10 @@ pub enum FileKind {
     Label(Label),
     /// A table of contents of this program.
     Toc(TocKind),
+    /// A table of contents of version 1 of the program.
+    TocV1,
+    /// Encrypted by version 1 of the program.
+    SealedV1(v1::Sealing),
     /// tar, not compressed.
     Tar,
     /// zstd.
@@ -62,29 +67,94 @@ pub fn read_label(drive: &mut dyn TapeDrive) -> Result<Label> {
 /// # Errors
 /// [`FormatError::Drive`] if the tape cannot be moved, and those of `visit`. A block that cannot be read is no error.
 pub fn scan(drive: &mut dyn TapeDrive, visit: &mut dyn FnMut(TapeFile) -> Result<()>) -> Result<()> {
-    drive.rewind()?;
+    struct Tell<'v>(&'v mut dyn FnMut(TapeFile) -> Result<()>);
+    impl Visitor for Tell<'_> {
+        fn file(&mut self, file: &TapeFile, _: &[u8], _: &mut dyn TapeDrive) -> Result<After> {
+            (self.0)(file.clone()).map(|()| After::Untouched)
+        }
+    }
+    scan_reading(drive, None, &mut Tell(visit)).map(drop)
+}
+
+/// Looks at the files of a tape, one after the other.
+pub trait Visitor {
+    /// A file, and the first block of it (empty if there is none that can be read). The tape is behind that block.
+    ///
+    /// # Errors
+    /// Whatever shall end the scan.
+    fn file(&mut self, file: &TapeFile, first_block: &[u8], drive: &mut dyn TapeDrive) -> Result<After>;
+}
+
+/// Where a [`Visitor`] leaves the tape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum After {
+    /// Where it was: behind the file's first block.
+    Untouched,
+    /// Behind the file's filemark.
+    BehindFile,
+    /// Somewhere.
+    Elsewhere,
+}
+
+/// Where a tape ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TapeEnd {
+    /// Tape files before the end of data, the last one included if it has no filemark.
+    pub files: u64,
+    /// Logical object number of the end of data.
+    pub block: u64,
+    /// Whether the last file has no filemark: a write that was interrupted.
+    pub open: bool,
+}
+
+/// Goes over the tape file by file, from its beginning or from the beginning of file `from` (its number and the logical
+/// object number of its first block), and lends `visitor` the drive.
+///
+/// # Errors
+/// [`FormatError::Drive`] if the tape cannot be moved, and those of `visitor`. A first block that cannot be read is none.
+pub fn scan_reading(drive: &mut dyn TapeDrive, from: Option<(u64, u64)>, visitor: &mut dyn Visitor) -> Result<TapeEnd> {
+    let first = match from {
+        Some((number, block)) => {
+            drive.locate(Position::block(block))?;
+            number
+        }
+        None => {
+            drive.rewind()?;
+            0
+        }
+    };
     let mut reader = FirstBlock::new(drive)?;
-    for number in 0..MAX_FILES {
+    for number in first..MAX_FILES {
         let first_block = drive.position()?.at.block;
+        let end = TapeEnd { files: number, block: first_block, open: false };
+        let mut length = 0;
         let (kind, passed) = match drive.read_block(&mut reader.buffer) {
-            Ok(ReadOutcome::EndOfData) => return Ok(()),
+            Ok(ReadOutcome::EndOfData) => return Ok(end),
             Ok(ReadOutcome::Filemark) => (FileKind::Empty, true),
-            Ok(ReadOutcome::Block(length)) => (kind_of(reader.buffer.get(..length).unwrap_or(&[]), number), false),
-            Err(error) if error.kind == DriveErrorKind::BlankCheck => return Ok(()),
+            Ok(ReadOutcome::Block(read)) => {
+                length = read;
+                (kind_of(reader.buffer.get(..length).unwrap_or(&[]), number), false)
+            }
+            Err(error) if error.kind == DriveErrorKind::BlankCheck => return Ok(end),
             Err(error) if error.kind == DriveErrorKind::MediumError => (FileKind::Unreadable(error.to_string()), false),
             Err(error) => return Err(error.into()),
         };
-        visit(TapeFile { number, first_block, kind })?;
-        if !passed {
+        let file = TapeFile { number, first_block, kind };
+        let after = visitor.file(&file, reader.buffer.get(..length).unwrap_or(&[]), drive)?;
+        if after == After::Elsewhere {
+            drive.locate(Position::block(first_block))?;
+        }
+        if after != After::BehindFile && (!passed || after == After::Elsewhere) {
             match drive.space_filemarks(1) {
                 Ok(()) => {}
-                // The last file has no filemark behind it: a write that was interrupted.
-                Err(error) if error.kind == DriveErrorKind::BlankCheck => return Ok(()),
+                Err(error) if error.kind == DriveErrorKind::BlankCheck => {
+                    return Ok(TapeEnd { files: number + 1, block: drive.position()?.at.block, open: true });
+                }
                 Err(error) => return Err(error.into()),
             }
         }
     }
-    Ok(())
+    Ok(TapeEnd { files: MAX_FILES, block: drive.position()?.at.block, open: false })
 }
 
 /// What the tape file begins with at whose first block the tape is; `None` at a filemark or the end of data.
@@ -108,14 +178,27 @@ pub fn read_toc(
     sink: &mut dyn TocSink,
 ) -> Result<(TocHead, u64)> {
     drive.locate(Position::block(block))?;
+    read_rest_of_toc(&[], drive, keys, sink)
+}
+
+/// The same for a table of contents of which the first block was read already: the tape is behind it.
+///
+/// # Errors
+/// Those of [`toc::read`] and of the drive.
+pub fn read_rest_of_toc(
+    first_block: &[u8],
+    drive: &mut dyn TapeDrive,
+    keys: &dyn Keys,
+    sink: &mut dyn TocSink,
+) -> Result<(TocHead, u64)> {
     let mut file = FileReader::new(drive)?;
-    let head = toc::read(&mut file, keys, sink)?;
+    let head = toc::read(first_block.chain(&mut file), keys, sink)?;
     std::io::copy(&mut file, &mut std::io::sink()).map_err(FormatError::from_io)?;
     let end = drive.position()?.at.block;
     Ok((head, end))
 }
 
-fn kind_of(block: &[u8], number: u64) -> FileKind {
+pub(crate) fn kind_of(block: &[u8], number: u64) -> FileKind {
     if number == 0
         && let Ok(label) = Label::decode(block)
     {
@@ -123,6 +206,12 @@ fn kind_of(block: &[u8], number: u64) -> FileKind {
     }
     if let Some(toc) = TocKind::of(block) {
         return FileKind::Toc(toc);
+    }
+    if v1::is_toc(block) {
+        return FileKind::TocV1;
+    }
+    if let Some(sealing) = v1::Sealing::of(block) {
+        return FileKind::SealedV1(sealing);
     }
     if block.get(257..262) == Some(b"ustar") {
         FileKind::Tar

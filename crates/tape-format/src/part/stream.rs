@@ -42,7 +42,8 @@ impl<'a> PartStream<'a> {
         }
     }
 
-    fn decompress(source: impl Read + 'a) -> Result<PartStream<'a>> {
+    /// What `source` holds, decompressed if it begins as something compressed does.
+    pub(crate) fn decompress(source: impl Read + 'a) -> Result<PartStream<'a>> {
         let mut source = BufReader::with_capacity(AHEAD, source);
         let start = source.fill_buf().map_err(FormatError::from_io)?;
         let inner: Box<dyn Read + 'a> = if start.starts_with(&ZSTD_MAGIC) {

@@ -75,6 +75,16 @@ impl<R: Read> Reader<R> {
         self.inner
     }
 
+    /// The same, lent. What is read from it is missing from the archive.
+    pub(crate) fn inner_mut(&mut self) -> &mut R {
+        &mut self.inner
+    }
+
+    /// The same, to be looked at.
+    pub(crate) fn inner(&self) -> &R {
+        &self.inner
+    }
+
     /// Passes what is left of the current member and reads the header of the next. `None` at the end: two zero blocks,
     /// or the end of the stream between members, where a part ends.
     ///

@@ -14,7 +14,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::rc::Rc;
 
 /// Most bytes of one entry: a path escaped to its longest, and a link as long.
-const MAX_ENTRY: u64 = 1 << 20;
+pub(crate) const MAX_ENTRY: u64 = 1 << 20;
 /// Most earlier sets in one table.
 const MAX_EARLIER: usize = 1 << 20;
 
@@ -110,7 +110,7 @@ fn read_open(mut source: impl BufRead, sink: &mut dyn TocSink) -> Result<TocHead
 fn parse(source: impl Read, sink: &mut dyn TocSink) -> Result<TocHead> {
     let budget = Rc::new(Cell::new(MAX_ENTRY));
     let failure = Cell::new(None);
-    let mut limited = Limited { source, budget: budget.clone(), failure: &failure };
+    let mut limited = Limited::new(source, budget.clone(), &failure);
     let document = Document { sink, budget: &budget, failure: &failure };
     let result = serde_json::Deserializer::from_reader(&mut limited).deserialize_map(document);
     // The checksum of what is compressed comes behind it.
@@ -132,10 +132,16 @@ fn damaged(error: std::io::Error) -> FormatError {
 }
 
 /// Reads no more than the budget, which is filled again with every entry: so no entry can be longer than it.
-struct Limited<'a, R> {
+pub(crate) struct Limited<'a, R> {
     source: R,
     budget: Rc<Cell<u64>>,
     failure: &'a Cell<Option<FormatError>>,
+}
+
+impl<'a, R> Limited<'a, R> {
+    pub(crate) fn new(source: R, budget: Rc<Cell<u64>>, failure: &'a Cell<Option<FormatError>>) -> Limited<'a, R> {
+        Limited { source, budget, failure }
+    }
 }
 
 impl<R: Read> Read for Limited<'_, R> {
