@@ -21,6 +21,8 @@ struct OldTape<'a> {
     uuid: &'a str,
     /// Behind `tar`.
     pipeline: &'a str,
+    /// What is done with the data then.
+    seal: Option<fn(Vec<u8>) -> Vec<u8>>,
     record: usize,
     filemarks: u32,
     toc: Toc,
@@ -35,7 +37,7 @@ enum Toc {
 
 impl Default for OldTape<'_> {
     fn default() -> Self {
-        OldTape { label: "OLD", uuid: "", pipeline: "", record: 1 << 20, filemarks: 1, toc: Toc::Good }
+        OldTape { label: "OLD", uuid: "", pipeline: "", seal: None, record: 1 << 20, filemarks: 1, toc: Toc::Good }
     }
 }
 
@@ -117,7 +119,10 @@ fn write_tape(server: &Server, tape: &OldTape<'_>, root: &Path, paths: &[PathBuf
     let lines: Vec<&str> = paths.iter().map(|path| path.to_str().unwrap()).collect();
     std::fs::write(&list, lines.join("\n") + "\n").unwrap();
     let script = format!("tar -c -b 128 -C {} -T {} {}", root.display(), list.display(), tape.pipeline);
-    let data = shell(server.dir.path(), &script);
+    let mut data = shell(server.dir.path(), &script);
+    if let Some(seal) = tape.seal {
+        data = seal(data);
+    }
     let compression = ["gzip", "zstd"].into_iter().find(|word| tape.pipeline.contains(word)).unwrap_or_default();
     let mut drive = second_drive(server);
     let mut label = format!("TAPEBACKARR|{}|{}|DAILY|1767225600||{compression}", tape.label, tape.uuid).into_bytes();
@@ -141,8 +146,22 @@ fn write_tape(server: &Server, tape: &OldTape<'_>, root: &Path, paths: &[PathBuf
     drive.unload().unwrap();
 }
 
+/// Opens a device. For a moment a process that another test is starting may hold what this one has just closed.
+fn opened<T>(open: impl Fn() -> tape_drive::Result<T>) -> T {
+    for _ in 0..100 {
+        match open() {
+            Err(error) if error.kind == tape_drive::DriveErrorKind::Busy => {
+                std::thread::sleep(std::time::Duration::from_millis(50));
+            }
+            other => return other.unwrap(),
+        }
+    }
+    panic!("the device is in use")
+}
+
 fn second_drive(server: &Server) -> Box<dyn TapeDrive> {
-    let mut drive = tape_drive::open_drive(&format!("virtual:{}#drive1", server.library_dir().display())).unwrap();
+    let device = format!("virtual:{}#drive1", server.library_dir().display());
+    let mut drive = opened(|| tape_drive::open_drive(&device));
     while let Err(error) = drive.rewind() {
         assert_eq!(error.kind, tape_drive::DriveErrorKind::MediumChanged, "{error}");
     }
@@ -163,25 +182,45 @@ impl Old {
         Old { server, drive: Value::Null, slot: 0 }
     }
 
-    /// Writes an old tape; it is back in its slot then.
-    fn tape(&mut self, tape: &OldTape<'_>, root: &Path, paths: &[PathBuf]) {
+    /// Writes an old tape; it is back in its slot then. Returns its bar code.
+    fn tape(&mut self, tape: &OldTape<'_>, root: &Path, paths: &[PathBuf]) -> String {
         let device = format!("virtual:{}#changer", self.server.library_dir().display());
-        let mut changer: Box<dyn Changer> = tape_drive::open_changer(&device).unwrap();
+        let mut changer: Box<dyn Changer> = opened(|| tape_drive::open_changer(&device));
         let inventory = changer.inventory().unwrap();
-        let slots: Vec<_> = inventory.of(tape_drive::ElementKind::Storage).map(|slot| slot.address).collect();
+        let slots: Vec<_> = inventory.of(tape_drive::ElementKind::Storage).collect();
+        let barcode = slots[self.slot].barcode.clone().unwrap();
         let bay = inventory.of(tape_drive::ElementKind::Drive).nth(1).unwrap().address;
-        let slot = slots[self.slot];
+        let slot = slots[self.slot].address;
         self.slot += 1;
         changer.move_medium(slot, bay).unwrap();
         write_tape(&self.server, tape, root, paths);
         changer.move_medium(bay, slot).unwrap();
+        barcode
     }
 
     /// Gives the library to the server.
     fn hand_over(&mut self) {
-        self.server.add_library();
+        let device = |part: &str| format!("virtual:{}#{part}", self.server.library_dir().display());
+        self.add("libraries", json!({"name": "lib1", "device_path": device("changer")}));
+        for drive in ["drive0", "drive1"] {
+            self.add("drives", json!({"device_path": device(drive), "display_name": drive}));
+        }
+        self.server.api.post("/api/v1/libraries/1/inventory", json!({})).ok();
         let drives = self.server.api.get("/api/v1/drives").ok();
         self.drive = drives[0]["id"].clone();
+    }
+
+    /// Makes a device known to the server, which may have to wait for it as [`opened`] does.
+    fn add(&self, what: &str, body: Value) {
+        for _ in 0..100 {
+            let answer = self.server.api.post(&format!("/api/v1/{what}"), body.clone());
+            if answer.body["details"]["code"] != "device_busy" {
+                answer.ok();
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        panic!("{body} is in use")
     }
 
     /// Puts a tape into the server's first drive.
@@ -225,8 +264,8 @@ fn import_database(server: &Server, file: &Path, more: &[&str]) -> Value {
     execution["result"].clone()
 }
 
-/// An old database with a set on each of these tapes: label, uuid, source, its files, key, compression.
-fn database(server: &Server, sets: &[(&OldTape<'_>, &Path, &[PathBuf])]) -> PathBuf {
+/// An old database with a set on each of these tapes, which may have bar codes; and what else is to be in it.
+fn database(server: &Server, sets: &[(&OldTape<'_>, &Path, &[PathBuf])], barcodes: &[String], more: &str) -> PathBuf {
     let mut sql = String::from(SCHEMA);
     sql.push_str(&format!(
         "INSERT INTO users (username, password_hash, role) VALUES
@@ -240,10 +279,11 @@ fn database(server: &Server, sets: &[(&OldTape<'_>, &Path, &[PathBuf])]) -> Path
     for (index, (tape, root, paths)) in sets.iter().enumerate() {
         let id = index + 1;
         let encrypted = u8::from(tape.pipeline.contains("openssl"));
+        let barcode = barcodes.get(index).map_or("NULL".into(), |code| format!("'{code}'"));
         let uuid = if tape.uuid.is_empty() { "NULL".into() } else { format!("'{}'", tape.uuid) };
         sql.push_str(&format!(
-            "INSERT INTO tapes (id, uuid, label, pool_id, status, write_count, labeled_at)
-                 VALUES ({id}, {uuid}, '{}', 1, 'active', 1, '2026-01-01 00:00:00');
+            "INSERT INTO tapes (id, uuid, barcode, label, pool_id, status, write_count, labeled_at)
+                 VALUES ({id}, {uuid}, {barcode}, '{}', 1, 'active', 1, '2026-01-01 00:00:00');
              INSERT INTO backup_sets (id, job_id, tape_id, backup_type, start_time, end_time, status, encrypted,
                  encryption_key_id) VALUES ({id}, 1, {id}, 'full', '2026-02-0{id} 02:00:00.5 +0000 UTC m=+7', NULL,
                  'completed', {encrypted}, {});",
@@ -260,6 +300,7 @@ fn database(server: &Server, sets: &[(&OldTape<'_>, &Path, &[PathBuf])]) -> Path
             ));
         }
     }
+    sql.push_str(more);
     let file = server.dir.path().join("v1.db");
     let _ = std::fs::remove_file(&file);
     diesel::SqliteConnection::establish(file.to_str().unwrap()).unwrap().batch_execute(&sql).unwrap();
@@ -283,6 +324,7 @@ fn an_old_database_and_its_tapes_are_taken_over_and_everything_comes_back() {
             label: labels[number],
             uuid: if number == 1 { "" } else { UUIDS[number] },
             pipeline: pipelines[number],
+            seal: None,
             record: [1 << 20, 64 << 10, 256 << 10, 4 << 20][number],
             filemarks: 1 + number as u32 % 2,
             toc: Toc::Good,
@@ -295,7 +337,7 @@ fn an_old_database_and_its_tapes_are_taken_over_and_everything_comes_back() {
     old.hand_over();
     let sets: Vec<_> =
         tapes.iter().zip(&sources).map(|(tape, (root, paths))| (tape, root.as_path(), paths.as_slice())).collect();
-    let file = database(&old.server, &sets);
+    let file = database(&old.server, &sets, &[], "");
     let api = &old.server.api;
 
     let trial = import_database(&old.server, &file, &["--dry-run"]);
@@ -447,7 +489,7 @@ fn a_tape_that_does_not_hold_what_the_old_catalog_says_costs_only_what_is_missin
         ..OldTape::default()
     };
     old.tape(&tape, &root, &paths);
-    let file = database(&old.server, &[(&tape, &root, &paths)]);
+    let file = database(&old.server, &[(&tape, &root, &paths)], &[], "");
     old.hand_over();
     import_database(&old.server, &file, &[]);
     old.load(0);
@@ -461,4 +503,128 @@ fn a_tape_that_does_not_hold_what_the_old_catalog_says_costs_only_what_is_missin
     let verified = old.server.api.post(&format!("/api/v1/backup-sets/{set}/verify"), json!({})).ok();
     let verified = old.server.api.wait(&verified["execution_id"]);
     assert_eq!(verified["error_code"], "verify_failed", "{verified}");
+}
+
+#[test]
+fn a_backup_over_two_tapes_and_what_changed_since_come_back_as_one_state() {
+    let mut old = Old::new();
+    let (root, paths) = source(&old.server, "source", 11);
+    let (first, second) = paths.split_at(20);
+    let tape = |label, uuid| OldTape { label, uuid, ..OldTape::default() };
+    let tapes = [tape("SPAN1", UUIDS[0]), tape("SPAN2", UUIDS[2]), tape("INCR", UUIDS[3])];
+    let mut barcodes = vec![old.tape(&tapes[0], &root, first), old.tape(&tapes[1], &root, second)];
+    // what the first backup saw is not there any more when the second one runs
+    let before = old.server.folder("before");
+    shell(old.server.dir.path(), "cp -a source/. before/");
+    std::fs::write(root.join("docs/file05.txt"), "changed").unwrap();
+    std::fs::write(root.join("docs/new.txt"), "new").unwrap();
+    let changed = [PathBuf::from("docs/file05.txt"), PathBuf::from("docs/new.txt")];
+    barcodes.push(old.tape(&tapes[2], &root, &changed));
+    let sets: [(&OldTape<'_>, &Path, &[PathBuf]); 3] =
+        [(&tapes[0], &before, first), (&tapes[1], &before, second), (&tapes[2], &root, &changed)];
+    let more = "UPDATE backup_sets SET backup_type = 'incremental' WHERE id = 3;
+        INSERT INTO tape_spanning_sets (id, job_id, total_tapes, status) VALUES (1, 1, 2, 'completed');
+        INSERT INTO tape_spanning_members (spanning_set_id, tape_id, backup_set_id, sequence_number)
+            VALUES (1, 1, 1, 1), (1, 2, 2, 2);";
+    let file = database(&old.server, &sets, &barcodes, more);
+    old.hand_over();
+    let api = &old.server.api;
+    let report = import_database(&old.server, &file, &[]);
+    assert_eq!(report["imported"]["backup_sets"], 2, "{report}");
+    let rows = api.get("/api/v1/backup-sets").ok();
+    let of = |kind: &str| rows.as_array().unwrap().iter().find(|row| row["backup_type"] == kind).unwrap().clone();
+    let (full, newest) = (of("full"), of("incremental"));
+    assert_eq!((&full["tape_label"], &newest["parent_set_id"]), (&json!("SPAN1"), &full["id"]));
+    api.post("/api/v1/libraries/1/inventory", json!({})).ok();
+
+    // the robot brings the tapes
+    let to = old.server.folder("to");
+    let plan = api.post("/api/v1/restore/plan", json!({"backup_set_id": newest["id"]})).ok();
+    assert_eq!(plan["required_tapes"].as_array().unwrap().len(), 3, "{plan}");
+    let done = old.restore(json!({"backup_set_id": newest["id"], "dest_path": to, "verify": true}));
+    assert_eq!(done["status"], "completed", "{done}");
+    for path in paths.iter().chain(&changed) {
+        assert_eq!(facts(&root, path), facts(&to, path), "{path:?}");
+    }
+    let then = old.server.folder("then");
+    let done = old.restore(json!({"backup_set_id": full["id"], "dest_path": then}));
+    assert_eq!(done["status"], "completed", "{done}");
+    for path in &paths {
+        assert_eq!(facts(&before, path), facts(&then, path), "{path:?}");
+    }
+    assert!(!then.join("docs/new.txt").exists());
+    let verified = api.post(&format!("/api/v1/backup-sets/{}/verify", full["id"]), json!({})).ok();
+    api.complete(verified);
+
+    // the next run of the job builds on nothing of version 1
+    let job = newest["job_id"].as_i64().unwrap();
+    let new_source = api.get("/api/v1/sources").ok()[0]["id"].clone();
+    api.send("PUT", &format!("/api/v1/sources/{new_source}"), Some(&json!({"path": root}))).ok();
+    api.post(
+        "/api/v1/tapes/batch-label?wait=true",
+        json!({"library_id": 1, "barcodes": true, "pool_id": 1, "count": 1}),
+    )
+    .ok();
+    let run = api.run_job(job, json!({"backup_type": "incremental"}));
+    let set = api.get(&format!("/api/v1/backup-sets/{}", run["result"]["backup_set_id"])).ok();
+    assert_eq!((&set["backup_type"], &set["parent_set_id"]), (&json!("full"), &Value::Null), "{set}");
+    assert!(!set["tape_label"].to_string().contains("SPAN"), "{set}");
+}
+
+/// The other encryption of version 1: chunks of AES-256-GCM.
+fn in_chunks(data: Vec<u8>) -> Vec<u8> {
+    let mut out = b"TAPEBACKARR_ENC_V1".to_vec();
+    for (number, chunk) in data.chunks(1 << 20).enumerate() {
+        let (nonce, mut tag) = ([number as u8; 12], [0; 16]);
+        let cipher = openssl::symm::Cipher::aes_256_gcm();
+        let sealed = openssl::symm::encrypt_aead(cipher, &[7; 32], Some(&nonce), &[], chunk, &mut tag).unwrap();
+        out.extend((sealed.len() as u32 + 16).to_be_bytes());
+        out.extend([&nonce[..], &sealed, &tag].concat());
+    }
+    out
+}
+
+#[test]
+fn chunks_of_gcm_are_read_and_what_is_no_old_database_is_refused() {
+    let mut old = Old::new();
+    let (root, paths) = source(&old.server, "source", 21);
+    let tape = OldTape { label: "CHUNKS", uuid: UUIDS[0], seal: Some(in_chunks), toc: Toc::None, ..OldTape::default() };
+    old.tape(&tape, &root, &paths);
+    old.hand_over();
+    let api = &old.server.api;
+    api.post("/api/v1/encryption-keys/import", json!({"name": "old", "key_base64": KEY})).ok();
+    old.load(0);
+    assert_eq!(old.import_tape()["imported"]["files"], paths.len());
+    let set = api.get("/api/v1/backup-sets").ok()[0].clone();
+    assert_eq!((&set["encrypted"], &set["encryption_key_id"]), (&json!(true), &json!(1)), "{set}");
+    let to = old.server.folder("to");
+    let done = old.restore(json!({"backup_set_id": set["id"], "dest_path": to}));
+    assert_eq!(done["status"], "completed", "{done}");
+    for path in &paths {
+        assert_eq!(facts(&root, path), facts(&to, path), "{path:?}");
+    }
+
+    // a new tape of ours, a blank one, and files that are no database
+    let tapes = json!({"library_id": 1, "barcodes": true, "pool_id": 1, "count": 1});
+    api.post("/api/v1/tapes/batch-label?wait=true", tapes).ok();
+    old.load(2);
+    let blank = api.post("/api/v1/import/v1-tape?wait=true", json!({"drive_id": old.drive}));
+    blank.fails(409, "unlabelled_tape");
+    old.load(1);
+    let empty = api.post("/api/v1/import/v1-tape?wait=true", json!({"drive_id": old.drive}));
+    empty.fails(422, "no_data");
+    let client = reqwest::blocking::Client::new();
+    let ours = std::fs::read(old.server.dir.path().join("data/tapebackarr.db")).unwrap();
+    for (body, status, code) in [
+        (Vec::new(), 400, "bad_request"),
+        (b"nonsense".to_vec(), 422, "not_v1_database"),
+        (ours, 422, "not_v1_database"),
+    ] {
+        let url = format!("{}/api/v1/import/v1-database?wait=true", api.base);
+        let answer = client.post(url).bearer_auth(&api.token).body(body).send().unwrap();
+        let found = answer.status().as_u16();
+        let body: Value = answer.json().unwrap();
+        assert_eq!((found, body["code"].as_str()), (status, Some(code)), "{body}");
+    }
+    assert_eq!(api.get("/api/v1/backup-sets").ok().as_array().unwrap().len(), 1);
 }
