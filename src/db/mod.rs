@@ -9,6 +9,7 @@
 
 pub mod api_keys;
 pub mod audit;
+pub mod checkpoints;
 pub mod connection;
 pub mod dashboard;
 pub mod database_backups;

@@ -72,7 +72,7 @@ impl Request {
 }
 
 /// Run a job.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct BackupRequest {
     /// The job.
     pub job_id: i32,
@@ -82,6 +82,9 @@ pub struct BackupRequest {
     /// Instead of the job's own type.
     #[serde(default)]
     pub backup_type: Option<BackupType>,
+    /// Go on with this set, which was interrupted.
+    #[serde(default)]
+    pub resume_set: Option<i32>,
 }
 
 /// Bring files back. Names a set, or a job and a moment.

@@ -3,9 +3,9 @@
 use super::known::Sums;
 use super::{number, time};
 use crate::catalog::checksum;
-use crate::catalog::commit::{CommitPart, new_part};
 use crate::catalog::from_toc::Tally;
 use crate::db::schema::{backup_jobs, backup_sets, catalog_index_progress, snapshots};
+use crate::db::set_parts::NewPart;
 use crate::db::set_parts::{self, SetPart};
 use crate::db::sets::{self, BackupSet};
 use crate::db::{Conn, SetStatus, database_backups, jobs, now, schema, write_transaction};
@@ -40,7 +40,7 @@ pub fn store(conn: &mut Conn, read: Read) -> Result<BackupSet> {
     let before = set_parts::of_set(conn, set_id)?;
     let part_number = layout.part_number as i32;
     let expected = if last { Some(part_number) } else { sets::find(conn, set_id)?.parts_expected };
-    let part = new_part(set_id, &CommitPart { tape_id, layout })?;
+    let part = NewPart::of(set_id, tape_id, &layout)?;
     // all rows are there, and nobody else touches them: the long work comes before the lock
     let whole = whole(expected, before.iter().map(|part| part.part_number).chain([part_number]));
     let alone = before.is_empty();

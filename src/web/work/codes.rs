@@ -40,6 +40,7 @@ const CODES: &[(ErrorKind, &[&str])] = &[
             "no_library",
             "no_pool",
             "no_tape",
+            "not_resumable",
             "not_running",
             "parameters_changed",
             "set_protected",
