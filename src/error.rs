@@ -117,7 +117,10 @@ impl From<diesel::result::Error> for Error {
             Diesel::DatabaseError(_, info) if info.message().contains("disk I/O error") => Error::new(
                 ErrorKind::Unavailable,
                 "database_io",
-                format!("the database cannot be read or written ({}): look at its disk and at the system log", info.message()),
+                format!(
+                    "the database cannot be read or written ({}): look at its disk and at the system log",
+                    info.message()
+                ),
             ),
             other => Error::internal(format!("database: {other}")),
         }

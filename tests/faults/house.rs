@@ -60,17 +60,12 @@ fn make(kind: Kind) -> Template {
     std::fs::write(source.join("large"), files::noise(99, 36 << 20)).unwrap();
     std::fs::write(source.join("zlast"), files::noise(100, 900_000)).unwrap();
     std::fs::hard_link(source.join("dir/00"), source.join("zlink")).unwrap();
-    let mut house = House {
-        source: PathBuf::from("/"),
-        api: Api::new(""),
-        child: None,
-        file_limit: None,
-        pages: None,
-        folder,
-    };
+    let mut house =
+        House { source: PathBuf::from("/"), api: Api::new(""), child: None, file_limit: None, pages: None, folder };
     let token = house.start_new();
     let dir = house.library();
-    let spec = LibrarySpec { drives: 2, slots: 9, mail_slots: 1, settings: Settings::volatile(), ..LibrarySpec::default() };
+    let spec =
+        LibrarySpec { drives: 2, slots: 9, mail_slots: 1, settings: Settings::volatile(), ..LibrarySpec::default() };
     library::create(&dir, &spec).unwrap();
     for number in 1..10 {
         let spec = CartridgeSpec {
@@ -114,7 +109,11 @@ impl House {
     pub fn new(kind: Kind) -> House {
         let template = template(kind);
         let folder = TempDir::new().unwrap();
-        let copied = Command::new("cp").args(["-a", "--sparse=always"]).arg(template.folder.path().join(".")).arg(folder.path()).status();
+        let copied = Command::new("cp")
+            .args(["-a", "--sparse=always"])
+            .arg(template.folder.path().join("."))
+            .arg(folder.path())
+            .status();
         assert!(copied.unwrap().success());
         // device paths and sources are absolute in the database
         let (old, new) = (template.folder.path().to_str().unwrap(), folder.path().to_str().unwrap());
@@ -308,8 +307,11 @@ impl Drop for House {
 fn moved(database: &Path, old: &str, new: &str) {
     use diesel::connection::SimpleConnection;
     let mut conn = tapebackarr::db::open_one(database).unwrap();
-    let change = |table: &str, column: &str| format!("UPDATE {table} SET {column} = replace({column}, '{old}', '{new}');");
-    let all = change("tape_drives", "device_path") + &change("tape_libraries", "device_path") + &change("backup_sources", "path");
+    let change =
+        |table: &str, column: &str| format!("UPDATE {table} SET {column} = replace({column}, '{old}', '{new}');");
+    let all = change("tape_drives", "device_path")
+        + &change("tape_libraries", "device_path")
+        + &change("backup_sources", "path");
     conn.batch_execute(&all).unwrap();
     conn.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
 }

@@ -45,7 +45,8 @@ fn release(house: &mut House) {
 
 fn restored(house: &mut House, set: &Value, folder: &str, what: &str) {
     let to = house.folder.path().join(format!("restored-{set}"));
-    let started = house.api.post("/api/v1/restore/run", json!({"backup_set_id": set, "dest_path": to.to_str().unwrap()})).ok();
+    let started =
+        house.api.post("/api/v1/restore/run", json!({"backup_set_id": set, "dest_path": to.to_str().unwrap()})).ok();
     let row = house.api.wait(&started["execution_id"]);
     assert_eq!(row["status"], "completed", "{what}: restore of set {set}: {row}");
     files::assert_equal(&house.folder.path().join(folder), &to);
@@ -86,12 +87,17 @@ fn on_tape(house: &House, what: &str) {
     command.args(["recover", "--list", "--json", "--quick", "--non-interactive"]).args(house.cartridges());
     let output = command.output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let listed: Value = serde_json::from_str(&text).unwrap_or_else(|_| {
-        panic!("{what}: recover --list: {text}\n{}", String::from_utf8_lossy(&output.stderr))
-    });
+    let listed: Value = serde_json::from_str(&text)
+        .unwrap_or_else(|_| panic!("{what}: recover --list: {text}\n{}", String::from_utf8_lossy(&output.stderr)));
     for row in rows {
         let found = find_set(&listed, &row.uuid);
-        assert_eq!(found, Some(row.parts), "{what}: set {} with {} parts is not on the tapes: {listed}", row.uuid, row.parts);
+        assert_eq!(
+            found,
+            Some(row.parts),
+            "{what}: set {} with {} parts is not on the tapes: {listed}",
+            row.uuid,
+            row.parts
+        );
     }
 }
 

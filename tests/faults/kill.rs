@@ -49,7 +49,12 @@ pub const PLACES: u64 = 600;
 #[test]
 fn killed_at_some_of_all_places() {
     let mut seed = Seed::new("killed");
-    for (kind, loss) in [(Kind::Plain, Loss::Process), (Kind::Encrypted, Loss::Power), (Kind::Plain, Loss::Power), (Kind::Encrypted, Loss::Process)] {
+    for (kind, loss) in [
+        (Kind::Plain, Loss::Process),
+        (Kind::Encrypted, Loss::Power),
+        (Kind::Plain, Loss::Power),
+        (Kind::Encrypted, Loss::Process),
+    ] {
         at(kind, 1 + seed.below(PLACES), loss);
     }
 }

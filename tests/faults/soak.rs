@@ -1,9 +1,9 @@
 //! All of it, for as long as `SOAK_SECONDS` says.
 
+use crate::device;
 use crate::house::Kind;
 use crate::kill::{self, Loss};
 use crate::seed::Seed;
-use crate::device;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 

@@ -107,10 +107,7 @@ const CODES: &[(ErrorKind, &[&str])] = &[
         ],
     ),
     (ErrorKind::Locked, &["device_busy"]),
-    (
-        ErrorKind::Unavailable,
-        &["database_busy", "database_io", "disk_full", "restarting", "shutdown", "shutting_down"],
-    ),
+    (ErrorKind::Unavailable, &["database_busy", "database_io", "disk_full", "restarting", "shutdown", "shutting_down"]),
     (
         ErrorKind::Internal,
         &[
