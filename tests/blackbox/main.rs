@@ -12,6 +12,7 @@ mod rebuild;
 mod recovering;
 mod restoring;
 mod schedule;
+mod scrubbing;
 mod server;
 mod spanning;
 mod version1;
