@@ -28,6 +28,7 @@ mod reservations;
 mod restore;
 pub mod run;
 mod scrub;
+mod tape_change;
 mod tape_reading;
 mod v1;
 mod verify;

@@ -5,7 +5,8 @@
 
 
 use super::verify::{self, Verified, Where};
-use super::{Context, ScrubRequest, mount, tape_reading};
+use super::tape_change::Refusal;
+use super::{Context, ScrubRequest, tape_reading};
 use crate::config::ScrubWhich;
 use crate::db::executions::{self, ExecutionFilter};
 use crate::db::tapes::{Tape, TapeChanges};
@@ -184,8 +185,7 @@ impl Scrubbing<'_> {
 
     /// Gets the tape into a drive, so that one that cannot be had is told from one that is damaged.
     fn load(&self) -> Result<()> {
-        let lease = tape_reading::take(self.context, self.tape.id, self.drive)?;
-        mount::mount(self.context, &lease, self.tape.id).map(drop)
+        tape_reading::bring_one(self.context, self.tape.id, self.drive, Refusal::SkipsTape).map(drop)
     }
 
     fn not_loaded(&self, error: &Error) -> Result<Done> {
@@ -238,7 +238,7 @@ fn step_aside(context: &Context) -> Result<()> {
     }
 }
 
-/// Backups that say they are waiting.
+/// Backups that say they are waiting for what others use; those that wait for a person say what is to be done.
 fn waiting_backups(conn: &mut Conn) -> Result<Vec<i32>> {
     let filter = ExecutionFilter {
         kind: Some("backup".into()),
@@ -246,7 +246,9 @@ fn waiting_backups(conn: &mut Conn) -> Result<Vec<i32>> {
         ..ExecutionFilter::default()
     };
     let rows = executions::list(conn, &filter, Page::first(MANY))?;
-    let waits = |row: &executions::ExecutionListed| row.execution.phase == "waiting";
+    let waits = |row: &executions::ExecutionListed| {
+        row.execution.phase == "waiting" && row.execution.message.starts_with("Waiting:")
+    };
     Ok(rows.into_iter().filter(waits).map(|row| row.execution.id).collect())
 }
 

@@ -59,6 +59,7 @@ mod scrub;
 mod sets;
 mod settings;
 mod sources;
+mod tape_changes;
 mod tapes;
 mod users;
 
