@@ -76,9 +76,9 @@ impl App {
             (config.scrub.schedule(), "Scrub", Request::Scrub(ScrubRequest::default())),
             (config.drill.schedule(), "Restore drill", Request::Drill(DrillRequest::default())),
         ];
-        let upkeep = upkeep.into_iter().filter_map(|(schedule, name, request)| {
-            Some(Upkeep::new(schedule.unwrap_or_default()?, name, request))
-        });
+        let upkeep = upkeep
+            .into_iter()
+            .filter_map(|(schedule, name, request)| Some(Upkeep::new(schedule.unwrap_or_default()?, name, request)));
         let scheduler = Scheduler::start(
             services.db.clone(),
             services.bus.clone(),

@@ -2,8 +2,8 @@
 
 use super::{Context, Request};
 use super::{
-    backup, batch_label, database_backup, database_restore, drill, drive_action, format, inspect, label, library_action,
-    maintenance, raw_read, rebuild, restore, scrub, v1, verify,
+    backup, batch_label, database_backup, database_restore, drill, drive_action, format, inspect, label,
+    library_action, maintenance, raw_read, rebuild, restore, scrub, v1, verify,
 };
 use crate::Result;
 use serde_json::Value;

@@ -3,9 +3,8 @@
 //! Nothing urgent: it steps aside for backups. Between two sets it holds no drive, and while a backup waits for one it
 //! does not take the last that is free.
 
-
-use super::verify::{self, Verified, Where};
 use super::tape_change::Refusal;
+use super::verify::{self, Verified, Where};
 use super::{Context, ScrubRequest, tape_reading};
 use crate::config::ScrubWhich;
 use crate::db::executions::{self, ExecutionFilter};
@@ -293,8 +292,7 @@ mod tests {
 
     #[test]
     fn the_last_free_drive_is_left_to_a_backup_that_waits() {
-        let drive =
-            |id, taken_by| DriveFacts { id, name: format!("D{id}"), library: Some(1), taken_by, loaded: false };
+        let drive = |id, taken_by| DriveFacts { id, name: format!("D{id}"), library: Some(1), taken_by, loaded: false, tape: None };
         let one_free = [drive(1, Some(9)), drive(2, None)];
         assert!(must_wait(&[7], &[9], &one_free));
         assert!(!must_wait(&[], &[9], &one_free));

@@ -95,8 +95,8 @@ impl<'a> Rehearsal<'a> {
         let set = db::sets::find(&mut conn, set_id)?;
         let job = db::jobs::find(&mut conn, set.job_id)?;
         let source = db::sources::find(&mut conn, job.source_id)?.path;
-        let extractor = Extractor::new(folder, ExistingPolicy::Overwrite, Trust::Own, context.control.flag())
-            .map_err(|error| {
+        let extractor =
+            Extractor::new(folder, ExistingPolicy::Overwrite, Trust::Own, context.control.flag()).map_err(|error| {
                 let message = format!("{}: {error}", folder.display());
                 Error::new(ErrorKind::Unprocessable, "destination_failed", message)
             })?;

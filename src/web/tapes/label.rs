@@ -175,8 +175,7 @@ pub async fn verify(
         }
         let message = format!("Verification of {} sets of tape '{}' started", set_ids.len(), tape.label);
         let fields = serde_json::json!({"set_ids": set_ids});
-        let request =
-            Request::Scrub(ScrubRequest { tape_ids: vec![tape.id], drive_id: body.0.drive_id, tapes: None });
+        let request = Request::Scrub(ScrubRequest { tape_ids: vec![tape.id], drive_id: body.0.drive_id, tapes: None });
         Ok(Work::new(request, format!("Verification of tape {}", tape.label), message).with(fields))
     });
     work.await?.answer(&app, &caller, *wait, Unsaid::Start).await
