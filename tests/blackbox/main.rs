@@ -3,6 +3,7 @@
 mod api;
 mod bad_input;
 mod crash;
+mod damage;
 mod database;
 mod files;
 mod incremental;
