@@ -7,6 +7,7 @@ mod damage;
 mod database;
 mod files;
 mod incremental;
+mod manual;
 mod many_sets;
 mod parallel;
 mod rebuild;

@@ -17,6 +17,8 @@ use tape_format::toc::{Summary, TocHead, TocSink};
 use tape_format::{FormatError, MemberKind, MemberRecord, Result, v1};
 use uuid::Uuid;
 
+/// Blocks that are looked at for damage that swallowed a filemark.
+const SWALLOWED: u64 = 256;
 /// Damaged places that are told one by one.
 const TOLD: usize = 10;
 
@@ -182,7 +184,7 @@ impl Look<'_> {
         if part.first_block < toc {
             let there = (toc - part.first_block).saturating_sub(1);
             if there > layout.block_count && !self.copied {
-                before = Some(layout.first_block);
+                before = Some(first_unreadable(drive, layout.first_block, toc));
             } else if self.copied || !self.starts.contains(&layout.first_block) {
                 // As many blocks as there should be, or fewer: damage that swallowed some counts as one.
                 layout.first_block = part.first_block;
@@ -245,6 +247,19 @@ impl Look<'_> {
         );
         Ok(before)
     }
+}
+
+/// Where data ends before that of a table that was found to begin at `computed`: there, if no damage behind it swallowed
+/// blocks and made it be computed too early; else at the damage.
+fn first_unreadable(drive: &mut dyn TapeDrive, computed: u64, toc: u64) -> u64 {
+    let mut buffer = vec![0; drive.block_limits().map_or(1 << 24, |limits| limits.max.min(1 << 24) as usize)];
+    for block in computed..toc.min(computed.saturating_add(SWALLOWED)) {
+        let read = drive.locate(Position::block(block)).and_then(|()| drive.read_block(&mut buffer));
+        if read.is_err() {
+            return block;
+        }
+    }
+    computed
 }
 
 /// Whole tar blocks for so many bytes.
