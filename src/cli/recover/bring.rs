@@ -134,11 +134,21 @@ impl<'a> Bringing<'a> {
         let mut parts: BTreeMap<(usize, u32), Vec<Vec<u8>>> = BTreeMap::new();
         for (path, set) in failed {
             let Some(part) = self.part_of(set, &path) else { continue };
-            if part.known == Known::Table && (self.thorough || self.tapes.is_quick(part.tape)) {
+            if part.known == Known::Table {
                 parts.entry((set, part.number)).or_default().push(path);
             }
         }
         for ((set, number), paths) in parts {
+            let found = self.from_the_other_end(set, number, &paths);
+            if let Some(found) = found {
+                let again = state::select(&found, &[0], wanted)?;
+                self.carry_out(&again.plan)?;
+            }
+            let paths: Vec<Vec<u8>> = paths.into_iter().filter(|path| self.failed.contains_key(path)).collect();
+            let tape = self.part(set, number).map_or(usize::MAX, |part| part.tape);
+            if paths.is_empty() || !(self.thorough || self.tapes.is_quick(tape)) {
+                continue;
+            }
             if let Some(found) = self.read_again(set, number, &paths)? {
                 let again = state::select(&found, &[0], wanted)?;
                 self.carry_out(&again.plan)?;
@@ -152,6 +162,23 @@ impl<'a> Bringing<'a> {
         parts.iter().find(|part| part.entries.iter().any(|entry| &*entry.path == path))
     }
 
+    fn part(&self, set: usize, number: u32) -> Option<&'a Part> {
+        self.holdings.sets.get(set)?.parts.iter().find(|part| part.number == number)
+    }
+
+    /// The same part with its blocks counted from the other end, if damage has made that another number.
+    fn from_the_other_end(&self, set: usize, number: u32, paths: &[Vec<u8>]) -> Option<Holdings> {
+        let part = self.part(set, number)?;
+        let mut layout = (*part.layout).clone();
+        layout.first_block = part.other_start?;
+        let wanted: HashSet<&[u8]> = paths.iter().map(Vec::as_slice).collect();
+        let entries = part.entries.iter().filter(|entry| wanted.contains(&*entry.path)).cloned().collect();
+        let mut found = Holdings::default();
+        found
+            .add(known_uuid(self.holdings, set), Part { layout: Arc::new(layout), entries, cut: None, ..part.clone() });
+        Some(found)
+    }
+
     /// What a part's data tells of some members; nothing if it tells no more than before.
     fn read_again(&mut self, set: usize, number: u32, paths: &[Vec<u8>]) -> CliResult<Option<Holdings>> {
         struct Members(Vec<SalvagedMember>);
@@ -163,8 +190,7 @@ impl<'a> Bringing<'a> {
                 Ok(())
             }
         }
-        let Some(known) = self.holdings.sets.get(set) else { return Ok(None) };
-        let Some(part) = known.parts.iter().find(|part| part.number == number) else { return Ok(None) };
+        let Some(part) = self.part(set, number) else { return Ok(None) };
         self.bar.set_message(format!("reading part {number} again for {} files", paths.len()));
         let mut drive = self.tapes.open(part.tape)?;
         let keys: Vec<_> = part.key.iter().cloned().collect();

@@ -180,14 +180,19 @@ impl Look<'_> {
             layout.block_size = COPY_BLOCK_BYTES;
             layout.block_count = layout.stream_bytes.div_ceil(u64::from(COPY_BLOCK_BYTES));
         }
-        let mut before = None;
+        let (mut before, mut other_start) = (None, None);
         if part.first_block < toc {
             let there = (toc - part.first_block).saturating_sub(1);
             if there > layout.block_count && !self.copied {
                 before = Some(first_unreadable(drive, layout.first_block, toc));
-            } else if self.copied || !self.starts.contains(&layout.first_block) {
-                // As many blocks as there should be, or fewer: damage that swallowed some counts as one.
+            } else if self.copied {
                 layout.first_block = part.first_block;
+            } else if there < layout.block_count {
+                // Damage that swallowed some blocks counts as one.
+                let (front, back) = (part.first_block, layout.first_block);
+                let known = self.starts.contains(&back);
+                layout.first_block = if known { back } else { front };
+                other_start = Some(if known { front } else { back });
             }
         }
         self.held.push(layout.first_block..toc);
@@ -232,6 +237,7 @@ impl Look<'_> {
                 number: head.part.number,
                 last: head.part.last,
                 layout: Arc::new(layout),
+                other_start,
                 place,
                 key,
                 key_fingerprint: head.key_fingerprint.clone(),
@@ -290,6 +296,7 @@ fn unknown(tape: usize, part: &FoundPart, number: u32, fingerprint: String, why:
             encrypted: false,
             frames: tape_format::part::FrameTable::default(),
         }),
+        other_start: None,
         place: Place::of(part),
         key: None,
         key_fingerprint: fingerprint,
@@ -425,6 +432,7 @@ impl Look<'_> {
             tape: self.tape,
             number: identity.map_or(1, |identity| identity.part),
             last: salvaged.complete,
+            other_start: None,
             place: Place { codec: Some(salvaged.layout.codec), ..place },
             key: looking.keys.iter().find(|key| key.fingerprint() == salvaged.key_fingerprint).cloned(),
             key_fingerprint: salvaged.key_fingerprint.clone(),
