@@ -28,6 +28,7 @@ pub mod index;
 pub mod kind;
 pub mod layers;
 pub mod lookup;
+pub mod partial;
 pub mod path;
 pub mod rebuild;
 pub mod search;

@@ -74,6 +74,12 @@ impl CatalogWriter {
         Ok(CatalogWriter { conn, names: Names::default() })
     }
 
+    /// The connection, for other things that only the writer does.
+    pub(super) fn connection(&mut self) -> &mut Conn {
+        self.names.forget();
+        &mut self.conn
+    }
+
     /// Adds members of part `part` of a set, each with the block in which its frame begins. A member that is there
     /// already (written again on the next tape after an error) is replaced.
     pub fn insert(&mut self, set_id: i32, part: i32, records: &[(MemberRecord, u64)]) -> Result<()> {

@@ -29,6 +29,7 @@ mod drive;
 mod events;
 mod executions;
 mod find;
+mod import;
 mod job;
 mod key;
 mod library;
@@ -133,6 +134,7 @@ enum Command {
     Drive(drive::DriveArgs),
     Library(library::LibraryArgs),
     Key(key::KeyArgs),
+    Import(import::ImportArgs),
     User(user::UserArgs),
     ApiKey(api_key::ApiKeyArgs),
     Settings(settings::SettingsArgs),
@@ -184,6 +186,7 @@ fn dispatch(global: Global, command: Command) -> CliResult {
         Command::Drive(args) => drive::run(args, &Context::connect(&global)?),
         Command::Library(args) => library::run(args, &Context::connect(&global)?),
         Command::Key(args) => key::run(args, &Context::connect(&global)?),
+        Command::Import(args) => import::run(args, &Context::connect(&global)?),
         Command::User(args) => user::run(args, &Context::connect(&global)?),
         Command::ApiKey(args) => api_key::run(args, &Context::connect(&global)?),
         Command::Settings(args) => settings::run(args, &Context::connect(&global)?),

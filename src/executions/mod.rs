@@ -13,6 +13,7 @@ mod database_restore;
 mod drive_action;
 mod format;
 mod inspect;
+mod interrupted;
 mod label;
 mod library_action;
 mod log;
@@ -31,8 +32,10 @@ mod verify;
 
 pub use context::{Context, Services};
 pub use control::{Control, Stop};
+pub use interrupted::{after_a_crash, after_a_shutdown};
 pub use log::{Log, WarningWriter, Warnings};
 pub use maintenance::{Chore, last_check};
 pub use progress::{Progress, ProgressView, TapeFill};
 pub use request::*;
 pub use reservations::{Lease, Reservations, Taken, Wanted};
+pub use v1::uploads as v1_uploads;

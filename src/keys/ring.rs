@@ -22,6 +22,11 @@ impl KeyRing {
         }
         Ok(KeyRing(ring))
     }
+
+    /// Each of them, to be tried.
+    pub fn all(&self) -> Vec<Key> {
+        self.0.values().cloned().collect()
+    }
 }
 
 impl Keys for KeyRing {

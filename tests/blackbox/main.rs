@@ -16,3 +16,4 @@ mod restoring;
 mod schedule;
 mod server;
 mod spanning;
+mod version1;

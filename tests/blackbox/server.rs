@@ -239,6 +239,7 @@ fn spawn(dir: &Path, port: u16) -> (Child, Receiver<String>) {
         .env("TAPEBACKARR_SERVER__LISTEN", "127.0.0.1")
         .env("TAPEBACKARR_SERVER__PORT", port.to_string())
         .env("TAPEBACKARR_TAPE__BUFFER_SIZE_MB", "64")
+        .env("TAPEBACKARR_TAPE__CHECKPOINT_MB", "16")
         .env("TAPEBACKARR_AUTH__BCRYPT_COST", "4")
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

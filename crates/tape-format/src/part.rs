@@ -5,6 +5,7 @@
 
 mod blocks;
 mod close;
+mod close_at;
 mod layout;
 mod pack;
 mod reader;
@@ -15,16 +16,17 @@ mod stream;
 mod write;
 
 pub use blocks::FileReader;
+pub use close_at::{KnownMembers, close_at};
 pub use layout::{FrameTable, MAX_FRAMES, PartLayout};
 pub use reader::{PartReader, RangeReader};
 pub(crate) use scan::kind_of;
 pub use scan::{
     After, FileKind, TapeEnd, TapeFile, Visitor, first_block_kind, read_label, read_rest_of_toc, read_toc, scan,
-    scan_reading,
+    scan_reading, visit,
 };
 pub use spec::{
-    DeletedPaths, PartEnd, PartError, PartErrorKind, PartObserver, PartOutcome, PartProgress, PartSpec, PendingFirst,
-    TapeState,
+    Checkpoint, DeletedPaths, PartEnd, PartError, PartErrorKind, PartObserver, PartOutcome, PartProgress, PartSpec,
+    PendingFirst, TapeState, Wish,
 };
 pub use stream::{PartKey, PartStream};
 pub use write::write_part;

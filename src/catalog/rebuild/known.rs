@@ -2,8 +2,8 @@
 
 use super::number;
 use crate::Result;
-use crate::catalog::commit::{CommitPart, new_part};
 use crate::catalog::from_toc::Tally;
+use crate::db::set_parts::NewPart;
 use crate::db::{Conn, set_parts, sets};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer};
@@ -72,7 +72,7 @@ pub fn difference(
         let tape = crate::db::tapes::find(conn, part.tape_id)?;
         return Ok(Some(format!("the database has it on tape {}", tape.label)));
     }
-    let found = new_part(set_id, &CommitPart { tape_id, layout: layout.clone() })?;
+    let found = NewPart::of(set_id, tape_id, layout)?;
     let places = [
         ("tape file", part.tape_file, found.tape_file),
         ("first block", part.first_block, found.first_block),

@@ -3,9 +3,9 @@
 use super::known::Sums;
 use super::{number, time};
 use crate::catalog::checksum;
-use crate::catalog::commit::{CommitPart, new_part};
 use crate::catalog::from_toc::Tally;
 use crate::db::schema::{backup_jobs, backup_sets, catalog_index_progress, snapshots};
+use crate::db::set_parts::NewPart;
 use crate::db::set_parts::{self, SetPart};
 use crate::db::sets::{self, BackupSet};
 use crate::db::{Conn, SetStatus, database_backups, jobs, now, schema, write_transaction};
@@ -27,6 +27,8 @@ pub struct Read {
     pub end: i64,
     /// What its members add up to.
     pub tally: Tally,
+    /// Why the set is not complete although all its parts may be there.
+    pub reserve: Option<String>,
 }
 
 /// Stores a part that was read; the set becomes `completed` with the last one that was missing.
@@ -34,11 +36,11 @@ pub struct Read {
 /// # Errors
 /// `parts_mismatch` if it does not fit to the parts of the set that are there; nothing is stored then.
 pub fn store(conn: &mut Conn, read: Read) -> Result<BackupSet> {
-    let Read { set_id, tape_id, layout, last, end, tally } = read;
+    let Read { set_id, tape_id, layout, last, end, tally, reserve } = read;
     let before = set_parts::of_set(conn, set_id)?;
     let part_number = layout.part_number as i32;
     let expected = if last { Some(part_number) } else { sets::find(conn, set_id)?.parts_expected };
-    let part = new_part(set_id, &CommitPart { tape_id, layout })?;
+    let part = NewPart::of(set_id, tape_id, &layout)?;
     // all rows are there, and nobody else touches them: the long work comes before the lock
     let whole = whole(expected, before.iter().map(|part| part.part_number).chain([part_number]));
     let alone = before.is_empty();
@@ -64,7 +66,7 @@ pub fn store(conn: &mut Conn, read: Read) -> Result<BackupSet> {
                 backup_sets::stored_bytes.eq(parts.iter().map(|part| part.stream_bytes).sum::<i64>()),
                 backup_sets::deleted_count.eq(sums.deleted),
                 backup_sets::parts_expected.eq(expected),
-                backup_sets::incomplete_reason.eq(missing(expected, &parts)),
+                backup_sets::incomplete_reason.eq(reserve.clone().or_else(|| missing(expected, &parts))),
                 backup_sets::updated_at.eq(now()),
             ))
             .execute(conn)?;
@@ -73,7 +75,7 @@ pub fn store(conn: &mut Conn, read: Read) -> Result<BackupSet> {
         if last || set.end_time.is_none() {
             diesel::update(backup_sets::table.find(set_id)).set(backup_sets::end_time.eq(time(end))).execute(conn)?;
         }
-        if whole {
+        if whole && reserve.is_none() {
             complete(conn, set_id, checksum)?;
         }
         sets::find(conn, set_id)

@@ -143,6 +143,25 @@ pub fn close(conn: &mut Conn, set_id: i32, before: Option<SetStatus>) -> Result<
     })
 }
 
+/// The job of the sets that build on one which is not in the database.
+pub fn job_of_increments(conn: &mut Conn, uuid: &str) -> Result<Option<String>> {
+    Ok(backup_sets::table
+        .inner_join(backup_jobs::table)
+        .filter(backup_sets::parent_uuid.eq(uuid))
+        .select(backup_jobs::name)
+        .first(conn)
+        .optional()?)
+}
+
+/// A set whose name was made up gets the one that its data says.
+pub fn rename(conn: &mut Conn, set_id: i32, uuid: &str) -> Result<()> {
+    let row = diesel::update(backup_sets::table.find(set_id)).set(backup_sets::uuid.eq(uuid)).execute(conn)?;
+    match row {
+        0 => Err(crate::Error::not_found(format!("backup set {set_id}"))),
+        _ => adopt_children(conn, set_id, uuid),
+    }
+}
+
 /// Sets that were waiting for this parent have it now.
 pub(super) fn adopt_children(conn: &mut Conn, set_id: i32, uuid: &str) -> Result<()> {
     diesel::update(backup_sets::table.filter(backup_sets::parent_uuid.eq(uuid)))

@@ -1,9 +1,12 @@
-//! One pass over a tape, on the drive's thread.
+//! Reading a tape, on the drive's thread: stop by stop, or in one pass.
 //!
-//! A table of contents is read when the tape comes to it. Where the tape cannot be read on, the last table of contents
-//! tells where the next part is, and the pass goes on there.
+//! In a pass a table of contents is read when the tape comes to it. Where the tape cannot be read on, the last table of
+//! contents tells where the next part is, and the pass goes on there.
 
+use super::heads::{Both, HeadOnly};
+use super::order::{self, Stop};
 use super::report::{Line, Outcome};
+use super::salvage::{self, Lost};
 use super::taking::{ENOUGH, Reading, Spot, Taking, Tools};
 use crate::actors::drive::{DriveTask, Unit};
 use crate::catalog::from_toc::FromToc;
@@ -12,10 +15,10 @@ use crate::keys::KeyRing;
 use crate::{Error, Result};
 use std::collections::BTreeSet;
 use tape_drive::{DriveErrorKind, TapeDrive};
+use tape_format::FormatError;
 use tape_format::crypt::Keys;
 use tape_format::part::{self, After, FileKind, TapeEnd, TapeFile, Visitor};
-use tape_format::toc::{RECORD, SEALED_HEAD, SealedHead, SetKind, Summary, TocHead, TocKind, TocSink};
-use tape_format::{FormatError, MemberRecord};
+use tape_format::toc::{RECORD, SEALED_HEAD, SealedHead, SetKind, Summary, TocHead, TocKind};
 
 /// Most places at which a pass begins anew behind damage.
 const MAX_RESTARTS: usize = 10_000;
@@ -25,10 +28,14 @@ const MAX_RESTARTS: usize = 10_000;
 pub struct Orphan {
     /// Its number.
     pub file: u64,
+    /// Its first block.
+    pub first_block: u64,
     /// Why, in words.
     pub why: String,
     /// Whether a table of contents stands behind it that cannot be read.
     pub has_contents: bool,
+    /// The head of that, if so much could be read.
+    pub head: Option<Box<TocHead>>,
 }
 
 /// What one pass found.
@@ -67,6 +74,10 @@ pub struct Reader {
     waiting: Option<TapeFile>,
     /// The last file was a table of contents: behind it the next append belongs.
     behind_contents: bool,
+    /// The first block of the newest table of contents.
+    newest: u64,
+    /// The same of the encrypted sets of jobs.
+    newest_sealed: u64,
     /// The file that was visited last.
     at: Option<(u64, u64)>,
 }
@@ -74,7 +85,61 @@ pub struct Reader {
 impl Reader {
     /// Over the tape in the drive.
     pub fn new(tools: Tools, reading: Reading, keys: KeyRing) -> Reader {
-        Reader { tools, reading, keys, found: Found::default(), waiting: None, behind_contents: false, at: None }
+        Reader {
+            tools,
+            reading,
+            keys,
+            found: Found::default(),
+            waiting: None,
+            behind_contents: false,
+            newest: 0,
+            newest_sealed: 0,
+            at: None,
+        }
+    }
+
+    /// Reads the tape: stop by stop if its last table of contents lists all of it, else from file to file.
+    fn read(&mut self, drive: &mut dyn TapeDrive, capacity: u64) -> Result<()> {
+        let Some((head, end, stops)) = self.listed(drive, capacity) else { return self.pass(drive) };
+        for stop in stops {
+            self.waiting =
+                Some(TapeFile { number: stop.data_file, first_block: stop.first_block, kind: FileKind::Unknown });
+            match part::visit(drive, stop.data_file + 1, stop.toc_block, self) {
+                Ok(_) => {}
+                Err(FormatError::Drive(error)) if error.kind == DriveErrorKind::MediumError => {
+                    self.give_up_waiting(&error.to_string());
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.behind_contents = false;
+        self.found.figures.end_file = end.files;
+        self.found.figures.end_block = end.block;
+        self.found.last_is_end = head.part.last;
+        self.found.end = Some(end);
+        self.salvage(drive)
+    }
+
+    /// The last table of contents, if it lists everything on the tape; where that ends, and where to stop.
+    fn listed(&mut self, drive: &mut dyn TapeDrive, capacity: u64) -> Option<(TocHead, TapeEnd, Vec<Stop>)> {
+        let mut last = HeadOnly::default();
+        let found = (|| -> tape_format::Result<Option<(TapeEnd, u64)>> {
+            drive.space_to_end_of_data()?;
+            let position = drive.position()?;
+            let Some(files) = position.file.filter(|files| *files > 2) else { return Ok(None) };
+            drive.space_filemarks(-2)?;
+            drive.space_filemarks(1)?;
+            let at = drive.position()?.at.block;
+            match part::read_toc(drive, at, &self.keys, &mut last) {
+                Err(FormatError::Drive(error)) => Err(error.into()),
+                _ => Ok(Some((TapeEnd { files, block: position.at.block, open: false }, at))),
+            }
+        })();
+        // whatever it is, going from file to file finds it
+        let (end, toc_block) = found.ok().flatten()?;
+        let head = last.head.filter(|head| head.tape.uuid == self.reading.label.uuid)?;
+        let stops = order::stops(&head, toc_block, end.files, capacity)?;
+        Some((head, end, stops))
     }
 
     fn pass(&mut self, drive: &mut dyn TapeDrive) -> Result<()> {
@@ -83,7 +148,7 @@ impl Reader {
             match part::scan_reading(drive, from, self) {
                 Ok(end) => {
                     self.ended(end);
-                    return Ok(());
+                    return self.salvage(drive);
                 }
                 Err(FormatError::Drive(error)) if error.kind == DriveErrorKind::MediumError => {
                     let reason = format!("the tape cannot be read on behind {}: {error}", self.place());
@@ -95,7 +160,7 @@ impl Reader {
                         None => {
                             self.found.problems.push(reason);
                             self.give_up_waiting("the tape cannot be read behind it");
-                            return Ok(());
+                            return self.salvage(drive);
                         }
                     }
                 }
@@ -103,6 +168,58 @@ impl Reader {
             }
         }
         Err(Error::internal("the tape is damaged in too many places"))
+    }
+
+    /// Takes sets whose contents are there and cannot be read from their data. What nothing names, and has no contents
+    /// behind it, is what an interrupted run left: it was never a set.
+    fn salvage(&mut self, drive: &mut dyn TapeDrive) -> Result<()> {
+        let (tools, reading) = (self.tools.clone(), self.reading.clone());
+        let keys = self.keys.all();
+        for orphan in std::mem::take(&mut self.found.orphans) {
+            if self.is_known(&orphan)? {
+                self.found.seen.insert(orphan.file);
+                self.found.problems.push(format!(
+                    "the contents of tape file {} cannot be read ({}); the database has its list of files",
+                    orphan.file, orphan.why
+                ));
+                continue;
+            }
+            let summary = self.found.earlier.iter().rev().find(|line| line.tape_file == orphan.file).cloned();
+            let wanted = (orphan.has_contents || summary.is_some()) && self.found.version_1 == 0;
+            let lost = Lost {
+                file: orphan.file,
+                first_block: orphan.first_block,
+                summary: summary.as_ref(),
+                head: orphan.head.as_deref(),
+            };
+            let taken = match wanted {
+                true => salvage::take(&tools, &reading, &keys, &lost, drive),
+                false => Ok(None),
+            };
+            if self.tools.control.stopped().is_some() {
+                return taken.map(drop);
+            }
+            match taken {
+                Ok(Some(salvaged)) => {
+                    self.found.seen.insert(orphan.file);
+                    self.found.problems.extend(salvaged.problem);
+                    self.found.lines.push(salvaged.line);
+                }
+                Ok(None) => self.found.orphans.push(orphan),
+                Err(error) => {
+                    let why = format!("{}; nor can its data: {error}", orphan.why);
+                    self.found.orphans.push(Orphan { why, ..orphan });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the database has the part that a data file is.
+    fn is_known(&self, orphan: &Orphan) -> Result<bool> {
+        let Some(tape) = &self.reading.tape else { return Ok(false) };
+        let parts = crate::db::set_parts::of_tape(&mut *self.tools.db.get()?, tape.id)?;
+        Ok(parts.iter().any(|part| u64::try_from(part.tape_file).is_ok_and(|file| file == orphan.file)))
     }
 
     fn place(&self) -> String {
@@ -167,7 +284,13 @@ impl Reader {
     }
 
     fn orphan(&mut self, data: &TapeFile, why: String, has_contents: bool) {
-        self.found.orphans.push(Orphan { file: data.number, why, has_contents });
+        self.found.orphans.push(Orphan {
+            file: data.number,
+            first_block: data.first_block,
+            why,
+            has_contents,
+            head: None,
+        });
     }
 
     /// A table of contents that the tape has come to; its first block was read.
@@ -211,8 +334,9 @@ impl Reader {
         let read = read.and_then(|(head, end)| tally.agrees_with(&head).map(|()| (head, end)));
         // what must not be taken in says nothing of this tape either
         let taken = taking.refused.as_ref().is_none_or(|error| error.code == ENOUGH);
-        if let Some(head) = heads.head.filter(|_| taken) {
-            self.count(&head, file.first_block);
+        let head = heads.head.filter(|head| taken && head.tape.uuid == self.reading.label.uuid);
+        if let Some(head) = &head {
+            self.count(head, file.first_block);
         }
         match read {
             Ok((head, end)) => {
@@ -252,7 +376,12 @@ impl Reader {
                         return Err(error.into());
                     }
                     (None, error @ FormatError::Source(_)) => return Err(error),
-                    (None, error) => self.orphan(&data, error.to_string(), true),
+                    (None, error) => {
+                        self.orphan(&data, error.to_string(), true);
+                        if let Some(orphan) = self.found.orphans.last_mut() {
+                            orphan.head = head.map(Box::new);
+                        }
+                    }
                 }
                 Ok(After::Elsewhere)
             }
@@ -274,9 +403,14 @@ impl Reader {
         figures.parts += 1;
         figures.used_bytes += head.part.stream_bytes;
         figures.last_end = Some(figures.last_end.unwrap_or(i64::MIN).max(head.end));
-        if !head.key_fingerprint.is_empty() && head.set.kind != SetKind::Database {
+        if !head.key_fingerprint.is_empty() && head.set.kind != SetKind::Database && self.newest_sealed <= toc_block {
+            self.newest_sealed = toc_block;
             figures.key_fingerprint = Some(head.key_fingerprint.clone());
         }
+        if self.newest > toc_block {
+            return;
+        }
+        self.newest = toc_block;
         self.found.last_is_end = head.part.last;
         self.found.earlier.clone_from(&head.earlier);
         self.found.earlier.push(Summary {
@@ -312,16 +446,20 @@ impl Visitor for Reader {
                 Ok(After::Untouched)
             }
             FileKind::Toc(kind) => self.contents(file, &kind.clone(), first, drive),
-            FileKind::Unreadable(why) if self.waiting.is_some() && file.number.is_multiple_of(2) => {
+            // where contents belong stands something else: behind it all is well again
+            other if self.waiting.is_some() && file.number.is_multiple_of(2) => {
+                let why = match other {
+                    FileKind::Unreadable(why) => format!("its contents cannot be read: {why}"),
+                    _ => "what is behind it is no table of contents".to_string(),
+                };
                 if let Some(data) = self.waiting.take() {
-                    self.orphan(&data, format!("its contents cannot be read: {why}"), true);
+                    self.orphan(&data, why, true);
                 }
-                // behind it all is well again: contents are there, if not readable
                 self.behind_contents = true;
                 Ok(After::Untouched)
             }
-            FileKind::TocV1 => {
-                // the data before it is not ours to take
+            FileKind::TocV1 | FileKind::SealedV1(_) => {
+                // another format, which is imported
                 self.waiting = None;
                 self.found.version_1 += 1;
                 Ok(After::Untouched)
@@ -333,50 +471,6 @@ impl Visitor for Reader {
                 Ok(After::Untouched)
             }
         }
-    }
-}
-
-/// Keeps the head.
-#[derive(Default)]
-struct HeadOnly {
-    head: Option<TocHead>,
-}
-
-impl TocSink for HeadOnly {
-    fn head(&mut self, head: &TocHead) -> tape_format::Result<()> {
-        // where its frames are is not needed, and may be long
-        let frames = Vec::new();
-        self.head = Some(TocHead { frames, ..head.clone() });
-        Ok(())
-    }
-
-    fn member(&mut self, _: MemberRecord) -> tape_format::Result<()> {
-        Err(FormatError::Source(ENOUGH.into()))
-    }
-
-    fn deleted(&mut self, _: Vec<u8>) -> tape_format::Result<()> {
-        Ok(())
-    }
-}
-
-/// Tells one sink of the head, and another of everything.
-struct Both<'s, 'r> {
-    first: &'s mut HeadOnly,
-    rest: &'s mut FromToc<'r>,
-}
-
-impl TocSink for Both<'_, '_> {
-    fn head(&mut self, head: &TocHead) -> tape_format::Result<()> {
-        self.first.head(head)?;
-        self.rest.head(head)
-    }
-
-    fn member(&mut self, record: MemberRecord) -> tape_format::Result<()> {
-        self.rest.member(record)
-    }
-
-    fn deleted(&mut self, path: Vec<u8>) -> tape_format::Result<()> {
-        self.rest.deleted(path)
     }
 }
 
@@ -394,7 +488,8 @@ impl DriveTask for ReadTape {
         if label.uuid != reader.reading.label.uuid {
             return Err(Error::conflict("wrong_tape", "another tape was put into the drive meanwhile"));
         }
-        let result = reader.pass(drive);
+        let capacity = drive.medium().map_or(0, |medium| medium.capacity_bytes);
+        let result = reader.read(drive, capacity);
         Ok((result, reader))
     }
 }

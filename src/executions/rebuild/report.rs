@@ -25,6 +25,8 @@ pub enum Outcome {
     Differs,
     /// Its key is not known: only that it is there was recorded.
     Locked,
+    /// Its contents cannot be read: it was taken from its data.
+    Salvaged,
     /// Its contents cannot be read: only that it is there was recorded.
     Lost,
     /// It belongs to a run that did not come to its end.

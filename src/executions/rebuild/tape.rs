@@ -164,6 +164,7 @@ fn summary(label: &Label, lines: &[Line]) -> String {
         (Outcome::Known, "known"),
         (Outcome::Differs, "different"),
         (Outcome::Locked, "locked"),
+        (Outcome::Salvaged, "taken from data"),
         (Outcome::Lost, "lost"),
         (Outcome::Unfinished, "of unfinished runs"),
         (Outcome::Refused, "refused"),
