@@ -139,7 +139,7 @@ impl<'a> Bringing<'a> {
             }
         }
         for ((set, number), paths) in parts {
-            let found = self.from_the_other_end(set, number, &paths);
+            let found = self.counted_otherwise(set, number, &paths);
             if let Some(found) = found {
                 let again = state::select(&found, &[0], wanted)?;
                 self.carry_out(&again.plan)?;
@@ -167,7 +167,7 @@ impl<'a> Bringing<'a> {
     }
 
     /// The same part with its blocks counted from the other end, if damage has made that another number.
-    fn from_the_other_end(&self, set: usize, number: u32, paths: &[Vec<u8>]) -> Option<Holdings> {
+    fn counted_otherwise(&self, set: usize, number: u32, paths: &[Vec<u8>]) -> Option<Holdings> {
         let part = self.part(set, number)?;
         let mut layout = (*part.layout).clone();
         layout.first_block = part.other_start?;
