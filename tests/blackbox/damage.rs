@@ -215,7 +215,7 @@ impl Tape {
                 (Some(first), Some(last)) => touched(layout, *first, last + 1),
                 _ => 0..0,
             };
-            let toc = (layout.toc_block..layout.end_block.max(layout.toc_block + 1)).any(|block| hit(block));
+            let toc = (layout.toc_block..layout.end_block.max(layout.toc_block + 1)).any(&hit);
             // An encrypted stream cannot be opened without its first bytes, which its table repeats.
             if layout.encrypted && bad.first() == Some(&0) && toc {
                 continue;

@@ -122,7 +122,8 @@ impl Look<'_> {
             self.note("the label cannot be read; it is not needed".into());
         }
         let mut bare = Vec::new();
-        self.starts = survey.files.iter().map(|file| file.first_block).collect();
+        let data = survey.files.iter().filter(|file| !matches!(file.kind, FileKind::Toc(_) | FileKind::Label(_)));
+        self.starts = data.map(|file| file.first_block).collect();
         for part in survey.parts {
             if part.v1 {
                 self.v1(&part, drive);
