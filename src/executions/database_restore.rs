@@ -1,7 +1,8 @@
 //! Reads a copy of the database back from tape into a file. The database in use stays as it is.
 
 use super::database_backup::MEMBER;
-use super::{Context, DatabaseRestoreRequest, mount, tape_reading};
+use super::tape_change::Refusal;
+use super::{Context, DatabaseRestoreRequest, tape_reading};
 use crate::actors::drive::{DriveTask, Unit};
 use crate::db::{self, staged};
 use crate::{Error, Result};
@@ -34,8 +35,7 @@ pub fn run(context: &Context, request: &DatabaseRestoreRequest) -> Result<Value>
     let file = NamedTempFile::with_prefix_in("database-restore-", folder)
         .map_err(|error| Error::from(error).context(format!("a file in {}", folder.display())))?;
     let keys = keys(context)?;
-    let lease = tape_reading::take(context, copy.tape_id, None)?;
-    mount::mount(context, &lease, copy.tape_id)?;
+    let (lease, _) = tape_reading::bring_one(context, copy.tape_id, None, Refusal::EndsExecution)?;
     context.phase("reading", format!("Reading database backup {} from tape.", copy.id))?;
     let task = ReadCopy { block, set, keys, file: file.reopen()?, stop: context.control.flag() };
     let size = context.perform(&lease, task)?;

@@ -43,6 +43,11 @@ impl Api {
     }
 
     pub fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        self.try_send(method, path, body).unwrap()
+    }
+
+    /// An error if there is nobody who answers.
+    pub fn try_send(&self, method: &str, path: &str, body: Option<&Value>) -> reqwest::Result<Answer> {
         let url = format!("{}{path}", self.base);
         let mut request = self.http.request(method.parse().unwrap(), url);
         if !self.token.is_empty() {
@@ -51,10 +56,10 @@ impl Api {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let response = request.send().unwrap();
+        let response = request.send()?;
         let status = response.status().as_u16();
-        let text = response.text().unwrap();
-        Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
+        let text = response.text()?;
+        Ok(Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) })
     }
 
     pub fn get(&self, path: &str) -> Answer {
@@ -89,6 +94,38 @@ impl Api {
             panic!("{row}\n{log}");
         }
         row
+    }
+
+    /// Waits until an execution asks for a tape, and returns the request.
+    #[track_caller]
+    pub fn tape_change(&self, started: &Value) -> Value {
+        let id = &started["execution_id"];
+        let since = Instant::now();
+        loop {
+            let row = self.get(&format!("/api/v1/executions/{id}")).ok();
+            if !row["tape_change"].is_null() {
+                assert_eq!(row["phase"], "waiting", "{row}");
+                return row["tape_change"].clone();
+            }
+            let ended = matches!(row["status"].as_str(), Some("completed" | "failed" | "cancelled"));
+            assert!(!ended && since.elapsed() < Duration::from_secs(60), "it asks for no tape: {row}");
+            std::thread::sleep(Duration::from_millis(30));
+        }
+    }
+
+    /// Waits until a request for a tape says what is wrong with what was tried.
+    #[track_caller]
+    pub fn notice(&self, request: &Value) -> String {
+        let since = Instant::now();
+        loop {
+            let row = self.get(&format!("/api/v1/tape-changes/{}", request["id"])).ok();
+            if let Some(notice) = row["notice"].as_str() {
+                assert_eq!(row["status"], "pending", "{row}");
+                return notice.to_string();
+            }
+            assert!(since.elapsed() < Duration::from_secs(30), "nothing is said: {row}");
+            std::thread::sleep(Duration::from_millis(30));
+        }
     }
 
     /// Runs a job to its end and returns the execution.

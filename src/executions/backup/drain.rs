@@ -7,6 +7,7 @@ use super::{AppendAt, feed};
 use crate::backup::engine::{Engine, EngineReport, Gone};
 use crate::backup::stats::Progress as EngineProgress;
 use crate::catalog::commit::CommitPart;
+use crate::catalog::spanning::{self, Rest};
 use crate::db::{self, TapeStatus};
 use crate::events::{Category, Event};
 use crate::executions::context::stopped;
@@ -164,6 +165,16 @@ impl Writing<'_> {
                         PartEnd::TapeFull => put_back(stream, pending),
                     }
                 }
+                // an empty one is not full because nothing fits
+                Written::NoRoom if tape.earlier.is_empty() && tape.at.file == 1 => {
+                    return Err(Error::conflict(
+                        "tape_too_small",
+                        format!(
+                            "tape {label} is empty, and still has no room for one frame of a backup set (8 MiB) and its table of \
+                             contents: put larger tapes into the pool"
+                        ),
+                    ));
+                }
                 Written::NoRoom => {
                     db::tape_lifecycle::set_status(&mut *context.conn()?, tape.tape_id, TapeStatus::Full)?;
                 }
@@ -221,7 +232,11 @@ impl Writing<'_> {
         let place = Place { tar_end: layout.tar_end, goes_on: outcome.goes_on.clone() };
         self.closed(tape.tape_id, layout, outcome.toc_bytes, place, stream)?;
         if outcome.end == PartEnd::TapeFull {
-            db::tape_lifecycle::set_status(&mut *self.context.conn()?, tape.tape_id, TapeStatus::Full)?;
+            let mut conn = self.context.conn()?;
+            db::tape_lifecycle::set_status(&mut conn, tape.tape_id, TapeStatus::Full)?;
+            if let Some(set_id) = self.header.set_id {
+                spanning::tell(&mut conn, set_id, Rest::MoreParts)?;
+            }
         }
         Ok(())
     }

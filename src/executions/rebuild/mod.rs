@@ -21,6 +21,7 @@ mod taking;
 mod tape;
 mod unread;
 
+use super::tape_change::Refusal;
 use super::{Context, Lease, RebuildRequest, Wanted, drive_action, library_action, mount, tape_reading};
 use crate::actors::library::Scan;
 use crate::db;
@@ -50,10 +51,8 @@ fn one_by_one(context: &Context, tapes: &[i32], drive: Option<i32>, report: &mut
     for (index, tape_id) in tapes.iter().enumerate() {
         context.check()?;
         context.log(&format!("Tape {} of {}.", index + 1, tapes.len()));
-        let read = tape_reading::take(context, *tape_id, drive).and_then(|lease| {
-            mount::mount(context, &lease, *tape_id)?;
-            tape::read(context, &lease, None, report)
-        });
+        let read = tape_reading::bring_one(context, *tape_id, drive, Refusal::SkipsTape)
+            .and_then(|(lease, _)| tape::read(context, &lease, None, report));
         if let Err(error) = read {
             context.check()?;
             let label = db::tapes::find(&mut *context.conn()?, *tape_id)?.label;
