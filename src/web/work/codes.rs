@@ -60,6 +60,7 @@ const CODES: &[(ErrorKind, &[&str])] = &[
             "tape_mismatch",
             "tape_not_writable",
             "tape_on_hold",
+            "tape_too_small",
             "tape_transition",
             "unlabelled_tape",
             "write_protected",
@@ -106,7 +107,7 @@ const CODES: &[(ErrorKind, &[&str])] = &[
         ],
     ),
     (ErrorKind::Locked, &["device_busy"]),
-    (ErrorKind::Unavailable, &["database_busy", "restarting", "shutdown", "shutting_down"]),
+    (ErrorKind::Unavailable, &["database_busy", "database_io", "disk_full", "restarting", "shutdown", "shutting_down"]),
     (
         ErrorKind::Internal,
         &[
