@@ -3,10 +3,12 @@
 mod api;
 mod bad_input;
 mod crash;
+mod damage;
 mod database;
 mod files;
 mod hands;
 mod incremental;
+mod manual;
 mod many_sets;
 mod parallel;
 mod rebuild;
