@@ -292,7 +292,14 @@ mod tests {
 
     #[test]
     fn the_last_free_drive_is_left_to_a_backup_that_waits() {
-        let drive = |id, taken_by| DriveFacts { id, name: format!("D{id}"), library: Some(1), taken_by, loaded: false, tape: None };
+        let drive = |id, taken_by| DriveFacts {
+            id,
+            name: format!("D{id}"),
+            library: Some(1),
+            taken_by,
+            loaded: false,
+            tape: None,
+        };
         let one_free = [drive(1, Some(9)), drive(2, None)];
         assert!(must_wait(&[7], &[9], &one_free));
         assert!(!must_wait(&[], &[9], &one_free));
