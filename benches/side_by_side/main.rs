@@ -150,7 +150,8 @@ fn median(times: &mut [Duration]) -> Duration {
 
 /// Processor time per gigabyte of everything that a secure backup does.
 fn cost(data: &data::Data, runs: usize, folder: &Path) -> Result<Measured> {
-    const RIVAL: &str = "tar -cf - . | tee >(sha256sum) | zstd -1 -q -c | openssl enc -aes-256-ctr -pbkdf2 -pass pass:bench";
+    const RIVAL: &str =
+        "tar -cf - . | tee >(sha256sum) | zstd -1 -q -c | openssl enc -aes-256-ctr -pbkdf2 -pass pass:bench";
     eprintln!("R10: processor time, hashed, compressed, encrypted");
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for run in 0..=runs {

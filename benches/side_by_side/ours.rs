@@ -89,7 +89,9 @@ pub fn run(root: &Path, buffer: Buffer, treatment: Treatment, folder: &Path) -> 
 
 /// The child's side of it.
 pub fn child(arguments: &[String]) -> Result<()> {
-    let [_, root, work, mib, percent, treatment] = arguments else { anyhow::bail!("root, folder and buffer are needed") };
+    let [_, root, work, mib, percent, treatment] = arguments else {
+        anyhow::bail!("root, folder and buffer are needed")
+    };
     let work = Path::new(work);
     let mut drive = open_drive("null:bench")?;
     let (buffer_bytes, start_percent) = (mib.parse::<usize>()? << 20, percent.parse()?);

@@ -76,8 +76,9 @@ pub fn read(
         drive.set_removal(Removal::Prevented).map_err(drive_failed)?;
     }
     let mut report = VisitReport::default();
-    let result =
-        segments.iter().try_for_each(|segment| Feeding { segment, sender, stop, tape, report: &mut report }.read(drive));
+    let result = segments
+        .iter()
+        .try_for_each(|segment| Feeding { segment, sender, stop, tape, report: &mut report }.read(drive));
     let released = drive.set_removal(Removal::Allowed).map_err(drive_failed);
     result.and(released).map(|()| report)
 }
