@@ -292,6 +292,9 @@ CREATE TABLE backup_set_parts (
     tar_end BIGINT NOT NULL,
     prelude_bytes BIGINT NOT NULL,    -- length of the part's opening records, before the first frame, in its tar stream
     stream_bytes BIGINT NOT NULL,     -- bytes of the data file on tape
+    member_count BIGINT NOT NULL DEFAULT 0,   -- members whose end is in this part
+    file_count BIGINT NOT NULL DEFAULT 0,     -- regular files among them
+    content_bytes BIGINT NOT NULL DEFAULT 0,  -- content bytes of those files
     frame_table BLOB NOT NULL,        -- zstd of pairs (tar offset, stream offset); see catalog::frames
     -- how the data file is built: 'frames', or 'v1' = written by version 1 of the program: no frames, read from its
     -- beginning, tar offsets are only an order, and blocks and sizes are not known (0)

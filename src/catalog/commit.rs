@@ -9,6 +9,7 @@ use crate::db::{self, Conn, set_parts::NewPart, sets::BackupSet, sets::SetChange
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use tape_format::part::PartLayout;
+use tape_format::toc::Totals;
 
 /// A part that is on tape.
 #[derive(Debug, Clone)]
@@ -17,6 +18,8 @@ pub struct CommitPart {
     pub tape_id: i32,
     /// Where it is.
     pub layout: PartLayout,
+    /// What its members add up to.
+    pub totals: Totals,
 }
 
 /// A set that is complete on tape.
@@ -51,7 +54,7 @@ pub struct CommitSet {
 pub fn commit(conn: &mut Conn, done: &CommitSet) -> Result<BackupSet> {
     write_transaction(conn, |conn| {
         for part in &done.parts {
-            db::set_parts::insert(conn, &NewPart::of(done.set_id, part.tape_id, &part.layout)?)?;
+            db::set_parts::insert(conn, &NewPart::of(done.set_id, part.tape_id, &part.layout, part.totals)?)?;
         }
         let parts = db::set_parts::of_set(conn, done.set_id)?;
         if let Some((fingerprint, name)) = &done.key {

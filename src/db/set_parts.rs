@@ -42,6 +42,12 @@ pub struct SetPart {
     pub prelude_bytes: i64,
     /// Bytes of the data file on tape.
     pub stream_bytes: i64,
+    /// Members whose end is in it.
+    pub member_count: i64,
+    /// Regular files among them.
+    pub file_count: i64,
+    /// Content bytes of those files.
+    pub content_bytes: i64,
     /// Where frames begin, as `tape_format::part::FrameTable` encodes it.
     #[serde(skip)]
     pub frame_table: Vec<u8>,
@@ -92,13 +98,24 @@ pub struct NewPart {
     pub prelude_bytes: i64,
     /// Bytes of the data file on tape.
     pub stream_bytes: i64,
+    /// Members whose end is in it.
+    pub member_count: i64,
+    /// Regular files among them.
+    pub file_count: i64,
+    /// Content bytes of those files.
+    pub content_bytes: i64,
     /// Where frames begin.
     pub frame_table: Vec<u8>,
 }
 
 impl NewPart {
-    /// A part of a set on a tape.
-    pub fn of(set_id: i32, tape_id: i32, layout: &tape_format::part::PartLayout) -> Result<NewPart> {
+    /// A part of a set on a tape, and what its members add up to.
+    pub fn of(
+        set_id: i32,
+        tape_id: i32,
+        layout: &tape_format::part::PartLayout,
+        totals: tape_format::toc::Totals,
+    ) -> Result<NewPart> {
         Ok(NewPart {
             backup_set_id: set_id,
             part_number: layout.part_number as i32,
@@ -113,6 +130,9 @@ impl NewPart {
             tar_end: layout.tar_end as i64,
             prelude_bytes: layout.prelude_bytes as i64,
             stream_bytes: layout.stream_bytes as i64,
+            member_count: totals.members as i64,
+            file_count: totals.files as i64,
+            content_bytes: totals.bytes as i64,
             frame_table: layout.frames.encode()?,
         })
     }

@@ -74,6 +74,9 @@ pub fn part(backup_set_id: i32, tape_id: i32, part_number: i32) -> set_parts::Ne
         tar_end: 2_621_440,
         prelude_bytes: 1024,
         stream_bytes: 2_621_440,
+        member_count: 1,
+        file_count: 1,
+        content_bytes: 2_621_440,
         frame_table: vec![1],
     }
 }

@@ -72,7 +72,7 @@ pub fn difference(
         let tape = crate::db::tapes::find(conn, part.tape_id)?;
         return Ok(Some(format!("the database has it on tape {}", tape.label)));
     }
-    let found = NewPart::of(set_id, tape_id, layout)?;
+    let found = NewPart::of(set_id, tape_id, layout, tally.totals)?;
     let places = [
         ("tape file", part.tape_file, found.tape_file),
         ("first block", part.first_block, found.first_block),

@@ -41,7 +41,7 @@ pub fn store(conn: &mut Conn, read: Read) -> Result<BackupSet> {
     let before = set_parts::of_set(conn, set_id)?;
     let part_number = layout.part_number as i32;
     let expected = if last { Some(part_number) } else { sets::find(conn, set_id)?.parts_expected };
-    let part = NewPart::of(set_id, tape_id, &layout)?;
+    let part = NewPart::of(set_id, tape_id, &layout, tally.totals)?;
     // all rows are there, and nobody else touches them: the long work comes before the lock
     let whole = whole(expected, before.iter().map(|part| part.part_number).chain([part_number]));
     let alone = before.is_empty();

@@ -78,7 +78,7 @@ fn take(
     if !last {
         let place = progress.map_or(Ok(None), |progress| resume::behind_data(&progress, layout.tar_end))?;
         let Some(place) = place else { return Ok(false) };
-        resume::part_closed(&mut conn, set.id, tape_id, &layout, 0, &place)?;
+        resume::part_closed(&mut conn, set.id, tape_id, (&layout, tally.totals), 0, &place)?;
         context.log(&format!("Part {} of backup set {} is whole on this tape.", layout.part_number, set.id));
         return Ok(true);
     }
@@ -97,7 +97,7 @@ fn take(
     let done = CommitSet {
         set_id: set.id,
         source_id: job.source_id,
-        parts: vec![CommitPart { tape_id, layout }],
+        parts: vec![CommitPart { tape_id, layout, totals: tally.totals }],
         file_count: all.files as i64,
         total_bytes: all.totals.bytes as i64,
         warning_count: set.warning_count,

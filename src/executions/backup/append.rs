@@ -210,9 +210,9 @@ fn summary(conn: &mut Conn, set: &BackupSet, part: &db::set_parts::SetPart, last
         toc_block: number(part.toc_block),
         key_fingerprint: key,
         totals: Totals {
-            members: number(set.file_count),
-            files: number(set.file_count),
-            bytes: number(set.total_bytes),
+            members: number(part.member_count),
+            files: number(part.file_count),
+            bytes: number(part.content_bytes),
         },
     })
 }

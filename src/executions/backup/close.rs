@@ -53,7 +53,8 @@ pub fn at_checkpoint(
     drop(conn);
     let outcome = context.perform(lease, task)?;
     let end = AppendAt { file: outcome.layout.tape_file + 2, block: outcome.layout.end_block };
-    resume::part_closed(&mut *context.conn()?, set.id, tape_id, &outcome.layout, outcome.toc_bytes, &place)?;
+    let part = (&outcome.layout, outcome.totals());
+    resume::part_closed(&mut *context.conn()?, set.id, tape_id, part, outcome.toc_bytes, &place)?;
     Ok(Some(end))
 }
 

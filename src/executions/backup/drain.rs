@@ -16,6 +16,7 @@ use crate::{Error, Result};
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
 use tape_format::Frame;
+use tape_format::toc::Totals;
 use tape_format::part::{PartEnd, PartErrorKind, PartLayout, PartOutcome, TapeState};
 
 /// A set that is completely on tape.
@@ -151,8 +152,9 @@ impl Writing<'_> {
             match self.write(&tape, number, stream)? {
                 Written::Part(outcome) => {
                     self.end_of_part(&mut tape, &outcome, stream)?;
+                    let totals = outcome.totals();
                     let PartOutcome { layout, end, pending, .. } = *outcome;
-                    parts.push(CommitPart { tape_id: tape.tape_id, layout });
+                    parts.push(CommitPart { tape_id: tape.tape_id, layout, totals });
                     match end {
                         PartEnd::SetComplete => return Ok((parts, tape)),
                         PartEnd::Stopped => {
@@ -202,6 +204,7 @@ impl Writing<'_> {
             }
         }
         let lent = stream.take().ok_or_else(|| Error::internal("the stream is with another drive"))?;
+        let before = lent.tally.totals;
         let task = WritePart::new(self.header, tape, number, self.deleted.clone(), lent);
         let (result, returned) = context.perform(&tape.lease, task)?;
         *stream = Some(returned);
@@ -215,7 +218,8 @@ impl Writing<'_> {
                 if let TapeState::Closed(layout) = &error.tape {
                     let place =
                         Place { tar_end: layout.tar_end, goes_on: error.goes_on.take().map(|goes_on| *goes_on) };
-                    self.closed(tape.tape_id, layout, 0, place, stream)?;
+                    let all = stream.as_ref().map(|stream| stream.tally.totals).unwrap_or_default();
+                    self.closed(tape.tape_id, (layout, all - before), 0, place, stream)?;
                 }
                 let described = part_error(&error);
                 hold(context, tape, &described)?;
@@ -230,7 +234,7 @@ impl Writing<'_> {
         tape.at = AppendAt { file: layout.tape_file + 2, block: layout.end_block };
         tape.earlier.push(outcome.summary.clone());
         let place = Place { tar_end: layout.tar_end, goes_on: outcome.goes_on.clone() };
-        self.closed(tape.tape_id, layout, outcome.toc_bytes, place, stream)?;
+        self.closed(tape.tape_id, (layout, outcome.totals()), outcome.toc_bytes, place, stream)?;
         if outcome.end == PartEnd::TapeFull {
             let mut conn = self.context.conn()?;
             db::tape_lifecycle::set_status(&mut conn, tape.tape_id, TapeStatus::Full)?;
@@ -245,7 +249,7 @@ impl Writing<'_> {
     fn closed(
         &self,
         tape_id: i32,
-        layout: &PartLayout,
+        (layout, totals): (&PartLayout, Totals),
         toc_bytes: u64,
         place: Place,
         stream: &mut Option<Stream>,
@@ -255,7 +259,7 @@ impl Writing<'_> {
         }
         let mut conn = self.context.conn()?;
         match self.header.set_id {
-            Some(set_id) => resume::part_closed(&mut conn, set_id, tape_id, layout, toc_bytes, &place),
+            Some(set_id) => resume::part_closed(&mut conn, set_id, tape_id, (layout, totals), toc_bytes, &place),
             None => resume::tape_ends(&mut conn, tape_id, layout, toc_bytes),
         }
     }

@@ -17,6 +17,7 @@ use crate::{Error, Result};
 use actix::Addr;
 use serde::{Deserialize, Serialize};
 use tape_format::part::{Checkpoint, FrameTable, PartLayout};
+use tape_format::toc::Totals;
 use tape_format::{FormatError, Unfinished};
 
 /// A place in a set's tar stream at which a part can begin.
@@ -109,12 +110,12 @@ pub fn part_closed(
     conn: &mut Conn,
     set_id: i32,
     tape_id: i32,
-    layout: &PartLayout,
+    (layout, totals): (&PartLayout, Totals),
     toc_bytes: u64,
     place: &Place,
 ) -> Result<()> {
     db::write_transaction(conn, |conn| {
-        db::set_parts::insert(conn, &db::set_parts::NewPart::of(set_id, tape_id, layout)?)?;
+        db::set_parts::insert(conn, &db::set_parts::NewPart::of(set_id, tape_id, layout, totals)?)?;
         spanning::tell(conn, set_id, Rest::Nothing)?;
         checkpoints::part_ends(conn, set_id, Some(&place.text()?))?;
         tape_ends(conn, tape_id, layout, toc_bytes)

@@ -226,6 +226,9 @@ impl Bench {
                 tar_end: layout.tar_end as i64,
                 prelude_bytes: layout.prelude_bytes as i64,
                 stream_bytes: layout.stream_bytes as i64,
+                member_count: 0,
+                file_count: 0,
+                content_bytes: 0,
                 frame_table: layout.frames.encode().unwrap(),
                 ..testing::part(set.id, tape.row.id, part.part_number as i32)
             };

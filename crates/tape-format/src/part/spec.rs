@@ -186,6 +186,13 @@ pub struct PartOutcome {
     pub summary: Summary,
 }
 
+impl PartOutcome {
+    /// What its members add up to.
+    pub fn totals(&self) -> Totals {
+        Totals { members: self.member_count, files: self.file_count, bytes: self.content_bytes }
+    }
+}
+
 /// What a failed part has left behind on the tape.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TapeState {
