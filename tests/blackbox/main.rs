@@ -9,6 +9,7 @@ mod incremental;
 mod many_sets;
 mod parallel;
 mod restoring;
+mod retention;
 mod schedule;
 mod server;
 mod spanning;
