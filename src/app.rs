@@ -1,6 +1,6 @@
 //! Puts the house together: opens the database, starts the actors and the web server, and takes all of it down again.
 
-use crate::actors::catalog::{CatalogActor, Discard, IndexRest};
+use crate::actors::catalog::{CatalogActor, Discard, DiscardPart, IndexRest};
 use crate::actors::drive::Drives;
 use crate::actors::jobs::{self, Jobs};
 use crate::actors::library::{Libraries, Scan};
@@ -87,19 +87,37 @@ impl App {
     }
 }
 
-/// What a crash left: executions that were at work have failed; sets that were being written are not sets.
+/// What a crash left: backups go on where they stopped, other executions that were at work have failed; sets that nobody
+/// goes on with are not sets; of sets that were being read from tapes the parts count that are recorded.
 async fn put_in_order(db: &DbPool, bus: &Bus, catalog: &Addr<CatalogActor>) -> Result<()> {
     const INTERRUPTED: &str = "the server stopped while this was running; run it again";
-    for row in db::executions::reconcile(&mut *db.get()?, INTERRUPTED)? {
+    let (failed, again) =
+        db::executions::reconcile(&mut *db.get()?, INTERRUPTED, |_, row| executions::after_a_crash(row))?;
+    for row in failed {
         bus.publish(
             Event::error(Category::System, "Interrupted", format!("{}: {INTERRUPTED}", row.title))
                 .details(serde_json::json!({"execution_id": row.id, "kind": row.kind})),
         );
     }
+    for row in &again {
+        let message = format!("{}: the server stopped while this was running; it goes on", row.title);
+        bus.publish(
+            Event::warning(Category::System, "Interrupted", message)
+                .details(serde_json::json!({"execution_id": row.id, "kind": row.kind})),
+        );
+    }
+    let kept = db::executions::open_sets(&mut *db.get()?)?;
     let unfinished = db::sets::unfinished(&mut *db.get()?)?;
-    for set in unfinished {
+    for set in unfinished.into_iter().filter(|set| !kept.contains(&set.id)) {
         catalog.send(Discard { set_id: set.id }).await??;
-        db::sets::fail(&mut *db.get()?, set.id, SetStatus::Failed)?;
+        let mut conn = db.get()?;
+        db::set_parts::delete_of_set(&mut conn, set.id)?;
+        db::checkpoints::end(&mut conn, set.id)?;
+        db::sets::fail(&mut conn, set.id, SetStatus::Failed)?;
+    }
+    let incomplete = db::sets::incomplete(&mut *db.get()?)?;
+    for set in incomplete {
+        catalog.send(DiscardPart { set_id: set.id, part: None }).await??;
     }
     Ok(())
 }
@@ -122,6 +140,7 @@ impl House {
         std::fs::create_dir_all(early.spool_dir())?;
         let db = db::open(early.database_path())?;
         let config = sources.resolve(&db::settings::list(&mut *db.get()?)?)?;
+        crate::executions::v1_uploads::clear(&mut *db.get()?, &config.data_dir)?;
         let keys = Arc::new(KeyStore::new(MasterKey::open(&mut *db.get()?, &config.data_dir)?));
         let auth = Auth::open(&config)?;
         let setup_token = auth.setup.begin(&mut *db.get()?)?;

@@ -85,8 +85,8 @@ pub struct Tape {
     pub start_percent: u8,
     /// The drive pauses below this fill level.
     pub refill_percent: u8,
-    /// Flush and checkpoint after this many GiB.
-    pub checkpoint_gb: u64,
+    /// Flush and checkpoint after this many MiB.
+    pub checkpoint_mb: u64,
     /// Folder of virtual libraries; empty for the one in the data folder: use [`Config::virtual_dir`].
     pub virtual_dir: PathBuf,
     /// Minutes that work waits for a person to insert a tape.
@@ -252,7 +252,7 @@ impl Tape {
 
     /// Distance of checkpoints, in bytes.
     pub fn checkpoint_bytes(&self) -> u64 {
-        self.checkpoint_gb << 30
+        self.checkpoint_mb << 20
     }
 }
 

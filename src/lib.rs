@@ -11,6 +11,7 @@
 //! | [`backup`] | what to send: walk, filters, comparison with the baseline, the pipeline, the run of one job |
 //! | [`restore`] | plan, extract, verify |
 //! | [`media`] | pools, choice of a tape, its lifecycle |
+//! | [`import`] | taking over from version 1, the Go program: what its database becomes here |
 //! | [`schedule`] | cron expressions and time zones |
 //! | [`catalog`] | what is where: insert, browse, search |
 //! | [`auth`] | users, sessions, API keys, roles and the one permission table |
@@ -34,6 +35,7 @@ pub mod db;
 pub mod error;
 pub mod events;
 pub mod executions;
+pub mod import;
 pub mod keys;
 pub mod media;
 pub mod restore;

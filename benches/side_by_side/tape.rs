@@ -37,10 +37,6 @@ impl PartObserver for Observer {
     }
 
     fn progress(&mut self, _progress: PartProgress) {}
-
-    fn stop_requested(&self) -> bool {
-        false
-    }
 }
 
 /// Who takes the records.
@@ -114,6 +110,7 @@ pub fn write(
             earlier: &[],
             deleted: &engine.gone(),
             spool_dir,
+            checkpoint_bytes: 16 << 30,
         };
         let mut observer = Observer { batches };
         let outcome =

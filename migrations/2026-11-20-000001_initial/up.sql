@@ -301,6 +301,18 @@ CREATE TABLE backup_set_parts (
 );
 CREATE INDEX idx_set_parts_tape ON backup_set_parts(tape_id, first_block);
 
+-- ours: how far a set is that is not complete, so that it can go on where it stopped
+CREATE TABLE backup_checkpoints (
+    backup_set_id INTEGER PRIMARY KEY NOT NULL REFERENCES backup_sets(id) ON DELETE CASCADE,
+    source_path TEXT NOT NULL,   -- what was read; a set does not go on with another folder
+    place TEXT NOT NULL,         -- JSON: where the set goes on behind its last part that is closed
+    tape_id INTEGER REFERENCES tapes(id) ON DELETE SET NULL,  -- where the next part is being written; NULL: nowhere
+    data_ended TEXT,             -- JSON: where the set goes on behind that part, if its data is on tape and only its TOC is missing
+    checkpoint TEXT,             -- JSON: the last place in that part at which it can be ended
+    frame_table BLOB,            -- the frames before that place, as in backup_set_parts
+    updated_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP
+);
+
 -- ours: all long work (backup, restore, verify, label, format, library moves …) is an execution
 CREATE TABLE job_executions (
     id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,

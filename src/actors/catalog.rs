@@ -1,14 +1,14 @@
 //! The Catalog actor.
 //!
 //! *Owns*: the only connection that writes catalog tables, on one thread of its own (a sync actor).
-//! *Accepts*: [`Insert`], [`InsertDeleted`], [`Commit`], [`Discard`], [`Index`].
+//! *Accepts*: [`Insert`], [`InsertDeleted`], [`Commit`], [`Cut`], [`Discard`], [`DiscardPart`], [`GiveUp`], [`Index`].
 //! *Invariants*: rows of a set that is not `completed` are invisible to restores; a set becomes `completed` in the same
 //! transaction that stores its parts and the tape's new end, after the tape itself has been committed (never before).
 //! *On failure*: the answer says why; nothing of the failed batch is stored.
 
 use crate::catalog::writer::Progress;
 use crate::catalog::{CatalogWriter, commit};
-use crate::db::{self, Conn};
+use crate::db::{self, Conn, SetStatus};
 use crate::{Error, Result};
 use actix::prelude::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -82,6 +82,24 @@ pub struct InsertDeleted {
     pub paths: Vec<Vec<u8>>,
 }
 
+/// Forgets the members of a set that end behind a place of its tar stream: it goes on there.
+#[derive(Message)]
+#[rtype(result = "Result<()>")]
+pub struct Cut {
+    /// The set.
+    pub set_id: i32,
+    /// Offset in its tar stream.
+    pub tar_end: u64,
+}
+
+/// A set that was interrupted will never be complete: nothing of it counts, and it is `cancelled`.
+#[derive(Message)]
+#[rtype(result = "Result<()>")]
+pub struct GiveUp {
+    /// The set.
+    pub set_id: i32,
+}
+
 /// Makes a set `completed`: the tape has it.
 #[derive(Message)]
 #[rtype(result = "Result<()>")]
@@ -93,6 +111,27 @@ pub struct Commit(pub commit::CommitSet);
 pub struct Discard {
     /// The set.
     pub set_id: i32,
+}
+
+/// Forgets what parts of a set brought that are not recorded as its parts.
+#[derive(Message)]
+#[rtype(result = "Result<()>")]
+pub struct DiscardPart {
+    /// The set.
+    pub set_id: i32,
+    /// The part; none: whichever.
+    pub part: Option<i32>,
+}
+
+impl Handler<DiscardPart> for CatalogActor {
+    type Result = Result<()>;
+
+    fn handle(&mut self, message: DiscardPart, _: &mut Self::Context) -> Self::Result {
+        self.with(|open| match message.part {
+            Some(part) => open.writer.discard_part(message.set_id, part),
+            None => open.writer.discard_strays(message.set_id),
+        })
+    }
 }
 
 /// Adds what is new to the search index, a bit at a time, so that nobody who writes has to wait for it.
@@ -116,6 +155,27 @@ impl Handler<InsertDeleted> for CatalogActor {
 
     fn handle(&mut self, message: InsertDeleted, _: &mut Self::Context) -> Self::Result {
         self.with(|open| open.writer.insert_deleted(message.set_id, &message.paths))
+    }
+}
+
+impl Handler<Cut> for CatalogActor {
+    type Result = Result<()>;
+
+    fn handle(&mut self, message: Cut, _: &mut Self::Context) -> Self::Result {
+        self.with(|open| open.writer.cut(message.set_id, message.tar_end))
+    }
+}
+
+impl Handler<GiveUp> for CatalogActor {
+    type Result = Result<()>;
+
+    fn handle(&mut self, message: GiveUp, _: &mut Self::Context) -> Self::Result {
+        self.with(|open| {
+            open.writer.discard(message.set_id)?;
+            db::set_parts::delete_of_set(&mut open.conn, message.set_id)?;
+            db::checkpoints::end(&mut open.conn, message.set_id)?;
+            db::sets::fail(&mut open.conn, message.set_id, SetStatus::Cancelled).map(drop)
+        })
     }
 }
 

@@ -7,12 +7,13 @@
 //! a job never overlaps itself.
 //! *On failure*: a worker that panics fails its execution with the reason; its leases are given back as its stack unwinds.
 
+use super::catalog::GiveUp;
 use super::supervised;
 use crate::db::executions::{Execution, ExecutionChanges, NewExecution};
 use crate::db::{self, ExecutionStatus};
 use crate::events::{Category, Event};
 use crate::executions::{
-    Context as Work, Control as Handle, Log, Progress, ProgressView, Request, Services, Stop, run,
+    Context as Work, Control as Handle, Log, Progress, ProgressView, Request, Services, Stop, after_a_shutdown, run,
 };
 use crate::{Error, ErrorKind, Result};
 use actix::prelude::*;
@@ -101,6 +102,9 @@ impl Jobs {
 
     fn finish(&mut self, id: i32, result: Result<serde_json::Value>) {
         let running = self.running.remove(&id);
+        if result.as_ref().is_err_and(|error| error.code == "shutdown") && self.goes_on_after_restart(id) {
+            return self.tell_waiters(id);
+        }
         let stored = self.services.db.get().map_err(Error::from).and_then(|mut conn| {
             let mut changes = running.as_ref().map(|running| counters(&running.progress.view(id))).unwrap_or_default();
             let status = match &result {
@@ -124,9 +128,28 @@ impl Jobs {
             Ok(row) => announce(&self.services, &row),
             Err(error) => tracing::error!(execution = id, %error, "the end of an execution could not be stored"),
         }
+        self.tell_waiters(id);
+    }
+
+    fn tell_waiters(&mut self, id: i32) {
         if let Some(waiter) = self.waiters.remove(&id) {
             let _ = waiter.send(true);
         }
+    }
+
+    /// Puts an execution that a shutdown ended back into the queue, if it can go on.
+    fn goes_on_after_restart(&self, id: i32) -> bool {
+        let requeued = self.services.db.get().map_err(Error::from).and_then(|mut conn| {
+            let row = db::executions::find(&mut conn, id)?;
+            match after_a_shutdown(&row)? {
+                Some((request, state)) => db::executions::requeue(&mut conn, id, &request, &state).map(|_| true),
+                None => Ok(false),
+            }
+        });
+        requeued.unwrap_or_else(|error| {
+            tracing::error!(execution = id, %error, "a run that was interrupted could not be kept for the next start");
+            false
+        })
     }
 }
 
@@ -352,8 +375,30 @@ impl Jobs {
         drop(conn);
         match (row.status, message.command) {
             (ExecutionStatus::Pending, Command::Cancel) => {
+                if let Some(set_id) = row.backup_set_id {
+                    self.services.catalog.do_send(GiveUp { set_id });
+                }
                 self.finish(row.id, Err(Error::conflict("cancelled", "cancelled before it began")));
                 self.start_pending(context);
+                Ok(())
+            }
+            (ExecutionStatus::Paused, Command::Resume) => {
+                // it was paused when the server stopped
+                let mut conn = self.services.db.get()?;
+                match after_a_shutdown(&row)? {
+                    Some((request, state)) => db::executions::requeue(&mut conn, row.id, &request, &state).map(drop)?,
+                    None => db::executions::set_status(&mut conn, row.id, ExecutionStatus::Pending).map(drop)?,
+                }
+                drop(conn);
+                self.start_pending(context);
+                Ok(())
+            }
+            (ExecutionStatus::Paused, Command::Cancel) => {
+                let cancelled = Error::conflict("cancelled", "cancelled while it was paused");
+                if let Some(set_id) = row.backup_set_id {
+                    self.services.catalog.do_send(GiveUp { set_id });
+                }
+                self.finish(row.id, Err(cancelled));
                 Ok(())
             }
             _ => Err(Error::conflict(

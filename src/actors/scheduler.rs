@@ -94,7 +94,7 @@ impl Scheduler {
                 self.warn("Run Skipped", message, details);
                 continue;
             }
-            let request = BackupRequest { job_id: job.id, tape_id: None, backup_type: None };
+            let request = BackupRequest { job_id: job.id, ..BackupRequest::default() };
             self.jobs.do_send(Submit {
                 request: Request::Backup(request),
                 title: format!("Backup of job {} ({how})", job.name),

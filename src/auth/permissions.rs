@@ -233,6 +233,9 @@ pub const ROUTES: &[Route] = &[
     post("/api/v1/backup-sets/{id}/cancel", OPERATOR),
     post("/api/v1/backup-sets/{id}/verify", OPERATOR),
 
+    post("/api/v1/import/v1-database", ADMIN),
+    post("/api/v1/import/v1-tape", OPERATOR),
+
     get("/api/v1/retention/preview", READONLY),
     post("/api/v1/retention/run", OPERATOR),
     get("/api/v1/maintenance", READONLY),
@@ -243,6 +246,7 @@ pub const ROUTES: &[Route] = &[
     get("/api/v1/catalog/find", READONLY),
     get("/api/v1/catalog/tree", READONLY),
     get("/api/v1/catalog/versions", READONLY),
+    post("/api/v1/catalog/rebuild", OPERATOR),
 
     post("/api/v1/restore/plan", OPERATOR),
     post("/api/v1/restore/run", OPERATOR),

@@ -8,6 +8,7 @@ use super::diff::{Baseline, Diff, Inodes};
 use super::filter::Filter;
 use super::hooks::Hooks;
 use super::planner::{Planned, Planner};
+use super::resume::Resume;
 use super::spool::{PathSpool, Paths};
 use super::stats::{Clocks, Counters, Progress, StageStats, lock};
 use super::stop::Stop;
@@ -61,6 +62,8 @@ pub struct EngineOptions {
     pub warnings: Option<WarningSink>,
     /// What tests do to files.
     pub hooks: Hooks,
+    /// Where a set goes on that was interrupted.
+    pub resume: Option<Resume>,
 }
 
 impl EngineOptions {
@@ -83,6 +86,7 @@ impl EngineOptions {
             cancel: Arc::new(AtomicBool::new(false)),
             warnings: None,
             hooks: Hooks::default(),
+            resume: None,
         }
     }
 }
@@ -189,6 +193,7 @@ pub fn start(options: EngineOptions) -> Result<Engine> {
         start_percent: options.start_percent,
         pause_percent: options.pause_percent,
         cancel: options.cancel.clone(),
+        tar_start: options.resume.as_ref().map_or(0, |resume| resume.tar_start),
     });
     let (units, feed) = crossbeam_channel::bounded(UNITS_AHEAD);
     let shared = Arc::new(Shared {
@@ -210,7 +215,8 @@ pub fn start(options: EngineOptions) -> Result<Engine> {
         stop: stop.clone(),
     };
     let diff = Diff::new(walk, options.baseline, options.inodes);
-    let planner = Planner { diff, units, reporter, counters, hooks: options.hooks };
+    let planner =
+        Planner { diff, units, reporter, counters, hooks: options.hooks, resume: options.resume, root: options.root };
     let outcome = engine.outcome.clone();
     let planning = shared.clone();
     engine.spawn("plan".to_string(), move || plan(planner, &planning, &outcome, &stop))?;

@@ -6,6 +6,7 @@
 use super::content::{Content, Fill};
 use super::hash::ContentHash;
 use super::hooks::Moment;
+use super::resume;
 use super::scan::Stat;
 use super::stats::lock;
 use super::unit::record;
@@ -18,7 +19,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 use tape_format::frame::MAX_FRAME;
 use tape_format::ring::Ticket;
-use tape_format::{Continuation, Frame, Member, MemberRecord, tar};
+use tape_format::{Continuation, Frame, Member, MemberRecord, Unfinished, tar};
 
 /// Bytes that are read and hashed in one step: they fit into the cache of one core.
 const STEP: usize = 256 << 10;
@@ -30,6 +31,8 @@ pub struct LargeFile {
     stat: Stat,
     header: Vec<u8>,
     content: Content,
+    /// Bytes of header and content that are on tape already: 0, unless a set goes on in the middle of this file.
+    sent: u64,
     chain: Mutex<Chain>,
     turn: Condvar,
 }
@@ -54,19 +57,40 @@ struct Chunk {
 
 impl LargeFile {
     /// A file whose header is decided.
-    pub fn new(file: OwnedFd, member: Member, stat: Stat) -> tape_format::Result<LargeFile> {
+    pub fn new(file: OwnedFd, member: Arc<Member>, stat: Stat) -> tape_format::Result<LargeFile> {
+        LargeFile::make(file, member, stat, ContentHash::default(), None)
+    }
+
+    /// A file of which the tar data before `data_offset` is on tape already; that much is in `hash`.
+    pub fn go_on(
+        file: OwnedFd,
+        member: Arc<Member>,
+        stat: Stat,
+        hash: ContentHash,
+        data_offset: u64,
+    ) -> tape_format::Result<LargeFile> {
+        LargeFile::make(file, member, stat, hash, Some(data_offset))
+    }
+
+    fn make(
+        file: OwnedFd,
+        member: Arc<Member>,
+        stat: Stat,
+        hash: ContentHash,
+        data_offset: Option<u64>,
+    ) -> tape_format::Result<LargeFile> {
         let mut header = Vec::new();
         tar::write_header(&member, &mut header)?;
         let content = Content::of(&member)?;
-        let hash = Some(ContentHash::default());
-        let chain = Chain { next: 0, hash, pending: BTreeMap::new(), fill: Fill::Whole };
-        let member = Arc::new(member);
-        Ok(LargeFile { file, member, stat, header, content, chain: Mutex::new(chain), turn: Condvar::new() })
+        let sent = data_offset.map_or(0, |offset| header.len() as u64 + offset);
+        let chain = Mutex::new(Chain { next: 0, hash: Some(hash), pending: BTreeMap::new(), fill: Fill::Whole });
+        Ok(LargeFile { file, member, stat, header, content, sent, chain, turn: Condvar::new() })
     }
 
-    /// Number of frames it takes.
+    /// Number of frames it takes, of those that are not sent yet.
     pub fn chunks(&self) -> u64 {
-        (self.header.len() as u64 + self.content.length()).div_ceil(MAX_FRAME as u64).max(1)
+        let length = self.header.len() as u64 + self.content.length();
+        length.saturating_sub(self.sent).div_ceil(MAX_FRAME as u64).max(1)
     }
 
     /// Path in the set.
@@ -77,8 +101,8 @@ impl LargeFile {
     /// Where the chunk's data lies in the tar data: offset and length.
     fn range(&self, number: u64) -> (u64, usize) {
         let header = self.header.len() as u64;
-        let begin = (number * MAX_FRAME as u64).saturating_sub(header);
-        let end = ((number + 1) * MAX_FRAME as u64).saturating_sub(header).min(self.content.length());
+        let begin = (self.sent + number * MAX_FRAME as u64).saturating_sub(header);
+        let end = (self.sent + (number + 1) * MAX_FRAME as u64).saturating_sub(header).min(self.content.length());
         (begin, (end - begin.min(end)) as usize)
     }
 
@@ -88,7 +112,7 @@ impl LargeFile {
 
     /// Bytes of header that open the chunk.
     fn opening(&self, number: u64) -> usize {
-        if number == 0 { self.header.len() } else { 0 }
+        if number == 0 && self.sent == 0 { self.header.len() } else { 0 }
     }
 
     /// The hash, if this chunk is the next and nobody holds it.
@@ -157,7 +181,7 @@ impl LargeFile {
         let after = Stat::of_fd(&self.file);
         let mut stat = self.stat;
         report_changes(reporter, &self.member.path, &mut stat, after, fill);
-        let before_last = (self.chunks() - 1) * MAX_FRAME as u64;
+        let before_last = self.sent + (self.chunks() - 1) * MAX_FRAME as u64;
         let length = self.header.len() as u64 + self.content.length();
         let mut record = record((*self.member).clone(), &stat, Some(hash.finish()));
         record.tar_offset = before_last.wrapping_neg();
@@ -165,14 +189,31 @@ impl LargeFile {
         record
     }
 
-    fn frame(&self, number: u64, data: Vec<u8>, tar_length: u64, members: Vec<MemberRecord>) -> Frame {
-        let continues = (number > 0).then(|| Continuation {
+    /// The frame of a chunk; with the record if the file ends in it, or else with the hash of everything up to its end.
+    fn frame(&self, number: u64, data: Vec<u8>, tar_length: u64, end: ChunkEnd) -> Frame {
+        let continuation = |number| Continuation {
             member: self.member.clone(),
             data_offset: self.range(number).0,
             data_size: self.content.length(),
-        });
-        Frame { data, tar_length, continues, members, ..Frame::default() }
+        };
+        let continues = (number > 0 || self.sent > 0).then(|| continuation(number));
+        let (members, goes_on) = match end {
+            ChunkEnd::File(record) => (vec![record], None),
+            ChunkEnd::Chunk(hash) => {
+                let state = resume::State { hash, ctime_ns: self.stat.ctime_ns, inode: self.stat.inode }.encode();
+                (Vec::new(), Some(Unfinished { continuation: continuation(number + 1), state }))
+            }
+        };
+        Frame { data, tar_length, continues, goes_on, members, ..Frame::default() }
     }
+}
+
+/// What a chunk ends with.
+enum ChunkEnd {
+    /// The file.
+    File(MemberRecord),
+    /// Itself; the state of the hash behind it.
+    Chunk(Vec<u8>),
 }
 
 /// Says how a file differs from what it was before it was read; one that could not be read is marked as changed, so
@@ -274,10 +315,10 @@ impl Worker {
             if file.is_last(number) {
                 self.shared.hooks.at(Moment::AfterRead, file.path());
                 let record = file.complete(hash, &self.shared.reporter);
-                chunk.ticket.deliver([file.frame(number, chunk.raw, tar_length, vec![record])]);
+                chunk.ticket.deliver([file.frame(number, chunk.raw, tar_length, ChunkEnd::File(record))]);
                 return;
             }
-            chunk.ticket.deliver([file.frame(number, chunk.raw, tar_length, Vec::new())]);
+            chunk.ticket.deliver([file.frame(number, chunk.raw, tar_length, ChunkEnd::Chunk(hash.state()))]);
             current = file.pass_on(number, hash);
         }
     }
@@ -286,36 +327,34 @@ impl Worker {
     fn finish_compressed(&mut self, file: &LargeFile, turn: Option<ContentHash>, mut chunk: Chunk) {
         let number = chunk.number;
         let tar_length = chunk.raw.len() as u64;
-        let mut members = Vec::new();
-        let mut done = false;
-        if let Some(hash) = turn {
-            self.end_turn(file, number, hash, &mut members);
-            done = true;
-        }
+        let mut end = turn.map(|hash| self.end_turn(file, number, hash));
         let mut data = chunk.ticket.take_buffer();
         if !self.compress(&chunk.raw, &mut data) {
             return;
         }
-        if !done {
+        if end.is_none() {
             let start = Instant::now();
             let ring = &self.shared.ring;
             let Some(mut hash) = file.wait_turn(number, || ring.is_stopped()) else { return };
             self.times.waited += start.elapsed();
             self.hash_raw(file, number, &chunk.raw, &mut hash);
-            self.end_turn(file, number, hash, &mut members);
+            end = Some(self.end_turn(file, number, hash));
         }
         self.give_scratch(chunk.raw);
-        chunk.ticket.deliver([file.frame(number, data, tar_length, members)]);
+        if let Some(end) = end {
+            chunk.ticket.deliver([file.frame(number, data, tar_length, end)]);
+        }
     }
 
-    fn end_turn(&mut self, file: &LargeFile, number: u64, hash: ContentHash, members: &mut Vec<MemberRecord>) {
+    fn end_turn(&mut self, file: &LargeFile, number: u64, hash: ContentHash) -> ChunkEnd {
         if file.is_last(number) {
             self.shared.hooks.at(Moment::AfterRead, file.path());
-            members.push(file.complete(hash, &self.shared.reporter));
-        } else {
-            // Chunks are never left behind here, so there is none to go on with.
-            file.pass_on(number, hash);
+            return ChunkEnd::File(file.complete(hash, &self.shared.reporter));
         }
+        let state = hash.state();
+        // Chunks are never left behind here, so there is none to go on with.
+        file.pass_on(number, hash);
+        ChunkEnd::Chunk(state)
     }
 
     fn hash_raw(&mut self, file: &LargeFile, number: u64, raw: &[u8], hash: &mut ContentHash) {

@@ -19,6 +19,7 @@ pub mod mounts;
 pub mod owners;
 pub mod planner;
 pub mod preview;
+pub mod resume;
 pub mod scan;
 pub mod small;
 pub mod source;

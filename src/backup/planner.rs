@@ -6,6 +6,7 @@ use super::directory::open_quietly;
 use super::hooks::{Hooks, Moment};
 use super::large::LargeFile;
 use super::owners::Owners;
+use super::resume::Resume;
 use super::scan::{MemberKindCode, Stat};
 use super::spool::PathSpool;
 use super::stats::Counters;
@@ -19,6 +20,7 @@ use crossbeam_channel::Sender;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tape_format::MemberKind;
 
@@ -34,6 +36,10 @@ pub struct Planner {
     pub counters: Arc<Counters>,
     /// What tests do.
     pub hooks: Hooks,
+    /// Where the set goes on, if it was interrupted.
+    pub resume: Option<Resume>,
+    /// The source's root.
+    pub root: PathBuf,
 }
 
 /// How planning ended.
@@ -64,17 +70,16 @@ impl Planner {
         let mut deleted = PathSpool::default();
         let mut plan =
             Plan { planner: self, batch: Batch::default(), bytes: 0, links: Links::new(), owners: Owners::default() };
-        let mut stopped = false;
-        while let Some(change) = plan.planner.diff.next_change()? {
+        let mut stopped = plan.rest()?.is_err();
+        while !stopped && let Some(change) = plan.planner.diff.next_change()? {
             match change {
+                Change::Deleted(path) if plan.has_sent(&path)? => {}
                 Change::Deleted(path) => {
                     Counters::add(&plan.planner.counters.deleted, 1);
                     deleted.push(&path)?;
                 }
+                Change::Send { entry, .. } if plan.passes(&entry)? => {}
                 Change::Send { entry, xattrs } => stopped = plan.send(entry, xattrs).is_err(),
-            }
-            if stopped {
-                break;
             }
         }
         stopped = stopped || stop.is_set();
@@ -89,6 +94,37 @@ impl Planner {
 }
 
 impl Plan {
+    /// Sends the rest of the file in which the set was interrupted.
+    fn rest(&self) -> Result<Result<(), Stopped>> {
+        let Some(resume) = &self.planner.resume else { return Ok(Ok(())) };
+        let Some(file) = resume.rest(&self.planner.root, &self.planner.reporter)? else { return Ok(Ok(())) };
+        Ok(self.chunks(Arc::new(file)))
+    }
+
+    /// Whether a path that is gone has been sent by this set before: then it is there as far as the set goes.
+    fn has_sent(&mut self, path: &[u8]) -> Result<bool> {
+        match &mut self.planner.resume {
+            Some(resume) if resume.covers(path) => resume.has(path),
+            _ => Ok(false),
+        }
+    }
+
+    /// Whether an entry comes before the place where the set goes on. Other names of its file may come behind it.
+    fn passes(&mut self, entry: &Entry) -> Result<bool> {
+        let Some(resume) = &mut self.planner.resume else { return Ok(false) };
+        let path = entry.path();
+        if !resume.covers(&path) {
+            return Ok(false);
+        }
+        let sent = resume.has(&path)?;
+        Counters::add(&self.planner.counters.selected_files, 1);
+        Counters::add(&self.planner.counters.selected_bytes, entry.stat.size);
+        if let Link::First(target) = self.link(entry) {
+            target.settle(if sent { TargetOutcome::Sent } else { TargetOutcome::Missing });
+        }
+        Ok(true)
+    }
+
     fn send(&mut self, entry: Entry, xattrs: Xattrs) -> Result<(), Stopped> {
         Counters::add(&self.planner.counters.selected_files, 1);
         Counters::add(&self.planner.counters.selected_bytes, entry.stat.size);
@@ -137,6 +173,10 @@ impl Plan {
         if !self.batch.items.is_empty() {
             self.flush()?;
         }
+        self.chunks(file)
+    }
+
+    fn chunks(&self, file: Arc<LargeFile>) -> Result<(), Stopped> {
         for number in 0..file.chunks() {
             self.hand_over(Unit::Chunk(file.clone(), number))?;
         }
@@ -169,7 +209,7 @@ impl Plan {
         member.group = self.owners.group(stat.gid);
         member.xattrs = read.attributes;
         member.sparse = extents(&file, &stat);
-        LargeFile::new(file, member, stat)
+        LargeFile::new(file, Arc::new(member), stat)
             .map_err(|error| self.planner.reporter.report(WarningKind::ReadError, path, error.to_string()))
             .ok()
     }

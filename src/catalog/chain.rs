@@ -18,15 +18,22 @@ pub fn of(conn: &mut Conn, set_id: i32) -> Result<Vec<i32>> {
         if !seen.insert(id) {
             return Err(Error::internal(format!("the parents of backup set {set_id} lead back to set {id}")));
         }
-        let (parent, status): (Option<i32>, SetStatus) = backup_sets::table
+        let (parent, missing, status): (Option<i32>, Option<String>, SetStatus) = backup_sets::table
             .find(id)
-            .select((backup_sets::parent_set_id, backup_sets::status))
+            .select((backup_sets::parent_set_id, backup_sets::parent_uuid, backup_sets::status))
             .first(conn)
             .optional()?
             .ok_or_else(|| Error::not_found(format_args!("backup set {id}")))?;
         if id != set_id && status != SetStatus::Completed {
             let message = format!(
                 "backup set {set_id} builds on set {id}, which is {status}: choose a set of a complete chain, or run a full backup"
+            );
+            return Err(Error::conflict("chain_broken", message));
+        }
+        if let Some(uuid) = missing {
+            let message = format!(
+                "backup set {set_id} builds on a set (UUID {uuid}) that is on a tape which has not been read: rebuild the \
+                 catalog from that tape, restore only what the set itself holds, or run a full backup"
             );
             return Err(Error::conflict("chain_broken", message));
         }

@@ -25,7 +25,7 @@ pub struct CommitSet {
     pub set_id: i32,
     /// The source it was read from.
     pub source_id: i32,
-    /// Its parts in order.
+    /// Its parts that are not recorded yet.
     pub parts: Vec<CommitPart>,
     /// Files in it.
     pub file_count: i64,
@@ -43,26 +43,6 @@ pub struct CommitSet {
     pub key: Option<(String, String)>,
 }
 
-fn new_part(set_id: i32, part: &CommitPart) -> Result<NewPart> {
-    let layout = &part.layout;
-    Ok(NewPart {
-        backup_set_id: set_id,
-        part_number: layout.part_number as i32,
-        tape_id: part.tape_id,
-        tape_file: layout.tape_file as i64,
-        first_block: layout.first_block as i64,
-        block_count: layout.block_count as i64,
-        block_size: layout.block_size as i32,
-        toc_block: layout.toc_block as i64,
-        end_block: layout.end_block as i64,
-        tar_start: layout.tar_start as i64,
-        tar_end: layout.tar_end as i64,
-        prelude_bytes: layout.prelude_bytes as i64,
-        stream_bytes: layout.stream_bytes as i64,
-        frame_table: layout.frames.encode()?,
-    })
-}
-
 /// Stores it.
 ///
 /// # Errors
@@ -70,31 +50,35 @@ fn new_part(set_id: i32, part: &CommitPart) -> Result<NewPart> {
 pub fn commit(conn: &mut Conn, done: &CommitSet) -> Result<BackupSet> {
     write_transaction(conn, |conn| {
         for part in &done.parts {
-            db::set_parts::insert(conn, &new_part(done.set_id, part)?)?;
-            if let Some((fingerprint, name)) = &done.key {
-                let changes = db::tapes::TapeChanges {
-                    encryption_key_fingerprint: Some(fingerprint.clone()),
-                    encryption_key_name: Some(name.clone()),
-                    ..Default::default()
-                };
+            db::set_parts::insert(conn, &NewPart::of(done.set_id, part.tape_id, &part.layout)?)?;
+        }
+        let parts = db::set_parts::of_set(conn, done.set_id)?;
+        if let Some((fingerprint, name)) = &done.key {
+            let changes = db::tapes::TapeChanges {
+                encryption_key_fingerprint: Some(fingerprint.clone()),
+                encryption_key_name: Some(name.clone()),
+                ..Default::default()
+            };
+            for part in &parts {
                 db::tapes::update(conn, part.tape_id, &changes)?;
             }
         }
-        let stored: u64 = done.parts.iter().map(|part| part.layout.stream_bytes).sum();
+        let stored: i64 = parts.iter().map(|part| part.stream_bytes).sum();
         let changes = SetChanges {
-            tape_id: done.parts.first().map(|part| part.tape_id),
+            tape_id: parts.first().map(|part| part.tape_id),
             file_count: Some(done.file_count),
             total_bytes: Some(done.total_bytes),
-            stored_bytes: Some(stored as i64),
+            stored_bytes: Some(stored),
             warning_count: Some(done.warning_count),
             deleted_count: Some(done.deleted_count),
-            start_block: done.parts.first().map(|part| Some(part.layout.first_block as i64)),
-            end_block: done.parts.last().map(|part| Some(part.layout.end_block as i64)),
+            start_block: parts.first().map(|part| Some(part.first_block)),
+            end_block: parts.last().map(|part| Some(part.end_block)),
             checksum: Some(done.checksum.clone()),
             expires_at: Some(done.expires_at),
             ..Default::default()
         };
         let set = db::sets::complete(conn, done.set_id, &changes)?;
+        db::checkpoints::end(conn, done.set_id)?;
         diesel::insert_into(snapshots::table)
             .values((
                 snapshots::source_id.eq(done.source_id),

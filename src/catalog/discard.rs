@@ -3,10 +3,12 @@
 //! Documents of the full-text table are not taken out: its groups are gone, group numbers are never used again, so
 //! they are hits that lead to nothing.
 
+use super::kind;
 use super::writer::Progress;
 use crate::Result;
 use crate::db::schema::{
-    catalog_dir_sets, catalog_dirs, catalog_index_progress, catalog_names, catalog_search_groups, catalog_versions,
+    backup_set_parts, backup_sets, catalog_dir_sets, catalog_dirs, catalog_index_progress, catalog_names,
+    catalog_search_groups, catalog_versions,
 };
 use crate::db::{Conn, write_transaction};
 use diesel::dsl::{exists, not};
@@ -33,6 +35,47 @@ pub(super) fn step(conn: &mut Conn, set_id: i32) -> Result<Progress> {
         diesel::delete(catalog_index_progress::table.find(set_id)).execute(conn)?;
         Ok(Progress::Done)
     })
+}
+
+/// Drops what one part of a set brought, if it was not recorded as a part: its table of contents turned out to be
+/// unusable, or the server was stopped while it was read. Paths of it that were indexed stay in the index until the set
+/// goes.
+pub(super) fn part(conn: &mut Conn, set_id: i32, part: i32) -> Result<()> {
+    write_transaction(conn, |conn| {
+        let recorded = diesel::select(exists(
+            backup_set_parts::table
+                .filter(backup_set_parts::backup_set_id.eq(set_id).and(backup_set_parts::part_number.eq(part))),
+        ));
+        if recorded.get_result(conn)? {
+            return Ok(());
+        }
+        let rows = catalog_versions::table
+            .filter(catalog_versions::set_id.eq(set_id))
+            .filter(catalog_versions::part.eq(part).and(catalog_versions::kind.ne(kind::DELETED)));
+        diesel::delete(rows).execute(conn)?;
+        // those that are gone come with the last part, which is not there while its number is not known
+        let unknown: Option<Option<i32>> =
+            backup_sets::table.find(set_id).select(backup_sets::parts_expected).first(conn).optional()?;
+        if unknown == Some(None) {
+            let gone = catalog_versions::table
+                .filter(catalog_versions::set_id.eq(set_id).and(catalog_versions::kind.eq(kind::DELETED)));
+            diesel::delete(gone).execute(conn)?;
+        }
+        Ok(())
+    })
+}
+
+/// Drops what parts of a set brought that were never recorded.
+pub(super) fn strays(conn: &mut Conn, set_id: i32) -> Result<()> {
+    let recorded = backup_set_parts::table
+        .filter(backup_set_parts::backup_set_id.eq(set_id))
+        .select(backup_set_parts::part_number);
+    let strays: Vec<i32> = catalog_versions::table
+        .filter(catalog_versions::set_id.eq(set_id).and(catalog_versions::part.ne_all(recorded)))
+        .select(catalog_versions::part)
+        .distinct()
+        .load(conn)?;
+    strays.into_iter().try_for_each(|number| part(conn, set_id, number))
 }
 
 /// Drops rows of one directory.

@@ -55,13 +55,15 @@ pub(super) fn begin(conn: &mut Conn, set_id: i32) -> Result<()> {
     Ok(())
 }
 
-/// Completed sets that are not indexed to their end.
+/// Sets with files that are not indexed to their end.
 pub(super) fn pending(conn: &mut Conn) -> Result<Vec<i32>> {
     let done = catalog_index_progress::table
         .filter(catalog_index_progress::done.eq(true))
         .select(catalog_index_progress::set_id);
     Ok(backup_sets::table
-        .filter(backup_sets::status.eq(SetStatus::Completed).and(backup_sets::id.ne_all(done)))
+        .filter(
+            backup_sets::status.eq_any([SetStatus::Completed, SetStatus::Incomplete]).and(backup_sets::id.ne_all(done)),
+        )
         .order(backup_sets::id)
         .select(backup_sets::id)
         .load(conn)?)

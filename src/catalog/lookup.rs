@@ -79,13 +79,13 @@ const VERSIONS: &str = "SELECT v.set_id, s.start_time, s.job_id, j.name AS job_n
          v.sha256, v.part, v.block, t.id AS tape_id, t.label AS tape_label \
      FROM catalog_dir_sets k \
      CROSS JOIN catalog_versions v ON v.set_id = k.set_id AND v.dir_id = k.dir_id AND v.name = ? \
-     CROSS JOIN backup_sets s ON s.id = v.set_id AND s.status = ? \
+     CROSS JOIN backup_sets s ON s.id = v.set_id AND s.status IN (?, ?) \
      CROSS JOIN backup_jobs j ON j.id = s.job_id \
      LEFT JOIN backup_set_parts p ON p.backup_set_id = v.set_id AND p.part_number = v.part \
      CROSS JOIN tapes t ON t.id = ifnull(p.tape_id, s.tape_id) \
-     WHERE k.dir_id = ? ORDER BY k.set_id DESC LIMIT ?";
+     WHERE k.dir_id = ? ORDER BY s.start_time DESC, k.set_id DESC LIMIT ?";
 
-/// The versions of a path in completed sets, newest first, at most `limit`.
+/// The versions of a path in sets that can be read, newest first, at most `limit`.
 pub fn versions(conn: &mut Conn, full: &str, limit: i64) -> Result<Vec<Version>> {
     let full = path::normal(full);
     let (dir, name) = if full.is_empty() { ("", ".") } else { path::split(full) };
@@ -101,6 +101,7 @@ pub(super) fn of_name(conn: &mut Conn, dir_id: i64, name: &str, limit: i64) -> R
     let rows: Vec<Row> = diesel::sql_query(VERSIONS)
         .bind::<Text, _>(name)
         .bind::<Text, _>(SetStatus::Completed)
+        .bind::<Text, _>(SetStatus::Incomplete)
         .bind::<BigInt, _>(dir_id)
         .bind::<BigInt, _>(limit)
         .load(conn)?;

@@ -13,6 +13,7 @@
 //!   recorded as gone hides it, and one that is no directory (any more) hides everything older beneath it.
 //! * [`browse`], [`search`], [`lookup`], [`select`]: reading, for people and for restores.
 //! * [`from_toc`]: rows out of a tape's table of contents; [`checksum`]: the checksum of a set.
+//! * [`rebuild`]: tapes, jobs, sets and parts as rows, out of what tapes say.
 //! * [`baseline`]: reading, for the comparison of an incremental backup with what was there before.
 
 pub mod baseline;
@@ -27,7 +28,9 @@ pub mod index;
 pub mod kind;
 pub mod layers;
 pub mod lookup;
+pub mod partial;
 pub mod path;
+pub mod rebuild;
 pub mod search;
 pub mod select;
 pub mod trigrams;

@@ -74,6 +74,12 @@ impl CatalogWriter {
         Ok(CatalogWriter { conn, names: Names::default() })
     }
 
+    /// The connection, for other things that only the writer does.
+    pub(super) fn connection(&mut self) -> &mut Conn {
+        self.names.forget();
+        &mut self.conn
+    }
+
     /// Adds members of part `part` of a set, each with the block in which its frame begins. A member that is there
     /// already (written again on the next tape after an error) is replaced.
     pub fn insert(&mut self, set_id: i32, part: i32, records: &[(MemberRecord, u64)]) -> Result<()> {
@@ -157,6 +163,16 @@ impl CatalogWriter {
     pub fn discard_step(&mut self, set_id: i32) -> Result<Progress> {
         self.names.forget();
         discard::step(&mut self.conn, set_id)
+    }
+
+    /// Drops what a part of a set brought that is not recorded as a part.
+    pub fn discard_part(&mut self, set_id: i32, part: i32) -> Result<()> {
+        discard::part(&mut self.conn, set_id, part)
+    }
+
+    /// Drops what parts of a set brought that were never recorded.
+    pub fn discard_strays(&mut self, set_id: i32) -> Result<()> {
+        discard::strays(&mut self.conn, set_id)
     }
 
     /// Makes the paths of a set searchable. Goes on where it was interrupted; may be repeated.

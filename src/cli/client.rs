@@ -62,6 +62,13 @@ impl Client {
         self.answer(self.request(Method::POST, path).json(body))
     }
 
+    /// `POST` of a file, however large.
+    pub fn upload(&self, path: &str, query: &[(&str, Option<String>)], file: std::fs::File) -> CliResult<Value> {
+        let query: Vec<_> = query.iter().filter_map(|(name, value)| Some((*name, value.as_ref()?))).collect();
+        let request = self.request(Method::POST, path).query(&query).timeout(Duration::from_secs(86_400));
+        self.answer(request.header("Content-Type", "application/octet-stream").body(file))
+    }
+
     /// `PUT` with a JSON body.
     pub fn put(&self, path: &str, body: &Value) -> CliResult<Value> {
         self.answer(self.request(Method::PUT, path).json(body))

@@ -1,6 +1,6 @@
 //! The command line: one file per subcommand.
 //!
-//! `serve`, `demo`, `openapi` and `virtual` do their work in this process; everything else asks a server through the
+//! `serve`, `demo`, `openapi`, `recover` and `virtual` do their work in this process; everything else asks a server through the
 //! same REST API that the web interface uses, so the command line can do nothing that the permission table forbids.
 //!
 //! Rules that hold for every subcommand:
@@ -22,12 +22,14 @@ mod secret;
 mod session;
 
 mod api_key;
+mod catalog;
 mod completions;
 mod demo;
 mod drive;
 mod events;
 mod executions;
 mod find;
+mod import;
 mod job;
 mod key;
 mod library;
@@ -37,6 +39,7 @@ mod maintenance;
 mod man;
 mod openapi;
 mod pool;
+mod recover;
 mod restore;
 mod retention;
 mod run;
@@ -117,9 +120,11 @@ enum Command {
     Logout(login::LogoutArgs),
     Run(run::RunArgs),
     Restore(restore::RestoreArgs),
+    Recover(recover::RecoverArgs),
     Verify(verify::VerifyArgs),
     Ls(ls::LsArgs),
     Find(find::FindArgs),
+    Catalog(catalog::CatalogArgs),
     Sets(sets::SetsArgs),
     Executions(executions::ExecutionsArgs),
     Job(job::JobArgs),
@@ -129,6 +134,7 @@ enum Command {
     Drive(drive::DriveArgs),
     Library(library::LibraryArgs),
     Key(key::KeyArgs),
+    Import(import::ImportArgs),
     User(user::UserArgs),
     ApiKey(api_key::ApiKeyArgs),
     Settings(settings::SettingsArgs),
@@ -161,6 +167,7 @@ fn dispatch(global: Global, command: Command) -> CliResult {
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
         Command::Virtual(args) => virtual_library::run(args, &global),
+        Command::Recover(args) => recover::run(args, &global),
         Command::Login(args) => login::run(args, &global),
         Command::Logout(args) => login::log_out(&args, &global),
         Command::Status(args) => status::run(&args, &Context::connect(&global)?),
@@ -169,6 +176,7 @@ fn dispatch(global: Global, command: Command) -> CliResult {
         Command::Verify(args) => verify::run(&args, &Context::connect(&global)?),
         Command::Ls(args) => ls::run(args, &Context::connect(&global)?),
         Command::Find(args) => find::run(&args, &Context::connect(&global)?),
+        Command::Catalog(args) => catalog::run(args, &Context::connect(&global)?),
         Command::Sets(args) => sets::run(args, &Context::connect(&global)?),
         Command::Executions(args) => executions::run(args, &Context::connect(&global)?),
         Command::Job(args) => job::run(args, &Context::connect(&global)?),
@@ -178,6 +186,7 @@ fn dispatch(global: Global, command: Command) -> CliResult {
         Command::Drive(args) => drive::run(args, &Context::connect(&global)?),
         Command::Library(args) => library::run(args, &Context::connect(&global)?),
         Command::Key(args) => key::run(args, &Context::connect(&global)?),
+        Command::Import(args) => import::run(args, &Context::connect(&global)?),
         Command::User(args) => user::run(args, &Context::connect(&global)?),
         Command::ApiKey(args) => api_key::run(args, &Context::connect(&global)?),
         Command::Settings(args) => settings::run(args, &Context::connect(&global)?),

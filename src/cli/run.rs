@@ -16,6 +16,7 @@ Ctrl-C stops the watching, not the job.
 Examples:
   tapebackarr run nightly
   tapebackarr run nightly --type full --tape DAILY-003
+  tapebackarr run nightly --retry
   tapebackarr run nightly --no-wait --json")]
 pub struct RunArgs {
     /// Name or id of the job
@@ -26,6 +27,12 @@ pub struct RunArgs {
     /// Use this tape (label, bar code or id) instead of the one the pool would choose
     #[arg(long)]
     tape: Option<String>,
+    /// Take up the last run, which failed, where it stopped
+    #[arg(long, conflicts_with_all = ["backup_type", "tape"])]
+    retry: bool,
+    /// With --retry: begin anew instead
+    #[arg(long, requires = "retry")]
+    from_scratch: bool,
     #[command(flatten)]
     wait: Wait,
 }
@@ -33,6 +40,11 @@ pub struct RunArgs {
 /// Starts the job and follows its execution.
 pub fn run(args: RunArgs, context: &Context) -> CliResult {
     let job = resolve::id(&context.client, JOB, &args.job)?;
+    if args.retry {
+        let body = Body::new().with("use_pool", true).with("from_scratch", args.from_scratch);
+        let answer = context.client.post(&format!("jobs/{job}/retry"), &body.json())?;
+        return follow::started(context, &answer, args.wait, &format!("Retrying {}", args.job));
+    }
     let tape = resolve::optional_id(&context.client, TAPE, args.tape.as_deref())?;
     let body = Body::new()
         .with("use_pool", tape.is_none())

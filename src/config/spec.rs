@@ -74,7 +74,7 @@ pub const SPECS: &[Spec] = &[
     key("tape.buffer_size_mb", Rule::Whole(16, 1 << 20)),
     key("tape.start_percent", Rule::Whole(1, 100)),
     key("tape.refill_percent", Rule::Whole(0, 99)),
-    key("tape.checkpoint_gb", Rule::Whole(1, 1 << 20)),
+    key("tape.checkpoint_mb", Rule::Whole(1, 1 << 30)),
     key("tape.virtual_dir", Rule::Text),
     key("tape.wait_for_tape_minutes", Rule::Whole(1, 60 * 24 * 30)),
     key("backup.workers", Rule::Whole(0, 256)),

@@ -338,23 +338,49 @@ pub fn finish(conn: &mut Conn, id: i32, status: ExecutionStatus, changes: &Execu
     })
 }
 
-/// After a start nothing is at work: executions left `running` by a crash fail with `message`, and can be resumed if
-/// they had a checkpoint. Those that waited stay so. Returns the ones that were changed.
-pub fn reconcile(conn: &mut Conn, message: &str) -> Result<Vec<Execution>> {
-    let time = now();
-    let left = job_executions::table
-        .filter(job_executions::status.eq_any([ExecutionStatus::Running, ExecutionStatus::Paused]));
-    Ok(diesel::update(left)
+/// After a start nothing is at work. Of the executions that a crash left `running`, `resume` says for each how it runs again;
+/// it waits then, with that request. The others fail with `message`. Those that waited or were paused stay so. Returns
+/// the ones that failed, and the ones that run again.
+pub fn reconcile(
+    conn: &mut Conn,
+    message: &str,
+    resume: impl Fn(&mut Conn, &Execution) -> Result<Option<(String, String)>>,
+) -> Result<(Vec<Execution>, Vec<Execution>)> {
+    let left: Vec<Execution> = job_executions::table
+        .filter(job_executions::status.eq(ExecutionStatus::Running))
+        .order(job_executions::id)
+        .select(Execution::as_select())
+        .load(conn)?;
+    let (mut failed, mut again) = (Vec::new(), Vec::new());
+    for row in left {
+        match resume(conn, &row)? {
+            Some((request, state)) => again.push(requeue(conn, row.id, &request, &state)?),
+            None => {
+                let changes = ExecutionChanges {
+                    error_message: Some(Some(message.into())),
+                    error_code: Some(Some("interrupted".into())),
+                    ..ExecutionChanges::default()
+                };
+                failed.push(finish(conn, row.id, ExecutionStatus::Failed, &changes)?);
+            }
+        }
+    }
+    Ok((failed, again))
+}
+
+/// An execution that was interrupted waits again, with this request; `state` is kept for the next time.
+pub fn requeue(conn: &mut Conn, id: i32, request: &str, state: &str) -> Result<Execution> {
+    let row = diesel::update(job_executions::table.find(id))
         .set((
-            job_executions::status.eq(ExecutionStatus::Failed),
-            job_executions::error_message.eq(message),
-            job_executions::error_code.eq("interrupted"),
-            job_executions::can_resume.eq(job_executions::resume_state.is_not_null()),
-            job_executions::end_time.eq(time),
-            job_executions::updated_at.eq(time),
+            job_executions::status.eq(ExecutionStatus::Pending),
+            job_executions::request.eq(request),
+            job_executions::resume_state.eq(state),
+            job_executions::phase.eq("queued"),
+            job_executions::updated_at.eq(now()),
         ))
         .returning(Execution::as_returning())
-        .get_results(conn)?)
+        .get_result(conn);
+    found(row, format_args!("execution {id}"))
 }
 
 /// Takes the oldest waiting execution that is not of a job at work, and marks it running.
@@ -366,6 +392,15 @@ pub fn claim_next(conn: &mut Conn, busy_jobs: &[i32]) -> Result<Option<Execution
         }
     }
     Ok(None)
+}
+
+/// The sets of executions that have not ended: they are being written, or will go on.
+pub fn open_sets(conn: &mut Conn) -> Result<Vec<i32>> {
+    let sets: Vec<Option<i32>> = job_executions::table
+        .filter(job_executions::status.eq_any(ACTIVE).and(job_executions::kind.eq("backup")))
+        .select(job_executions::backup_set_id)
+        .load(conn)?;
+    Ok(sets.into_iter().flatten().collect())
 }
 
 /// Says what an execution is doing.
@@ -423,24 +458,26 @@ mod tests {
     }
 
     #[test]
-    fn after_a_crash_running_ones_fail_and_waiting_ones_wait() {
+    fn after_a_crash_some_run_again_and_waiting_ones_wait() {
         let db = testing::database();
         let conn = &mut *db.conn();
         let mut ids = Vec::new();
-        for _ in 0..3 {
+        for _ in 0..4 {
             ids.push(insert(conn, &NewExecution::default()).expect("insert").id);
         }
-        claim(conn, ids[0]).expect("claim");
-        claim(conn, ids[1]).expect("claim");
-        let checkpoint = ExecutionChanges { resume_state: Some(Some("{}".into())), ..Default::default() };
-        update(conn, ids[1], &checkpoint).expect("checkpoint");
-        let mut failed = reconcile(conn, "the server stopped").expect("reconcile");
-        failed.sort_by_key(|row| row.id);
-        let seen: Vec<_> = failed.iter().map(|row| (row.id, row.can_resume)).collect();
-        assert_eq!(seen, [(ids[0], false), (ids[1], true)]);
-        assert_eq!(resumable(conn).expect("resumable").len(), 1);
-        assert_eq!(pending(conn).expect("queue")[0].id, ids[2]);
-        set_status(conn, ids[1], ExecutionStatus::Pending).expect("again");
+        for id in &ids[..3] {
+            claim(conn, *id).expect("claim");
+        }
+        set_status(conn, ids[2], ExecutionStatus::Paused).expect("pause");
+        let resumes = |_: &mut Conn, row: &Execution| Ok((row.id == ids[1]).then(|| ("{}".into(), "1".into())));
+        let (failed, again) = reconcile(conn, "the server stopped", resumes).expect("reconcile");
+        assert_eq!(failed.iter().map(|row| row.id).collect::<Vec<_>>(), [ids[0]]);
+        assert_eq!(
+            again.iter().map(|row| (row.id, row.status)).collect::<Vec<_>>(),
+            [(ids[1], ExecutionStatus::Pending)]
+        );
+        assert_eq!(find(conn, ids[2]).expect("paused").status, ExecutionStatus::Paused);
+        assert_eq!(pending(conn).expect("queue").iter().map(|row| row.id).collect::<Vec<_>>(), [ids[1], ids[3]]);
         assert!(claim(conn, ids[1]).expect("claim").is_some_and(|row| row.end_time.is_none()));
     }
 }

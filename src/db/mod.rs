@@ -9,6 +9,7 @@
 
 pub mod api_keys;
 pub mod audit;
+pub mod checkpoints;
 pub mod connection;
 pub mod dashboard;
 pub mod database_backups;
@@ -19,6 +20,7 @@ mod errors;
 pub mod events;
 pub mod execution_logs;
 pub mod executions;
+pub mod imported;
 pub mod jobs;
 pub mod kinds;
 pub mod libraries;

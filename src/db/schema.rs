@@ -30,6 +30,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    backup_checkpoints (backup_set_id) {
+        backup_set_id -> Integer,
+        source_path -> Text,
+        place -> Text,
+        tape_id -> Nullable<Integer>,
+        data_ended -> Nullable<Text>,
+        checkpoint -> Nullable<Text>,
+        frame_table -> Nullable<Binary>,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     backup_jobs (id) {
         id -> Integer,
         name -> Text,
@@ -658,6 +671,7 @@ diesel::table! {
 }
 
 diesel::joinable!(audit_logs -> users (user_id));
+diesel::joinable!(backup_checkpoints -> backup_sets (backup_set_id));
 diesel::joinable!(backup_jobs -> tape_pools (pool_id));
 diesel::joinable!(backup_jobs -> backup_sources (source_id));
 diesel::joinable!(backup_set_parts -> tapes (tape_id));
@@ -704,6 +718,7 @@ diesel::joinable!(tapes -> tape_pools (pool_id));
 diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
     audit_logs,
+    backup_checkpoints,
     backup_jobs,
     backup_set_parts,
     backup_sets,

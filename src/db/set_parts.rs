@@ -96,6 +96,34 @@ pub struct NewPart {
     pub frame_table: Vec<u8>,
 }
 
+impl NewPart {
+    /// A part of a set on a tape.
+    pub fn of(set_id: i32, tape_id: i32, layout: &tape_format::part::PartLayout) -> Result<NewPart> {
+        Ok(NewPart {
+            backup_set_id: set_id,
+            part_number: layout.part_number as i32,
+            tape_id,
+            tape_file: layout.tape_file as i64,
+            first_block: layout.first_block as i64,
+            block_count: layout.block_count as i64,
+            block_size: layout.block_size as i32,
+            toc_block: layout.toc_block as i64,
+            end_block: layout.end_block as i64,
+            tar_start: layout.tar_start as i64,
+            tar_end: layout.tar_end as i64,
+            prelude_bytes: layout.prelude_bytes as i64,
+            stream_bytes: layout.stream_bytes as i64,
+            frame_table: layout.frames.encode()?,
+        })
+    }
+}
+
+/// Forgets the parts of a set that will never be complete.
+pub fn delete_of_set(conn: &mut Conn, set_id: i32) -> Result<()> {
+    diesel::delete(backup_set_parts::table.filter(backup_set_parts::backup_set_id.eq(set_id))).execute(conn)?;
+    Ok(())
+}
+
 /// Records a part.
 pub fn insert(conn: &mut Conn, new: &NewPart) -> Result<SetPart> {
     let values = (new, backup_set_parts::created_at.eq(now()));

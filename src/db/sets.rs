@@ -276,6 +276,15 @@ pub fn unfinished(conn: &mut Conn) -> Result<Vec<BackupSet>> {
         .load(conn)?)
 }
 
+/// Sets of which not all parts have been read from their tapes.
+pub fn incomplete(conn: &mut Conn) -> Result<Vec<BackupSet>> {
+    Ok(backup_sets::table
+        .filter(backup_sets::status.eq(SetStatus::Incomplete))
+        .order(backup_sets::id)
+        .select(BackupSet::as_select())
+        .load(conn)?)
+}
+
 /// A set begins.
 pub fn insert(conn: &mut Conn, new: &NewSet) -> Result<BackupSet> {
     let time = now();

@@ -188,6 +188,9 @@ pub fn part_written(conn: &mut Conn, id: i32, end_file: i64, end_block: i64, add
     found(row, format_args!("tape {id}"))
 }
 
+/// Words in the reason of a hold that ends when the catalog was rebuilt from the tape.
+pub const DATABASE_OLDER: &str = "the database is older than the tape";
+
 /// Nothing is written to this tape until a person has looked at it, for `reason`.
 pub fn hold(conn: &mut Conn, id: i32, reason: &str) -> Result<()> {
     let row = diesel::update(tapes::table.find(id)).set((tapes::hold_reason.eq(reason), tapes::updated_at.eq(now())));

@@ -1,6 +1,6 @@
 //! Writes a consistent copy of the database to a tape, always encrypted: it holds password hashes and wrapped keys.
 
-use super::backup::{SetHeader, drain, next_tape};
+use super::backup::{SetHeader, Start, drain, next_tape};
 use super::{Context, DatabaseBackupRequest};
 use crate::backup::engine::{self, EngineOptions};
 use crate::catalog::commit::CommitPart;
@@ -87,6 +87,7 @@ fn back_up(context: &Context, request: &DatabaseBackupRequest, tape: &Tape) -> R
         drive_compression: Compression::Off,
         block_size: context.services.config.tape.block_size,
         spool_dir: context.services.config.spool_dir(),
+        checkpoint_bytes: u64::MAX,
     };
     let (part, checksum) = write(context, &header, pool_id, tape.id, folder.path())?;
     Ok(Copy { part, checksum, size, uuid, fingerprint: key_row.key_fingerprint })
@@ -120,7 +121,7 @@ fn write(
         cancel: context.control.flag(),
         ..EngineOptions::new(folder)
     })?;
-    let drained = drain::drain(context, header, pool_id, engine, first)?;
+    let (drained, _tape) = drain::drain(context, header, pool_id, engine, first, Start::default())?;
     let checksum = drained.checksum.clone();
     match <[CommitPart; 1]>::try_from(drained.parts) {
         Ok([part]) => Ok((part, checksum)),

@@ -1,6 +1,6 @@
 //! Reads what is on the tape in a drive: label, sets, the first files; nothing is written.
 
-use super::{Context, InspectRequest};
+use super::{Context, InspectRequest, v1};
 use crate::Result;
 use crate::actors::drive::tasks::FirstBlock;
 use crate::actors::drive::{DriveTask, Unit};
@@ -29,13 +29,19 @@ impl DriveTask for ReadContents {
 
     fn run(self, drive: &mut dyn TapeDrive, _: &Unit) -> Result<Contents> {
         let mut tocs = Vec::new();
+        let mut files = Vec::new();
         part::scan(drive, &mut |file| {
             if let FileKind::Toc(kind) = &file.kind {
                 tocs.push((file.first_block, kind.clone()));
             }
+            files.push(file);
             Ok(())
         })?;
         let mut contents = Contents::default();
+        if let Some(found) = v1::inspect::read(drive, &files, MAX_FILES)? {
+            contents.of_v1(found);
+            return Ok(contents);
+        }
         for (block, kind) in tocs {
             if let TocKind::Sealed(head) = kind {
                 contents.sets.push(json!({
@@ -51,6 +57,19 @@ impl DriveTask for ReadContents {
             }
         }
         Ok(contents)
+    }
+}
+
+impl Contents {
+    /// What a tape of version 1 holds. Its table of contents does not say who owns a file.
+    fn of_v1(&mut self, found: v1::inspect::Found) {
+        self.sets = found.sets;
+        self.files.extend(found.files.into_iter().map(|(kind, mode, file)| {
+            json!({
+                "permissions": format!("{}{}", letter(&kind), permissions(mode)), "owner": "", "size": file.size,
+                "date": file.mtime.replace('T', " ").chars().take(16).collect::<String>(), "path": file.path,
+            })
+        }));
     }
 }
 

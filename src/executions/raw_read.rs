@@ -125,7 +125,7 @@ fn key(
     match file.kind {
         FileKind::Sealed => {}
         FileKind::SealedV1(_) => {
-            let key = v1::keys::find(context, lease, file.first_block, request.encryption_key_id)?;
+            let (_, key) = v1::keys::find(context, lease, file.first_block, request.encryption_key_id)?;
             return Ok(Some(FileKey::V1(key)));
         }
         _ => return Ok(None),
@@ -151,7 +151,7 @@ fn key(
 }
 
 /// Goes over the tape file by file.
-struct Scan;
+pub(super) struct Scan;
 
 impl DriveTask for Scan {
     type Output = Vec<TapeFile>;

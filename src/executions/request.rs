@@ -37,6 +37,12 @@ pub enum Request {
     DatabaseBackup(DatabaseBackupRequest),
     /// Read a copy of the database back from a tape.
     DatabaseRestore(DatabaseRestoreRequest),
+    /// Take a database of version 1 over.
+    ImportV1Database(ImportV1DatabaseRequest),
+    /// Make a tape of version 1 known.
+    ImportV1Tape(ImportV1TapeRequest),
+    /// Rebuild the catalog from what tapes say of themselves.
+    Rebuild(RebuildRequest),
     /// Put away what is over, and look after the database.
     Maintenance(MaintenanceRequest),
 }
@@ -57,13 +63,16 @@ impl Request {
             Request::RawRead(_) => "raw_read",
             Request::DatabaseBackup(_) => "database_backup",
             Request::DatabaseRestore(_) => "database_restore",
+            Request::ImportV1Database(_) => "import_v1_database",
+            Request::ImportV1Tape(_) => "import_v1_tape",
+            Request::Rebuild(_) => "rebuild",
             Request::Maintenance(_) => "maintenance",
         }
     }
 }
 
 /// Run a job.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct BackupRequest {
     /// The job.
     pub job_id: i32,
@@ -73,6 +82,9 @@ pub struct BackupRequest {
     /// Instead of the job's own type.
     #[serde(default)]
     pub backup_type: Option<BackupType>,
+    /// Go on with this set, which was interrupted.
+    #[serde(default)]
+    pub resume_set: Option<i32>,
 }
 
 /// Bring files back. Names a set, or a job and a moment.
@@ -308,6 +320,43 @@ pub struct DatabaseRestoreRequest {
     pub database_backup_id: i32,
     /// The file it becomes; it must not exist.
     pub dest_path: String,
+}
+
+/// Take a database of version 1 (the Go program) over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ImportV1DatabaseRequest {
+    /// The uploaded copy; deleted when it is done.
+    pub file: String,
+    /// Only say what would be done.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// Make a tape of version 1 (the Go program) known.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ImportV1TapeRequest {
+    /// The drive it is in.
+    pub drive_id: i32,
+    /// Key for encrypted data; none: all known keys are tried.
+    #[serde(default)]
+    pub encryption_key_id: Option<i32>,
+    /// List the files from the data even if there is a table of contents.
+    #[serde(default)]
+    pub read_data: bool,
+}
+
+/// Rebuild the catalog from tapes: the one in a drive, all of a library, or those of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RebuildRequest {
+    /// Whatever tape is in this drive; with a library or a list: the drive to use.
+    pub drive_id: Option<i32>,
+    /// All data cartridges of this library.
+    pub library_id: Option<i32>,
+    /// These tapes, which the database knows.
+    pub tape_ids: Vec<i32>,
+    /// Only say what would be taken in.
+    pub dry_run: bool,
 }
 
 /// Put away what is over, and look after the database.

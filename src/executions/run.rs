@@ -3,7 +3,7 @@
 use super::{Context, Request};
 use super::{
     backup, batch_label, database_backup, database_restore, drive_action, format, inspect, label, library_action,
-    maintenance, raw_read, restore, verify,
+    maintenance, raw_read, rebuild, restore, v1, verify,
 };
 use crate::Result;
 use serde_json::Value;
@@ -23,6 +23,9 @@ pub fn run(context: &Context) -> Result<Value> {
         Request::RawRead(request) => raw_read::run(context, &request),
         Request::DatabaseBackup(request) => database_backup::run(context, &request),
         Request::DatabaseRestore(request) => database_restore::run(context, &request),
+        Request::ImportV1Database(request) => v1::import_database::run(context, &request),
+        Request::ImportV1Tape(request) => v1::import_tape::run(context, &request),
+        Request::Rebuild(request) => rebuild::run(context, &request),
         Request::Maintenance(request) => maintenance::run(context, &request),
     }
 }

@@ -8,12 +8,12 @@ use crate::actors::drive::{DriveTask, Unit};
 use crate::db;
 use crate::media::choose::{DriveFacts, Place};
 use crate::media::lifecycle;
-use crate::restore::flow::{self, Message, Sending};
+use crate::restore::feed::Feed;
+use crate::restore::flow::{self, Sending};
 use crate::restore::members::{self, Handler};
-use crate::restore::plan::{Plan, Segment, Visit};
+use crate::restore::plan::{Plan, Visit};
 use crate::restore::reader::{self, ReadError, SegmentJob, VisitReport};
 use crate::{Error, Result};
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use tape_drive::TapeDrive;
@@ -37,7 +37,7 @@ pub fn read(
     std::thread::scope(|scope| {
         let feeding = std::thread::Builder::new()
             .name(format!("tapes-{}", context.id))
-            .spawn_scoped(scope, || Feeder { context, plan, drive, sender, broken: HashSet::new() }.run(after))?;
+            .spawn_scoped(scope, || Feeder { context, plan, drive, feed: Feed::new(plan, sender) }.run(after))?;
         let taken = members::consume(plan, &receiver, handler);
         // whoever still reads is to notice that nobody takes it
         drop(receiver);
@@ -51,9 +51,7 @@ struct Feeder<'a> {
     context: &'a Context,
     plan: &'a Plan,
     drive: Option<i32>,
-    sender: Sending,
-    /// Runs that lost their thread and go on with a new beginning.
-    broken: HashSet<usize>,
+    feed: Feed<'a>,
 }
 
 impl Feeder<'_> {
@@ -70,7 +68,7 @@ impl Feeder<'_> {
                     let label = db::tapes::find(&mut *self.context.conn()?, visit.tape_id)?.label;
                     let why = format!("tape {label} could not be read: {error}");
                     self.context.warn(None, &why);
-                    if !self.give_up(visit, &why) {
+                    if !self.feed.give_up(visit, &why) {
                         return Ok(());
                     }
                 }
@@ -79,35 +77,18 @@ impl Feeder<'_> {
         Ok(())
     }
 
-    /// Tells that what was wanted from a tape does not come; `false` if nobody listens.
-    fn give_up(&mut self, visit: &Visit, why: &str) -> bool {
-        for segment in &visit.segments {
-            if segment.last {
-                let end = Message::End { run: segment.run, missing: Some(why.into()) };
-                if self.sender.send(end).is_err() {
-                    return false;
-                }
-            } else {
-                self.broken.insert(segment.run);
-                if self.sender.send(Message::Lost(why.into())).is_err() {
-                    return false;
-                }
-            }
-        }
-        true
-    }
-
     /// Reads one tape; `false` if nobody takes the data any more.
     fn visit(&mut self, visit: &Visit, after: AfterVisit<'_>) -> Result<bool> {
         let lease = take(self.context, visit.tape_id, self.drive)?;
         let label = mount::mount(self.context, &lease, visit.tape_id)?;
         show(self.context, &lease, visit.tape_id)?;
-        let segments = self.jobs(visit)?;
+        let context = self.context;
+        let segments = self.feed.jobs(visit, &mut |set, _| key(context, set.key_id))?;
         self.context.phase("reading", format!("Reading from tape {}.", label.label))?;
-        let task = ReadVisit { segments, sender: self.sender.clone(), stop: self.context.control.flag() };
+        let task = ReadVisit { segments, sender: self.feed.sender().clone(), stop: self.context.control.flag() };
         match self.context.perform(&lease, task)? {
             Ok(report) => {
-                self.broken.extend(report.broken);
+                self.feed.visited(&report);
                 let lost =
                     if report.lost > 0 { format!(", {} places were given up", report.lost) } else { String::new() };
                 self.context.log(&format!("Tape {}: {} blocks read{lost}.", label.label, report.blocks));
@@ -117,52 +98,6 @@ impl Feeder<'_> {
             Err(ReadError::Stopped) => Ok(false),
             Err(ReadError::Drive(error) | ReadError::Part(error)) => Err(error),
         }
-    }
-
-    fn jobs(&mut self, visit: &Visit) -> Result<Vec<SegmentJob>> {
-        let mut jobs = Vec::with_capacity(visit.segments.len());
-        for segment in &visit.segments {
-            jobs.extend(self.job(segment)?);
-        }
-        Ok(jobs)
-    }
-
-    /// How a segment is read; nothing if there is no place to begin at.
-    fn job(&mut self, segment: &Segment) -> Result<Option<SegmentJob>> {
-        let unplanned = || Error::internal("a segment of no run was planned");
-        let run = self.plan.runs.get(segment.run).ok_or_else(unplanned)?;
-        let set = self.plan.sets.get(run.set).ok_or_else(unplanned)?;
-        let part = set.parts.get(segment.part).ok_or_else(unplanned)?;
-        let members = self.plan.members_of(segment);
-        let mut start = segment.start;
-        let mut continues = segment.start > run.start;
-        if self.broken.remove(&segment.run) {
-            // not in the middle of a member whose beginning is lost
-            continues = false;
-            let whole = self.plan.items.get(run.items.clone()).unwrap_or_default().iter();
-            match whole.map(|item| item.tar_offset).find(|at| (segment.start..segment.end).contains(at)) {
-                Some(first) => start = first,
-                None if segment.last => {
-                    let missing = Some("its beginning could not be read from another tape".into());
-                    let _ = self.sender.send(Message::End { run: segment.run, missing });
-                    return Ok(None);
-                }
-                None => {
-                    self.broken.insert(segment.run);
-                    return Ok(None);
-                }
-            }
-        }
-        Ok(Some(SegmentJob {
-            run: segment.run,
-            layout: part.layout.clone(),
-            key: if part.layout.encrypted { Some(key(self.context, set.key_id)?) } else { None },
-            start,
-            end: segment.end,
-            continues,
-            last: segment.last,
-            members,
-        }))
     }
 }
 

@@ -7,10 +7,12 @@
 //! Invariant I9: a key is handed out for writing only after a record sealed with it was opened with the stored key.
 
 pub mod master;
+mod ring;
 pub mod secret_file;
 pub mod sheet;
 pub mod store;
 mod wrap;
 
 pub use master::MasterKey;
+pub use ring::KeyRing;
 pub use store::KeyStore;

@@ -40,13 +40,15 @@ impl KeyStore {
         key_base64: &str,
         description: Option<&str>,
     ) -> Result<EncryptionKey> {
-        let bad = |message: String| Error::new(ErrorKind::BadRequest, "bad_key", message);
-        let bytes = Zeroizing::new(
-            STANDARD.decode(key_base64.trim()).map_err(|error| bad(format!("the key is not valid base64: {error}")))?,
-        );
-        let key = Key::from_slice(&bytes)
-            .map_err(|_| bad(format!("key must be 32 bytes (256 bits), got {} bytes", bytes.len())))?;
-        self.keep(conn, name, description, &key)
+        self.keep(conn, name, description, &read(key_base64)?)
+    }
+
+    /// The fingerprint of a key that exists elsewhere, as base64 of its 32 bytes.
+    ///
+    /// # Errors
+    /// 400 `bad_key`.
+    pub fn fingerprint_of(key_base64: &str) -> Result<String> {
+        Ok(read(key_base64)?.fingerprint())
     }
 
     fn keep(&self, conn: &mut Conn, name: &str, description: Option<&str>, key: &Key) -> Result<EncryptionKey> {
@@ -108,6 +110,14 @@ impl KeyStore {
             Error::new(ErrorKind::Internal, "key_damaged", message)
         })
     }
+}
+
+fn read(key_base64: &str) -> Result<Key> {
+    let bad = |message: String| Error::new(ErrorKind::BadRequest, "bad_key", message);
+    let bytes = Zeroizing::new(
+        STANDARD.decode(key_base64.trim()).map_err(|error| bad(format!("the key is not valid base64: {error}")))?,
+    );
+    Key::from_slice(&bytes).map_err(|_| bad(format!("key must be 32 bytes (256 bits), got {} bytes", bytes.len())))
 }
 
 fn prove(key: &Key, stored: &Key) -> Result<()> {

@@ -2,13 +2,14 @@
 //!
 //! [`select`] makes a [`plan`] from the catalog: the newest version of each wanted path along a chain of sets, and hard-link
 //! targets that must come along; [`schedule`] puts tapes and positions in order. [`reader`] runs on the drive's thread and sends runs of
-//! the tar stream through a bounded channel ([`flow`]); [`members`] finds the wanted members in them and hands each to
+//! the tar stream through a bounded channel ([`flow`], [`feed`]); [`members`] finds the wanted members in them and hands each to
 //! [`extract`], which writes it below a destination ([`safe`]) that nothing in an archive can lead out of.
 
 pub mod archive;
 pub mod check;
 pub mod existing;
 pub mod extract;
+pub mod feed;
 pub mod flow;
 pub mod layout;
 pub mod members;

@@ -29,6 +29,19 @@ pub struct PlannedSet {
     pub parts: Vec<Part>,
 }
 
+impl PlannedSet {
+    /// Whether the parts that are known have all of a range of the set's tar stream.
+    pub fn holds(&self, range: Range<u64>) -> bool {
+        let mut at = range.start;
+        for part in &self.parts {
+            if (part.layout.tar_start..part.layout.tar_end).contains(&at) {
+                at = part.layout.tar_end;
+            }
+        }
+        at >= range.end
+    }
+}
+
 /// A data file that version 1 of the program wrote: it has no frames, and is read from its beginning to the last member
 /// that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]

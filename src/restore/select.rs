@@ -64,25 +64,30 @@ pub fn set_as_of(conn: &mut Conn, job_id: i32, moment: Option<NaiveDateTime>) ->
 
 /// The sets that make the state of a set: newest first, up to the full one.
 pub fn state_of(conn: &mut Conn, set_id: i32) -> Result<Vec<i32>> {
-    must_be_completed(conn, set_id)?;
-    chain::of(conn, set_id)
-}
-
-/// Only what a set holds itself.
-pub fn alone(conn: &mut Conn, set_id: i32) -> Result<Vec<i32>> {
-    must_be_completed(conn, set_id)?;
-    Ok(vec![set_id])
-}
-
-fn must_be_completed(conn: &mut Conn, set_id: i32) -> Result<()> {
     let set = db::sets::find(conn, set_id)?;
     match set.status {
-        SetStatus::Completed => Ok(()),
-        status => Err(Error::conflict(
+        SetStatus::Completed => chain::of(conn, set_id),
+        SetStatus::Incomplete => Err(Error::conflict(
             "set_state",
-            format!("backup set {set_id} is {status}: only completed sets can be read"),
+            format!(
+                "backup set {set_id} is incomplete: {}. What there is of it can be restored with only_this_set",
+                set.incomplete_reason.unwrap_or_default()
+            ),
         )),
+        status => Err(unreadable(set_id, status)),
     }
+}
+
+/// Only what a set holds itself; of an incomplete one what there is.
+pub fn alone(conn: &mut Conn, set_id: i32) -> Result<Vec<i32>> {
+    match db::sets::find(conn, set_id)?.status {
+        SetStatus::Completed | SetStatus::Incomplete => Ok(vec![set_id]),
+        status => Err(unreadable(set_id, status)),
+    }
+}
+
+fn unreadable(set_id: i32, status: SetStatus) -> Error {
+    Error::conflict("set_state", format!("backup set {set_id} is {status}: only completed sets can be read"))
 }
 
 /// Makes the plan for a selection.
@@ -106,7 +111,8 @@ pub fn plan(conn: &mut Conn, selection: &Selection) -> Result<Selected> {
     for set_id in &gathered.sets {
         planned_set(conn, *set_id, &mut plan)?;
     }
-    let broken = gathered.resolve(&mut plan);
+    let mut broken = gathered.leave_out_missing_parts(conn, &plan)?;
+    broken.extend(gathered.resolve(&mut plan));
     plan.directories = directories(conn, &selection.chain, &wanted)?;
     arrange(&mut plan)?;
     Ok(Selected { plan, missing: found.missing, broken })
@@ -168,8 +174,9 @@ type Named = (usize, Box<[u8]>);
 
 /// What the pages of a selection add up to.
 #[derive(Default)]
-struct Gathered {
-    sets: Vec<i32>,
+pub struct Gathered {
+    /// The sets that something is read from, in the order of the plan.
+    pub sets: Vec<i32>,
     items: Vec<Item>,
     /// Files that only their other names need.
     donors: HashMap<Named, Item>,
@@ -178,7 +185,8 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn add(&mut self, member: SelectedMember) {
+    /// Adds a member.
+    pub fn add(&mut self, member: SelectedMember) {
         // a directory that is only known by the files in it; those bring it along
         if member.tar_length == 0 {
             return;
@@ -212,9 +220,30 @@ impl Gathered {
         }
     }
 
+    /// Takes out what is, as a whole or for some bytes, in parts of incomplete sets that are not known. Returns their
+    /// paths, and why.
+    fn leave_out_missing_parts(&mut self, conn: &mut Conn, plan: &Plan) -> Result<Vec<(String, String)>> {
+        let mut broken = Vec::new();
+        for (index, set) in plan.sets.iter().enumerate() {
+            let row = db::sets::find(conn, set.set_id)?;
+            if row.status != SetStatus::Incomplete {
+                continue;
+            }
+            let why = format!(
+                "it is in a part of the set that is not there ({})",
+                row.incomplete_reason.unwrap_or_else(|| "the set is incomplete".into())
+            );
+            let there = |item: &Item| item.set != index || set.holds(item.tar_offset..item.tar_end());
+            let gone = self.items.extract_if(.., |item| !there(item));
+            broken.extend(gone.map(|item| (tape_format::path_text::to_text(&item.path).into_owned(), why.clone())));
+            self.donors.retain(|_, item| there(item));
+        }
+        Ok(broken)
+    }
+
     /// Gives every hard link the file it is another name of. Where that file's own name is not wanted, the first link
-    /// gets the content, and the others become names of the first.
-    fn resolve(self, plan: &mut Plan) -> Vec<(String, String)> {
+    /// gets the content, and the others become names of the first. What has no content: path as text, and why.
+    pub fn resolve(self, plan: &mut Plan) -> Vec<(String, String)> {
         let Gathered { items, mut donors, links, .. } = self;
         let mut known: HashMap<Named, Link> =
             links.iter().map(|((set, _), target)| ((*set, target.clone()), no_link())).collect();
@@ -238,7 +267,7 @@ impl Gathered {
                 _ => {
                     let name = |bytes: &[u8]| tape_format::path_text::to_text(bytes).into_owned();
                     let why =
-                        format!("it is another name of {}, which the catalog of its set does not list", name(&key.1));
+                        format!("it is another name of {}, which the catalog of its set does not have", name(&key.1));
                     broken.push((name(&path), why));
                 }
             }

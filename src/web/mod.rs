@@ -46,6 +46,7 @@ mod encryption_keys;
 mod events;
 mod executions;
 mod health;
+mod import;
 mod jobs;
 mod libraries;
 mod logs;

@@ -34,6 +34,7 @@ pub fn all() -> Routes {
         super::catalog::routes,
         super::restore::routes,
         super::database_backup::routes,
+        super::import::routes,
         super::retention::routes,
         super::maintenance::routes,
     ]

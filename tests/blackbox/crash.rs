@@ -5,68 +5,161 @@ use crate::server::Server;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
-#[test]
-fn killed_in_the_middle_of_a_set_and_started_again() {
-    let mut server = Server::ready();
+/// A job that takes some seconds, and its source.
+fn slow_job(server: &Server, options: serde_json::Value) -> (i64, std::path::PathBuf) {
     let source = server.folder("s");
-    std::fs::write(source.join("first"), b"committed before the crash").unwrap();
-    let job = server.api.job("j", server.api.source("s", &source), 1, json!({"compression": "gzip"}));
-    let before = server.api.run_job(job, json!({}));
+    std::fs::write(source.join("first"), b"small").unwrap();
+    std::fs::write(source.join("large"), files::noise(77, 70 << 20)).unwrap();
     for number in 0..6 {
-        std::fs::write(source.join(format!("f{number}")), files::noise(number, 16 << 20)).unwrap();
+        std::fs::write(source.join(format!("z{number}")), files::noise(number, 16 << 20)).unwrap();
     }
+    let job = server.api.job("j", server.api.source("s", &source), 1, options);
+    (job, source)
+}
+
+/// Starts a job and waits until so many MiB are on tape.
+fn start_and_wait(server: &Server, job: i64, megabytes: i64) -> serde_json::Value {
     let started = server.api.post(&format!("/api/v1/jobs/{job}/run"), json!({})).ok();
     let id = started["execution_id"].clone();
     let since = Instant::now();
     loop {
         let row = server.api.get(&format!("/api/v1/executions/{id}")).ok();
-        if row["phase"] == "streaming" && row["bytes_processed"].as_i64().unwrap_or(0) > 0 {
-            break;
+        if row["phase"] == "streaming" && row["bytes_written"].as_i64().unwrap_or(0) >= megabytes << 20 {
+            return id;
         }
         assert!(since.elapsed() < Duration::from_secs(60), "{row}");
-        assert_ne!(row["status"], "completed", "too fast to be killed: {row}");
-        std::thread::sleep(Duration::from_millis(20));
+        assert_ne!(row["status"], "completed", "too fast to be interrupted: {row}");
+        std::thread::sleep(Duration::from_millis(10));
     }
-    server.kill_and_restart();
+}
+
+/// The execution went on by itself with the set it was writing, and nothing before the checkpoint was sent again.
+fn went_on(server: &Server, id: &serde_json::Value, source: &std::path::Path) {
     let api = &server.api;
-
-    let row = api.get(&format!("/api/v1/executions/{id}")).ok();
-    assert_eq!((&row["status"], &row["error_code"]), (&json!("failed"), &json!("interrupted")), "{row}");
-    let sets = api.get("/api/v1/backup-sets").ok();
-    let status: Vec<&str> = sets.as_array().unwrap().iter().filter_map(|set| set["status"].as_str()).collect();
-    assert_eq!(status, ["failed", "completed"]);
-
-    let to = server.dir.path().join("old");
-    api.restore(json!({"backup_set_id": before["result"]["backup_set_id"], "dest_path": to.to_str().unwrap()}));
-    assert_eq!(std::fs::read(to.join("first")).unwrap(), b"committed before the crash");
-
-    let after = api.run_job(job, json!({}));
-    let to = server.dir.path().join("new");
-    api.restore(json!({"backup_set_id": after["result"]["backup_set_id"], "dest_path": to.to_str().unwrap()}));
-    files::assert_equal(&source, &to);
-    let verified =
-        api.post(&format!("/api/v1/backup-sets/{}/verify", before["result"]["backup_set_id"]), json!({})).ok();
+    let row = api.wait(id);
+    assert_eq!(row["status"], "completed", "{row}");
+    assert_eq!(row["result"]["resumed"], true, "{row}");
+    let set = api.get(&format!("/api/v1/backup-sets/{}", row["result"]["backup_set_id"])).ok();
+    let parts = set["parts"].as_array().unwrap();
+    assert_eq!(parts.len(), 2, "{set}");
+    assert!(parts[0]["tar_end"].as_i64().unwrap() > 16 << 20, "{set}");
+    assert_eq!(parts[0]["tar_end"], parts[1]["tar_start"], "{set}");
+    let to = server.dir.path().join(format!("restored-{id}"));
+    api.restore(json!({"backup_set_id": set["id"], "dest_path": to.to_str().unwrap()}));
+    files::assert_equal(source, &to);
+    let verified = api.post(&format!("/api/v1/backup-sets/{}/verify", set["id"]), json!({})).ok();
     api.complete(verified);
 }
 
 #[test]
-fn a_shutdown_ends_at_a_safe_place() {
-    let mut server = Server::ready();
-    let source = server.folder("s");
-    for number in 0..6 {
-        std::fs::write(source.join(format!("f{number}")), files::noise(number, 16 << 20)).unwrap();
+fn killed_in_the_middle_of_a_set_and_started_again() {
+    for options in [json!({"compression": "gzip"}), encrypted()] {
+        let mut server = Server::ready();
+        let key = server.api.post("/api/v1/encryption-keys", json!({"name": "k1", "description": ""})).ok();
+        let mut options = options;
+        if options["encryption_key_id"].is_number() {
+            options["encryption_key_id"] = key["key"]["id"].clone();
+        }
+        let (job, source) = slow_job(&server, options);
+        let before = server.api.run_job(job, json!({}));
+        let id = start_and_wait(&server, job, 40);
+        server.kill_and_restart();
+        went_on(&server, &id, &source);
+        // what was committed before is as it was
+        let to = server.dir.path().join("old");
+        let set = before["result"]["backup_set_id"].clone();
+        server.api.restore(json!({"backup_set_id": set, "dest_path": to.to_str().unwrap()}));
+        files::assert_equal(&source, &to);
+        let verified = server.api.post(&format!("/api/v1/backup-sets/{set}/verify"), json!({})).ok();
+        server.api.complete(verified);
+        // and so is what comes after
+        server.api.run_job(job, json!({}));
     }
-    let job = server.api.job("j", server.api.source("s", &source), 1, json!({"compression": "gzip"}));
-    let started = server.api.post(&format!("/api/v1/jobs/{job}/run"), json!({})).ok();
-    std::thread::sleep(Duration::from_millis(700));
+}
+
+fn encrypted() -> serde_json::Value {
+    json!({"compression": "gzip", "encryption_key_id": 0})
+}
+
+#[test]
+fn a_power_cut_loses_what_was_not_flushed_and_nothing_else() {
+    let mut server = Server::ready();
+    let (job, source) = slow_job(&server, json!({"compression": "gzip"}));
+    let id = start_and_wait(&server, job, 40);
+    server.kill();
+    tape_drive::virt::library::power_cut(&server.library_dir(), 0).unwrap();
+    server.restart();
+    went_on(&server, &id, &source);
+}
+
+#[test]
+fn a_shutdown_ends_at_a_safe_place_and_the_next_start_goes_on() {
+    let mut server = Server::ready();
+    let (job, source) = slow_job(&server, json!({"compression": "gzip"}));
+    let id = start_and_wait(&server, job, 40);
     assert!(server.stop().success());
     server.restart();
-    let row = server.api.get(&format!("/api/v1/executions/{}", started["execution_id"])).ok();
-    assert_eq!((&row["status"], &row["error_code"]), (&json!("failed"), &json!("shutdown")), "{row}");
+    went_on(&server, &id, &source);
+}
+
+#[test]
+fn a_paused_run_survives_a_restart_and_waits_to_be_resumed() {
+    let mut server = Server::ready();
+    let (job, source) = slow_job(&server, json!({"compression": "gzip"}));
+    let id = start_and_wait(&server, job, 40);
+    server.api.post(&format!("/api/v1/jobs/{job}/pause"), json!({})).ok();
+    std::thread::sleep(Duration::from_millis(300));
+    server.kill_and_restart();
+    let row = server.api.get(&format!("/api/v1/executions/{id}")).ok();
+    assert_eq!(row["status"], "paused", "{row}");
+    server.api.post(&format!("/api/v1/jobs/{job}/resume"), json!({})).ok();
+    went_on(&server, &id, &source);
+}
+
+#[test]
+fn a_run_that_was_interrupted_can_be_cancelled_and_the_tape_is_appended_to() {
+    let mut server = Server::ready();
+    let (job, source) = slow_job(&server, json!({"compression": "gzip"}));
+    let id = start_and_wait(&server, job, 40);
+    server.api.post(&format!("/api/v1/jobs/{job}/pause"), json!({})).ok();
+    std::thread::sleep(Duration::from_millis(300));
+    server.kill_and_restart();
+    server.api.post(&format!("/api/v1/jobs/{job}/cancel"), json!({})).ok();
+    let row = server.api.get(&format!("/api/v1/executions/{id}")).ok();
+    assert_eq!(row["status"], "cancelled", "{row}");
     let again = server.api.run_job(job, json!({}));
+    assert_eq!((&again["result"]["resumed"], &again["result"]["parts"]), (&json!(false), &json!(1)), "{again}");
     let to = server.dir.path().join("r");
     server.api.restore(json!({"backup_set_id": again["result"]["backup_set_id"], "dest_path": to.to_str().unwrap()}));
     files::assert_equal(&source, &to);
+    let sets = server.api.get("/api/v1/backup-sets").ok();
+    let status: Vec<&str> = sets.as_array().unwrap().iter().filter_map(|set| set["status"].as_str()).collect();
+    assert_eq!(status, ["completed", "cancelled"]);
+}
+
+/// A drive that fails in the middle: the run goes on with another tape; what was flushed stays, the rest is sent again.
+#[test]
+fn a_medium_that_fails_is_left_at_the_checkpoint_and_the_set_goes_on_elsewhere() {
+    use tape_drive::Operation;
+    use tape_drive::fault::{Condition, FaultPlan};
+    for condition in [Condition::MediumError, Condition::DeferredError, Condition::VolumeOverflow] {
+        let mut server = Server::ready();
+        let (job, source) = slow_job(&server, json!({}));
+        assert!(server.stop().success());
+        for drive in 0..2 {
+            let plan = FaultPlan::nth_of(300, Operation::Write, condition);
+            let file = server.library_dir().join(format!("drive{drive}.faults"));
+            std::fs::write(file, serde_json::to_vec(&plan).unwrap()).unwrap();
+        }
+        server.restart();
+        let row = server.api.run_job(job, json!({}));
+        let set = server.api.get(&format!("/api/v1/backup-sets/{}", row["result"]["backup_set_id"])).ok();
+        let parts = set["parts"].as_array().unwrap();
+        assert!(parts.len() >= 2, "{condition:?}: {set}");
+        let to = server.dir.path().join("r");
+        server.api.restore(json!({"backup_set_id": set["id"], "dest_path": to.to_str().unwrap()}));
+        files::assert_equal(&source, &to);
+    }
 }
 
 /// Makes the database forget what the last set left in it, as if the crash had come right after the tape's commit.

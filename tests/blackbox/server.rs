@@ -66,10 +66,7 @@ impl Server {
             port,
             token: String::new(),
         };
-        let token = server.setup_token();
-        let body = json!({"token": token, "username": "admin", "password": PASSWORD});
-        server.api.post("/api/v1/auth/setup", body).ok();
-        server.log_in();
+        server.set_up();
         server
     }
 
@@ -174,6 +171,36 @@ impl Server {
         self.wait_until_up();
     }
 
+    /// Everything in the data folder is lost but the cartridges: a new server with an administrator, and the library.
+    pub fn lose_everything_but_tapes(&mut self) {
+        assert!(self.stop().success());
+        for entry in std::fs::read_dir(self.dir.path().join("data")).unwrap() {
+            let path = entry.unwrap().path();
+            match path.file_name().unwrap() == "libraries" {
+                true => {}
+                false if path.is_dir() => std::fs::remove_dir_all(path).unwrap(),
+                false => std::fs::remove_file(path).unwrap(),
+            }
+        }
+        let (child, lines) = spawn(self.dir.path(), self.port);
+        (self.child, self.lines) = (child, lines);
+        self.api.token = String::new();
+        self.set_up();
+        self.add_library();
+    }
+
+    fn set_up(&mut self) {
+        let token = self.setup_token();
+        let body = json!({"token": token, "username": "admin", "password": PASSWORD});
+        self.api.post("/api/v1/auth/setup", body).ok();
+        self.log_in();
+    }
+
+    /// A connection to the server's database.
+    pub fn database(&self) -> tapebackarr::db::Conn {
+        tapebackarr::db::open_one(self.dir.path().join("data/tapebackarr.db")).unwrap()
+    }
+
     /// SIGTERM, and wait for the orderly end.
     pub fn stop(&mut self) -> std::process::ExitStatus {
         let pid = rustix::process::Pid::from_child(&self.child);
@@ -212,6 +239,7 @@ fn spawn(dir: &Path, port: u16) -> (Child, Receiver<String>) {
         .env("TAPEBACKARR_SERVER__LISTEN", "127.0.0.1")
         .env("TAPEBACKARR_SERVER__PORT", port.to_string())
         .env("TAPEBACKARR_TAPE__BUFFER_SIZE_MB", "64")
+        .env("TAPEBACKARR_TAPE__CHECKPOINT_MB", "16")
         .env("TAPEBACKARR_AUTH__BCRYPT_COST", "4")
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

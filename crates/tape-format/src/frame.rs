@@ -4,13 +4,14 @@
 //! inside the header records of a member. Frames are compressed independently and travel in order.
 
 use crate::{MemberRecord, Result};
+use serde::{Deserialize, Serialize};
 
 /// Most bytes of tar stream in one frame: 8 MiB.
 pub const MAX_FRAME: usize = 8 << 20;
 
 /// A member that goes on in a frame: what the next tape must repeat if a part is cut before this frame
 /// (`GNU.volume.filename`, `.size`, `.offset`).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Continuation {
     /// The member whose data the frame begins in, as its own header described it.
     pub member: std::sync::Arc<crate::Member>,
@@ -18,6 +19,15 @@ pub struct Continuation {
     pub data_offset: u64,
     /// Total bytes of the member's tar data (for a sparse file: map and data).
     pub data_size: u64,
+}
+
+/// A member that goes on behind a frame, with all that is needed to send the rest of it another day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unfinished {
+    /// The member, and how much of it is in this frame and those before.
+    pub continuation: Continuation,
+    /// What the maker of the frames needs to know besides; nobody else looks into it.
+    pub state: Vec<u8>,
 }
 
 /// One frame on its way to the tape.
@@ -31,6 +41,8 @@ pub struct Frame {
     pub tar_length: u64,
     /// Set when the frame begins inside a member's data.
     pub continues: Option<Continuation>,
+    /// Set when the frame ends inside a member's data.
+    pub goes_on: Option<Unfinished>,
     /// The members whose last byte (with padding) is in this frame, in order. `tar_offset`s are absolute.
     pub members: Vec<MemberRecord>,
 }

@@ -28,6 +28,6 @@ pub mod v1;
 
 pub use codec::Codec;
 pub use error::{FormatError, Result};
-pub use frame::{Continuation, Frame, FrameSource};
+pub use frame::{Continuation, Frame, FrameSource, Unfinished};
 pub use label::Label;
 pub use member::{DataExtent, Member, MemberKind, MemberRecord};

@@ -38,7 +38,7 @@ impl MemberKind {
 }
 
 /// A run of data in a sparse file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataExtent {
     /// Offset in the file in bytes.
     pub offset: u64,
@@ -49,7 +49,7 @@ pub struct DataExtent {
 /// Everything about a member but its content: enough to write its tar header, and what reading one gives back.
 ///
 /// Paths are bytes, relative, without a leading or trailing slash; the source's root itself is `.`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     /// Path within the set.
     pub path: Vec<u8>,

@@ -5,6 +5,7 @@
 
 mod blocks;
 mod close;
+mod close_at;
 mod layout;
 mod pack;
 mod reader;
@@ -15,6 +16,7 @@ mod stream;
 mod write;
 
 pub use blocks::FileReader;
+pub use close_at::{KnownMembers, close_at};
 pub use layout::{FrameTable, MAX_FRAMES, PartLayout};
 pub use reader::{PartReader, RangeReader};
 pub(crate) use scan::kind_of;
@@ -23,8 +25,8 @@ pub use scan::{
     scan_reading,
 };
 pub use spec::{
-    DeletedPaths, PartEnd, PartError, PartErrorKind, PartObserver, PartOutcome, PartProgress, PartSpec, PendingFirst,
-    TapeState,
+    Checkpoint, DeletedPaths, PartEnd, PartError, PartErrorKind, PartObserver, PartOutcome, PartProgress, PartSpec,
+    PendingFirst, TapeState, Wish,
 };
 pub use stream::{PartKey, PartStream};
 pub use write::write_part;

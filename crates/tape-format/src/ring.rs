@@ -40,12 +40,14 @@ pub struct RingOptions {
     pub pause_percent: u8,
     /// Ends everything when set.
     pub cancel: Arc<AtomicBool>,
+    /// Where in the set's tar stream the first frame begins: not 0 if a set goes on.
+    pub tar_start: u64,
 }
 
 impl RingOptions {
     /// A ring of `bytes` with the usual marks: start at 90 %, pause below 10 %.
     pub fn new(bytes: usize, cancel: Arc<AtomicBool>) -> RingOptions {
-        RingOptions { bytes, start_percent: 90, pause_percent: 10, cancel }
+        RingOptions { bytes, start_percent: 90, pause_percent: 10, cancel, tar_start: 0 }
     }
 }
 
@@ -144,7 +146,7 @@ impl Ring {
             failure: None,
             flowing: false,
             started: false,
-            tar_offset: 0,
+            tar_offset: options.tar_start,
             pauses: 0,
             starved: Duration::ZERO,
             waited_for_room: Duration::ZERO,
@@ -226,7 +228,7 @@ impl Ring {
             waited_for_room: state.waited_for_room,
             ready_bytes: state.ready as u64,
             filled_percent: (state.ready.saturating_mul(100) / self.0.options.bytes).min(100) as u8,
-            drawn_tar_bytes: state.tar_offset,
+            drawn_tar_bytes: state.tar_offset.saturating_sub(self.0.options.tar_start),
         }
     }
 

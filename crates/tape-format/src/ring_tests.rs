@@ -5,7 +5,13 @@ use std::thread;
 const MIB: usize = 1 << 20;
 
 fn ring(bytes: usize, start_percent: u8, pause_percent: u8) -> Ring {
-    Ring::new(RingOptions { bytes, start_percent, pause_percent, cancel: Arc::new(AtomicBool::new(false)) })
+    Ring::new(RingOptions {
+        bytes,
+        start_percent,
+        pause_percent,
+        cancel: Arc::new(AtomicBool::new(false)),
+        tar_start: 0,
+    })
 }
 
 fn frame(mut data: Vec<u8>, length: usize, mark: u64) -> Frame {

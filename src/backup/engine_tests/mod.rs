@@ -3,4 +3,5 @@
 mod ending;
 mod incremental;
 mod names;
+mod resuming;
 mod trouble;

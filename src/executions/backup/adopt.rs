@@ -2,16 +2,17 @@
 
 use super::append::AppendAt;
 use super::feed::{self, Feed, Feeder};
+use super::resume;
 use crate::Result;
-use crate::actors::catalog::{Commit, Discard};
+use crate::actors::catalog::Commit;
 use crate::actors::drive::{DriveTask, Unit};
 use crate::catalog::commit::{CommitPart, CommitSet};
 use crate::catalog::from_toc::{FromToc, Rows, Tally, Wanted};
+use crate::catalog::partial;
 use crate::db::{self, SetStatus, sets::BackupSet};
 use crate::executions::{Context, Lease};
-use std::collections::HashMap;
+use crate::keys::KeyRing;
 use tape_drive::TapeDrive;
-use tape_format::crypt::{Key, Keys};
 use tape_format::part::{self, PartLayout};
 use tape_format::toc::TocHead;
 use tape_format::{FormatError, MemberRecord};
@@ -27,85 +28,105 @@ pub fn adopt(
     toc_block: u64,
 ) -> Result<Option<AppendAt>> {
     let set = db::sets::find_by_uuid(&mut *context.conn()?, writing)?;
-    // what the cut-off run left in the catalog is incomplete
-    discard(context, set.as_ref())?;
-    let (feed, feeder) = match &set {
+    let unfinished = set.as_ref().filter(|set| set.status != SetStatus::Completed);
+    // what the cut-off run left of this part in the catalog may be incomplete
+    restart_part(context, unfinished)?;
+    let (feed, feeder) = match unfinished {
         Some(set) => {
             let (feed, feeder) = feed::start(context.services.catalog.clone(), set.id)?;
             (Some(feed), Some(feeder))
         }
         None => (None, None),
     };
-    let task = ReadToc { block: toc_block, keys: keys(context, set.as_ref())?, uuid: writing.into(), feed };
+    let keys = KeyRing::open(&mut *context.conn()?, &context.services.keys)?;
+    let task = ReadToc { block: toc_block, keys, uuid: writing.into(), feed };
     let found = context.perform(lease, task);
     feeder.map_or(Ok(()), Feeder::finish)?;
     let here = found?.filter(|found| (found.layout.tape_file, found.layout.first_block) == (at.file, at.block));
-    let Some(Found { layout, complete, tally }) = here else {
-        discard(context, set.as_ref())?;
+    let Some(Found { layout, last, tally }) = here else {
+        restart_part(context, unfinished)?;
         return Ok(None);
     };
     let end = AppendAt { file: layout.tape_file + 2, block: layout.end_block };
-    let stored = layout.stream_bytes as i64;
-    db::tape_lifecycle::part_written(&mut *context.conn()?, tape_id, end.file as i64, end.block as i64, stored)?;
-    let unfinished = set.as_ref().filter(|set| complete && set.status != SetStatus::Completed);
-    let Some(set) = unfinished else {
-        discard(context, set.as_ref())?;
-        context
-            .why(&[format!("A part of set {writing}, which was cut off, is on the tape; this run goes behind it.")])?;
+    if let Some(set) = unfinished
+        && take(context, set, tape_id, layout.clone(), last, tally)?
+    {
         return Ok(Some(end));
-    };
-    let job = db::jobs::find(&mut *context.conn()?, set.job_id)?;
+    }
+    // what is on the tape is on the tape, whatever becomes of the set
+    resume::tape_ends(&mut *context.conn()?, tape_id, &layout, 0)?;
+    restart_part(context, unfinished)?;
+    context.why(&[format!("A part of set {writing}, which was cut off, is on the tape; this run goes behind it.")])?;
+    Ok(Some(end))
+}
+
+/// Takes a part into its set, if it is the next one and the set can be completed or go on with it.
+fn take(
+    context: &Context,
+    set: &BackupSet,
+    tape_id: i32,
+    layout: PartLayout,
+    last: bool,
+    tally: Tally,
+) -> Result<bool> {
+    let mut conn = context.conn()?;
+    let parts = db::set_parts::of_set(&mut conn, set.id)?;
+    let progress = db::checkpoints::find(&mut conn, set.id)?;
+    if layout.part_number as usize != parts.len() + 1 || set.status == SetStatus::Cancelled {
+        return Ok(false);
+    }
+    if !last {
+        let place = progress.map_or(Ok(None), |progress| resume::behind_data(&progress, layout.tar_end))?;
+        let Some(place) = place else { return Ok(false) };
+        resume::part_closed(&mut conn, set.id, tape_id, &layout, 0, &place)?;
+        context.log(&format!("Part {} of backup set {} is whole on this tape.", layout.part_number, set.id));
+        return Ok(true);
+    }
+    let mut all = Tally::default();
+    if parts.is_empty() {
+        all = tally.clone();
+    } else {
+        partial::members(&mut conn, set.id, None, &mut |record| {
+            all.add(&record);
+            Ok(())
+        })?;
+    }
+    let job = db::jobs::find(&mut conn, set.job_id)?;
+    resume::tape_ends(&mut conn, tape_id, &layout, 0)?;
+    db::sets::reopen(&mut conn, set.id)?;
     let done = CommitSet {
         set_id: set.id,
         source_id: job.source_id,
         parts: vec![CommitPart { tape_id, layout }],
-        file_count: tally.files as i64,
-        total_bytes: tally.totals.bytes as i64,
-        warning_count: 0,
+        file_count: all.files as i64,
+        total_bytes: all.totals.bytes as i64,
+        warning_count: set.warning_count,
         deleted_count: tally.deleted as i64,
-        checksum: Some(tally.hash.finish()),
+        checksum: Some(all.hash.finish()),
         expires_at: (job.retention_days > 0).then(|| db::now() + chrono::Duration::days(i64::from(job.retention_days))),
         key: None,
     };
-    db::sets::reopen(&mut *context.conn()?, set.id)?;
+    drop(conn);
     futures_executor::block_on(context.services.catalog.send(Commit(done)))??;
     context.why(&[format!(
         "Set {} was cut off after the tape had it and before the database did; it is complete now.",
         set.id
     )])?;
-    Ok(Some(end))
+    Ok(true)
 }
 
-fn discard(context: &Context, set: Option<&BackupSet>) -> Result<()> {
-    match set.filter(|set| set.status != SetStatus::Completed) {
-        Some(set) => futures_executor::block_on(context.services.catalog.send(Discard { set_id: set.id }))?,
-        None => Ok(()),
-    }
-}
-
-fn keys(context: &Context, set: Option<&BackupSet>) -> Result<KeyRing> {
-    let mut ring = HashMap::new();
-    let mut conn = context.conn()?;
-    if let Some(id) = set.and_then(|set| set.encryption_key_id) {
-        let fingerprint = db::encryption_keys::find(&mut conn, id)?.key_fingerprint;
-        ring.insert(fingerprint.clone(), context.services.keys.for_reading(&mut conn, &fingerprint)?);
-    }
-    Ok(KeyRing(ring))
-}
-
-struct KeyRing(HashMap<String, Key>);
-
-impl Keys for KeyRing {
-    fn find(&self, fingerprint: &str) -> Option<Key> {
-        self.0.get(fingerprint).cloned()
-    }
+/// Forgets what the catalog has of the part that was being written.
+fn restart_part(context: &Context, set: Option<&BackupSet>) -> Result<()> {
+    let Some(set) = set else { return Ok(()) };
+    let parts = db::set_parts::of_set(&mut *context.conn()?, set.id)?;
+    resume::cut(context, set.id, parts.last().map_or(0, |part| part.tar_end.cast_unsigned()))
 }
 
 /// What a table of contents said.
 struct Found {
     layout: PartLayout,
-    /// The set is this one part.
-    complete: bool,
+    /// The set ends with this part.
+    last: bool,
     tally: Tally,
 }
 
@@ -123,7 +144,7 @@ impl DriveTask for ReadToc {
     const NAME: &'static str = "read a table of contents";
 
     fn run(mut self, drive: &mut dyn TapeDrive, _: &Unit) -> Result<Option<Found>> {
-        let (block, keys) = (self.block, std::mem::replace(&mut self.keys, KeyRing(HashMap::new())));
+        let (block, keys) = (self.block, std::mem::take(&mut self.keys));
         let mut sink = FromToc::new(&mut self);
         let read = part::read_toc(drive, block, &keys, &mut sink);
         let tally = std::mem::take(&mut sink.tally);
@@ -136,9 +157,9 @@ impl DriveTask for ReadToc {
                 return Ok(None);
             }
         };
-        let complete = head.part.last && head.part.number == 1;
+        let last = head.part.last;
         let layout = PartLayout::from_toc(head, block, end_block)?;
-        Ok(Some(Found { layout, complete, tally }))
+        Ok(Some(Found { layout, last, tally }))
     }
 }
 

@@ -6,9 +6,10 @@
 //! tape and whole, the set is [adopted](super::adopt); if there is none, what it left is written over, for nothing of it
 //! was ever promised. Anything else: refuse, say what was found.
 
-use super::adopt;
+use super::{adopt, close, resume};
 use crate::actors::drive::tasks::GoToEnd;
 use crate::actors::drive::{DriveTask, Unit};
+use crate::db::tape_lifecycle::DATABASE_OLDER;
 use crate::db::{self, Conn, SetStatus, sets::BackupSet};
 use crate::events::{Category, Event};
 use crate::executions::{Context, Lease};
@@ -46,6 +47,9 @@ pub fn prepare(context: &Context, lease: &Lease, tape_id: i32, label: &Label) ->
     };
     match context.perform(lease, FindToc { at: expected })? {
         Tail::Unfinished => {
+            if let Some(end) = saved(context, lease, tape_id, label, &writing, expected)? {
+                return Ok(end);
+            }
             context.why(&[format!(
                 "Tape {} holds the beginning of a part of set {writing}, which was cut off and never completed; this run \
                  writes over it.",
@@ -55,6 +59,27 @@ pub fn prepare(context: &Context, lease: &Lease, tape_id: i32, label: &Label) ->
         }
         Tail::Toc { block } => adopt::adopt(context, lease, tape_id, &writing, expected, block)?
             .map_or_else(|| Err(refuse(context, tape_id, mismatch)?), Ok),
+    }
+}
+
+/// Ends the part that was cut off at its checkpoint, if that can be done. If not, nothing of it counts.
+fn saved(
+    context: &Context,
+    lease: &Lease,
+    tape_id: i32,
+    label: &Label,
+    writing: &str,
+    expected: AppendAt,
+) -> Result<Option<AppendAt>> {
+    match close::at_checkpoint(context, lease, tape_id, label, writing, expected) {
+        Ok(end) => Ok(end),
+        Err(error) if matches!(error.code, "cancelled" | "shutdown") => Err(error),
+        Err(error) => {
+            context.warn(None, &format!("the part that was cut off could not be ended: {}", error.message));
+            let set = db::sets::find_by_uuid(&mut *context.conn()?, writing)?;
+            set.map_or(Ok(()), |set| resume::drop_open_part(context, set.id))?;
+            Ok(None)
+        }
     }
 }
 
@@ -68,8 +93,8 @@ fn mismatch(label: &str, found: &TapePosition, expected: AppendAt) -> Error {
         "tape_end_mismatch",
         format!(
             "tape {label} ends at file {file}, block {}, but the database expects file {}, block {}: it was written \
-             elsewhere, or the database is older than the tape. Nothing was written. Inspect the tape and retire it, or \
-             restore a newer copy of the database",
+             elsewhere, or {DATABASE_OLDER}. Nothing was written. Rebuild the catalog from the tape, or inspect the tape \
+             and retire it",
             found.at.block, expected.file, expected.block
         ),
     )
@@ -133,10 +158,13 @@ impl DriveTask for FindToc {
             Err(error) => return Err(error.into()),
         }
         let block = drive.position()?.at.block;
-        Ok(match part::first_block_kind(drive)? {
-            Some(FileKind::Toc(_)) => Tail::Toc { block },
-            _ => Tail::Unfinished,
-        })
+        let Some(FileKind::Toc(_)) = part::first_block_kind(drive)? else { return Ok(Tail::Unfinished) };
+        // one without the filemark behind it was not finished either
+        match drive.space_filemarks(1) {
+            Ok(()) => Ok(Tail::Toc { block }),
+            Err(error) if error.kind == tape_drive::DriveErrorKind::BlankCheck => Ok(Tail::Unfinished),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
@@ -145,10 +173,13 @@ pub fn earlier(conn: &mut Conn, tape_id: i32) -> Result<Vec<Summary>> {
     let mut lines = Vec::new();
     for part in db::set_parts::of_tape(conn, tape_id)? {
         let set = db::sets::find(conn, part.backup_set_id)?;
-        if set.status != SetStatus::Completed {
+        if !matches!(set.status, SetStatus::Completed | SetStatus::Incomplete) {
             continue;
         }
-        let last = db::set_parts::of_set(conn, set.id)?.iter().map(|part| part.part_number).max();
+        let last = match set.status {
+            SetStatus::Incomplete => set.parts_expected,
+            _ => db::set_parts::of_set(conn, set.id)?.iter().map(|part| part.part_number).max(),
+        };
         lines.push(summary(conn, &set, &part, last == Some(part.part_number))?);
     }
     Ok(lines)

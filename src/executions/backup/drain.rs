@@ -1,7 +1,8 @@
 //! Streams an engine's frames to tape, part after part, until the set is complete.
 
+use super::resume::{self, Place};
 use super::tape::{OpenTape, next_tape};
-use super::write::{SetHeader, Stream, WritePart, part_error};
+use super::write::{SetHeader, Start, Stream, WritePart, part_error};
 use super::{AppendAt, feed};
 use crate::backup::engine::{Engine, EngineReport, Gone};
 use crate::backup::stats::Progress as EngineProgress;
@@ -14,7 +15,7 @@ use crate::{Error, Result};
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
 use tape_format::Frame;
-use tape_format::part::{PartEnd, PartErrorKind, PartOutcome, TapeState};
+use tape_format::part::{PartEnd, PartErrorKind, PartLayout, PartOutcome, TapeState};
 
 /// A set that is completely on tape.
 pub struct Drained {
@@ -26,19 +27,22 @@ pub struct Drained {
     pub bytes: u64,
     /// Paths recorded as gone.
     pub deleted: u64,
-    /// Bytes on tape.
-    pub stored_bytes: u64,
     /// Hex SHA-256 over its list of files.
     pub checksum: String,
     /// Time and work of each stage.
     pub stats: Value,
-    /// The tape it ended on, still held.
-    pub last_tape: OpenTape,
 }
 
-/// Writes all frames. On the way it changes tapes where one is full. It ends with an error when it is told to stop, when
+/// Writes all frames; returns the tape it ended on, still held. On the way it changes tapes where one is full. It ends with an error when it is told to stop, when
 /// a drive fails, or when no tape can be had; then the tape ends behind its last committed part.
-pub fn drain(context: &Context, header: &SetHeader, pool_id: i32, engine: Engine, first: OpenTape) -> Result<Drained> {
+pub fn drain(
+    context: &Context,
+    header: &SetHeader,
+    pool_id: i32,
+    engine: Engine,
+    first: OpenTape,
+    start: Start,
+) -> Result<(Drained, OpenTape)> {
     let (feed, feeder) = match header.set_id {
         Some(set_id) => {
             let (feed, feeder) = feed::start(context.services.catalog.clone(), set_id)?;
@@ -46,10 +50,12 @@ pub fn drain(context: &Context, header: &SetHeader, pool_id: i32, engine: Engine
         }
         None => (None, None),
     };
-    let mut lent = Some(Stream::new(context, feed, Box::new(engine.frames())));
+    let done = start.parts;
+    let mut lent = Some(Stream::new(context, start, feed, Box::new(engine.frames())));
     let watch = engine.watch();
     context.progress.set_probe(Some(Box::new(move |progress| copy(&watch.progress(), progress))));
-    let result = parts(context, header, pool_id, first, &engine.gone(), &mut lent);
+    let set = Writing { context, header, deleted: engine.gone(), done };
+    let result = set.parts(pool_id, first, &mut lent);
     context.progress.set_probe(None);
     let mut report = engine.finish();
     let mut gone = 0;
@@ -75,18 +81,17 @@ pub fn drain(context: &Context, header: &SetHeader, pool_id: i32, engine: Engine
     let stream = lent.ok_or_else(|| Error::internal("the stream did not come back from the drive"))?;
     context.log(&format!(
         "{} files, {} bytes; {} paths are gone since the parent; the drive waited for data {} times.",
-        stream.files, stream.totals.bytes, gone, report.stats.pauses
+        stream.tally.files, stream.tally.totals.bytes, gone, report.stats.pauses
     ));
-    Ok(Drained {
+    let drained = Drained {
         parts,
-        files: stream.files,
-        bytes: stream.totals.bytes,
+        files: stream.tally.files,
+        bytes: stream.tally.totals.bytes,
         deleted: gone,
-        stored_bytes: stream.stored_bytes,
         stats: json!(report.stats),
         checksum: stream.checksum(),
-        last_tape,
-    })
+    };
+    Ok((drained, last_tape))
 }
 
 /// What the walk and the ring tell, for people.
@@ -117,52 +122,127 @@ fn feed_deleted(feed: &mut feed::Feed, report: &mut EngineReport) -> Result<u64>
     Ok(count)
 }
 
-fn parts(
-    context: &Context,
-    header: &SetHeader,
-    pool_id: i32,
-    first: OpenTape,
-    deleted: &Gone,
-    stream: &mut Option<Stream>,
-) -> Result<(Vec<CommitPart>, OpenTape)> {
-    let mut tape = first;
-    let mut filled = Vec::new();
-    let mut parts: Vec<CommitPart> = Vec::new();
-    loop {
-        let number = parts.len() as u32 + 1;
-        let label = tape.label.label.clone();
-        context.phase("streaming", format!("Streaming to tape {label} (part {number})."))?;
-        let outcome = write(context, header, &tape, number, deleted, stream)?;
-        match outcome {
-            Written::Part(outcome) => {
-                end_of_part(context, &mut tape, &outcome)?;
-                let PartOutcome { layout, end, pending, .. } = *outcome;
-                parts.push(CommitPart { tape_id: tape.tape_id, layout });
-                match end {
-                    PartEnd::SetComplete => return Ok((parts, tape)),
-                    PartEnd::Stopped => {
-                        context.log(&format!("Stopped at a frame boundary; tape {label} was closed there."));
-                        return Err(match context.control.stopped() {
-                            Some(why) => stopped(why),
-                            None => Error::internal("the stream was stopped because the catalog failed"),
-                        });
+/// A set on its way to tape.
+struct Writing<'a> {
+    context: &'a Context,
+    header: &'a SetHeader,
+    /// Paths that are gone.
+    deleted: Gone,
+    /// Parts that were on tape before.
+    done: u32,
+}
+
+enum Written {
+    Part(Box<PartOutcome>),
+    NoRoom,
+}
+
+impl Writing<'_> {
+    fn parts(&self, pool_id: i32, first: OpenTape, stream: &mut Option<Stream>) -> Result<(Vec<CommitPart>, OpenTape)> {
+        let context = self.context;
+        let mut tape = first;
+        let mut filled = Vec::new();
+        let mut parts: Vec<CommitPart> = Vec::new();
+        loop {
+            let number = self.done + parts.len() as u32 + 1;
+            let label = tape.label.label.clone();
+            context.phase("streaming", format!("Streaming to tape {label} (part {number})."))?;
+            match self.write(&tape, number, stream)? {
+                Written::Part(outcome) => {
+                    self.end_of_part(&mut tape, &outcome, stream)?;
+                    let PartOutcome { layout, end, pending, .. } = *outcome;
+                    parts.push(CommitPart { tape_id: tape.tape_id, layout });
+                    match end {
+                        PartEnd::SetComplete => return Ok((parts, tape)),
+                        PartEnd::Stopped => {
+                            context.log(&format!("Stopped at a frame boundary; tape {label} was closed there."));
+                            return Err(match context.control.stopped() {
+                                Some(why) => stopped(why),
+                                None => Error::internal("the stream was stopped because the catalog failed"),
+                            });
+                        }
+                        PartEnd::TapeFull => put_back(stream, pending),
                     }
-                    PartEnd::TapeFull => put_back(stream, pending),
+                }
+                Written::NoRoom => {
+                    db::tape_lifecycle::set_status(&mut *context.conn()?, tape.tape_id, TapeStatus::Full)?;
                 }
             }
-            Written::NoRoom => {
-                db::tape_lifecycle::set_status(&mut *context.conn()?, tape.tape_id, TapeStatus::Full)?;
+            filled.push(tape.tape_id);
+            context.services.bus.publish(
+                Event::info(Category::Tape, "Tape Full", format!("Tape {label} is full."))
+                    .details(json!({"tape_id": tape.tape_id, "execution_id": context.id})),
+            );
+            context.why(&[format!("Tape {label} is full; the set goes on with the next tape.")])?;
+            drop(tape);
+            tape = next_tape(context, pool_id, None, &filled)
+                .map_err(|error| error.context("the set does not fit on the tapes at hand"))?;
+        }
+    }
+
+    /// Writes one part, and makes what the database says of the tape true when that failed.
+    fn write(&self, tape: &OpenTape, number: u32, stream: &mut Option<Stream>) -> Result<Written> {
+        let context = self.context;
+        {
+            let mut conn = context.conn()?;
+            db::tape_lifecycle::begin_writing(&mut conn, tape.tape_id, &self.header.info.uuid.to_string())?;
+            if let Some(set_id) = self.header.set_id {
+                db::checkpoints::part_begins(&mut conn, set_id, tape.tape_id)?;
             }
         }
-        filled.push(tape.tape_id);
-        context.services.bus.publish(
-            Event::info(Category::Tape, "Tape Full", format!("Tape {label} is full."))
-                .details(json!({"tape_id": tape.tape_id, "execution_id": context.id})),
-        );
-        context.why(&[format!("Tape {label} is full; the set goes on with the next tape.")])?;
-        drop(tape);
-        tape = next_tape(context, pool_id, None, &filled)
-            .map_err(|error| error.context("the set does not fit on the tapes at hand"))?;
+        let lent = stream.take().ok_or_else(|| Error::internal("the stream is with another drive"))?;
+        let task = WritePart::new(self.header, tape, number, self.deleted.clone(), lent);
+        let (result, returned) = context.perform(&tape.lease, task)?;
+        *stream = Some(returned);
+        match result? {
+            Ok(outcome) => Ok(Written::Part(Box::new(outcome))),
+            Err(mut error) => {
+                if error.all_pending && matches!(error.kind, PartErrorKind::NoRoom) {
+                    put_back(stream, std::mem::take(&mut error.pending));
+                    return Ok(Written::NoRoom);
+                }
+                if let TapeState::Closed(layout) = &error.tape {
+                    let place =
+                        Place { tar_end: layout.tar_end, goes_on: error.goes_on.take().map(|goes_on| *goes_on) };
+                    self.closed(tape.tape_id, layout, 0, place, stream)?;
+                }
+                let described = part_error(&error);
+                hold(context, tape, &described)?;
+                Err(described)
+            }
+        }
+    }
+
+    /// Stores where the tape ends now: also for a set that will not be completed, for what is on the tape is on the tape.
+    fn end_of_part(&self, tape: &mut OpenTape, outcome: &PartOutcome, stream: &mut Option<Stream>) -> Result<()> {
+        let layout = &outcome.layout;
+        tape.at = AppendAt { file: layout.tape_file + 2, block: layout.end_block };
+        tape.earlier.push(outcome.summary.clone());
+        let place = Place { tar_end: layout.tar_end, goes_on: outcome.goes_on.clone() };
+        self.closed(tape.tape_id, layout, outcome.toc_bytes, place, stream)?;
+        if outcome.end == PartEnd::TapeFull {
+            db::tape_lifecycle::set_status(&mut *self.context.conn()?, tape.tape_id, TapeStatus::Full)?;
+        }
+        Ok(())
+    }
+
+    /// A part is closed; its members are in the catalog before it counts.
+    fn closed(
+        &self,
+        tape_id: i32,
+        layout: &PartLayout,
+        toc_bytes: u64,
+        place: Place,
+        stream: &mut Option<Stream>,
+    ) -> Result<()> {
+        if let Some(feed) = stream.as_mut().and_then(|stream| stream.feed.as_mut()) {
+            feed.settle()?;
+        }
+        let mut conn = self.context.conn()?;
+        match self.header.set_id {
+            Some(set_id) => resume::part_closed(&mut conn, set_id, tape_id, layout, toc_bytes, &place),
+            None => resume::tape_ends(&mut conn, tape_id, layout, toc_bytes),
+        }
     }
 }
 
@@ -172,70 +252,12 @@ fn put_back(stream: &mut Option<Stream>, frames: Vec<Frame>) {
     }
 }
 
-enum Written {
-    Part(Box<PartOutcome>),
-    NoRoom,
-}
-
-/// Writes one part, and makes what the database says of the tape true when that failed.
-fn write(
-    context: &Context,
-    header: &SetHeader,
-    tape: &OpenTape,
-    number: u32,
-    deleted: &Gone,
-    stream: &mut Option<Stream>,
-) -> Result<Written> {
-    db::tape_lifecycle::begin_writing(&mut *context.conn()?, tape.tape_id, &header.info.uuid.to_string())?;
-    let lent = stream.take().ok_or_else(|| Error::internal("the stream is with another drive"))?;
-    let (result, returned) =
-        context.perform(&tape.lease, WritePart::new(header, tape, number, deleted.clone(), lent))?;
-    *stream = Some(returned);
-    match result? {
-        Ok(outcome) => Ok(Written::Part(Box::new(outcome))),
-        Err(mut error) => {
-            if error.all_pending && matches!(error.kind, PartErrorKind::NoRoom) {
-                put_back(stream, std::mem::take(&mut error.pending));
-                return Ok(Written::NoRoom);
-            }
-            if let TapeState::Closed(layout) = &error.tape {
-                // it ends behind a part that belongs to no set; the tape itself is fine
-                db::tape_lifecycle::part_written(
-                    &mut *context.conn()?,
-                    tape.tape_id,
-                    layout.tape_file as i64 + 2,
-                    layout.end_block as i64,
-                    layout.stream_bytes as i64,
-                )?;
-            }
-            let described = part_error(&error);
-            hold(context, tape, &described)?;
-            Err(described)
-        }
-    }
-}
-
-/// Stores where the tape ends now: also for a set that will not be completed, for what is on the tape is on the tape.
-fn end_of_part(context: &Context, tape: &mut OpenTape, outcome: &PartOutcome) -> Result<()> {
-    let layout = &outcome.layout;
-    tape.at = AppendAt { file: layout.tape_file + 2, block: layout.end_block };
-    tape.earlier.push(outcome.summary.clone());
-    let mut conn = context.conn()?;
-    db::tape_lifecycle::part_written(
-        &mut conn,
-        tape.tape_id,
-        tape.at.file as i64,
-        tape.at.block as i64,
-        (layout.stream_bytes + outcome.toc_bytes) as i64,
-    )?;
-    if outcome.end == PartEnd::TapeFull {
-        db::tape_lifecycle::set_status(&mut conn, tape.tape_id, TapeStatus::Full)?;
-    }
-    Ok(())
-}
-
-/// A tape that failed while it was written is not written again before a person has looked at it.
+/// A tape that failed while it was written is not written again before a person has looked at it; one that ended
+/// without warning is full.
 fn hold(context: &Context, tape: &OpenTape, error: &Error) -> Result<()> {
+    if error.code == "tape_full" {
+        db::tape_lifecycle::set_status(&mut *context.conn()?, tape.tape_id, TapeStatus::Full)?;
+    }
     if matches!(error.code, "medium_error" | "hardware_error" | "deferred_error" | "position_mismatch") {
         let reason = format!("writing failed: {}", error.message);
         db::tape_lifecycle::hold(&mut *context.conn()?, tape.tape_id, &reason)?;

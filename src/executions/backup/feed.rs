@@ -15,8 +15,13 @@ const BATCH: usize = 10_000;
 const WAITING: usize = 4;
 
 enum Rows {
-    Members { part: i32, rows: Vec<(MemberRecord, u64)> },
+    Members {
+        part: i32,
+        rows: Vec<(MemberRecord, u64)>,
+    },
     Deleted(Vec<Vec<u8>>),
+    /// Everything before this is stored.
+    Barrier(Sender<()>),
 }
 
 /// The sending side; lives on the drive's thread.
@@ -44,6 +49,9 @@ pub fn start(catalog: Addr<CatalogActor>, set_id: i32) -> Result<(Feed, Feeder)>
                 match batch {
                     Rows::Members { part, rows } => {
                         futures_executor::block_on(catalog.send(Insert { set_id, part, rows }))??;
+                    }
+                    Rows::Barrier(passed) => {
+                        let _ = passed.send(());
                     }
                     Rows::Deleted(paths) => {
                         futures_executor::block_on(catalog.send(InsertDeleted { set_id, paths }))??;
@@ -96,6 +104,21 @@ impl Feed {
         self.gone.push(path);
         if self.gone.len() >= BATCH {
             self.flush();
+        }
+    }
+
+    /// Waits until everything that was sent is stored.
+    ///
+    /// # Errors
+    /// If the catalog has refused something.
+    pub fn settle(&mut self) -> Result<()> {
+        self.flush();
+        let (passed, stored) = bounded(1);
+        let _ = self.batches.send(Rows::Barrier(passed));
+        // a feeder that has failed drops the barrier without answering
+        match stored.recv() {
+            Ok(()) if !self.failed() => Ok(()),
+            _ => Err(Error::internal("the catalog could not be written")),
         }
     }
 

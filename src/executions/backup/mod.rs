@@ -1,71 +1,204 @@
 //! One run of a backup job: plan, tape, stream, commit.
 //!
 //! The order of what becomes permanent: the set's row (`running`) before the first byte; on tape data, filemark, TOC,
-//! filemark, each flushed and its position read back; then, in one transaction, the parts, the tape's new end and the
-//! set as `completed`. A crash between tape and database leaves a set that is not completed and a tape that is longer
+//! filemark, each flushed and its position read back; then the part's row and the tape's new end; when the last part is
+//! there, in one transaction, the set as `completed`. A crash between tape and database leaves a tape that is longer
 //! than the database says; [`append`] finds that at the next use of the tape and heals it.
+//!
+//! A run that is interrupted goes on where it stopped: behind its last closed part, or behind the last checkpoint of the
+//! part that was being written ([`resume`]). That is the way after a restart of the server, after a drive or a medium that
+//! failed (then at once, with the next tape), and when a person retries a failed run.
 
 mod adopt;
 mod append;
+mod close;
 pub mod drain;
-mod feed;
+pub(super) mod feed;
 mod plan;
+pub mod resume;
 mod tape;
 mod write;
 
 use super::{BackupRequest, Context, WarningWriter};
-use crate::actors::catalog::{Commit, Discard, Index};
+use crate::actors::catalog::{Commit, Index};
 use crate::backup::engine;
 use crate::catalog::commit::CommitSet;
-use crate::db::{self, SetStatus, executions::ExecutionChanges};
+use crate::db::{self, SetStatus, TapeStatus, executions::ExecutionChanges, sets::BackupSet};
 use crate::{Error, Result};
+use drain::Drained;
+use plan::Plan;
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
+use tape::OpenTape;
 
 pub use append::AppendAt;
 pub use tape::next_tape;
-pub use write::SetHeader;
+pub use write::{SetHeader, Start};
+
+/// So many drives or tapes may fail in a row, without any progress between them, before a run gives up.
+const MOST_FAILURES: usize = 3;
 
 /// Runs a job.
 pub fn run(context: &Context, request: &BackupRequest) -> Result<Value> {
+    if let Some(id) = request.resume_set
+        && db::sets::find(&mut *context.conn()?, id)?.status == SetStatus::Completed
+    {
+        context.log(&format!("Backup set {id} was complete when the run was interrupted."));
+        return report(context, request, id, None);
+    }
     let plan = plan::make(context, request)?;
-    let (warnings, writer) = WarningWriter::start(&context.lines)?;
-    let options = plan.engine_options(context, warnings)?;
-    let first = next_tape(context, plan.pool_id, request.tape_id, &[])?;
-    let set = db::sets::insert(&mut *context.conn()?, &plan.new_set(&first))?;
+    let (set, first) = match request.resume_set {
+        Some(id) => (resume::reopen(context, id, &plan.source.path)?, None),
+        None => {
+            resume::give_up(context, plan.job.id)?;
+            let tape = next_tape(context, plan.pool_id, request.tape_id, &[])?;
+            let set = db::write_transaction(&mut *context.conn()?, |conn| {
+                let set = db::sets::insert(conn, &plan.new_set(&tape))?;
+                resume::begin(conn, set.id, &plan.source.path)?;
+                Ok(set)
+            })?;
+            (set, Some(tape))
+        }
+    };
     let changes = ExecutionChanges { backup_set_id: Some(Some(set.id)), ..ExecutionChanges::default() };
     db::executions::update(&mut *context.conn()?, context.id, &changes)?;
     context.log(&format!("This is backup set {} ({}).", set.id, set.uuid));
-    let header = plan.header(context, &set);
-    let drained = engine::start(options).and_then(|engine| drain::drain(context, &header, plan.pool_id, engine, first));
-    writer.finish();
-    let drained = drained.and_then(|drained| commit(context, &plan, set.id, &drained).map(|()| drained));
-    let drained = match drained {
-        Ok(drained) => drained,
+    let written = Attempts { context, plan: &plan, set: &set, failed: Vec::new() }.run(first);
+    let committed = written.and_then(|written| match written {
+        Some((drained, _tape)) => commit(context, &plan, set.id, &drained).map(|()| Some(drained.stats)),
+        None => Ok(None),
+    });
+    let stats = match committed {
+        Ok(stats) => stats,
         Err(error) => {
             fail(context, set.id, &error)?;
             return Err(error);
         }
     };
     if plan.job.verify_after {
-        drop(drained.last_tape);
         super::verify::verify_set(context, set.id)?;
     }
+    report(context, request, set.id, stats)
+}
+
+/// What a run has done, for the one who asked.
+fn report(context: &Context, request: &BackupRequest, set_id: i32, stats: Option<Value>) -> Result<Value> {
+    let mut conn = context.conn()?;
+    let set = db::sets::find(&mut conn, set_id)?;
+    let parts = db::set_parts::of_set(&mut conn, set_id)?.len();
     Ok(json!({
-        "backup_set_id": set.id, "uuid": set.uuid, "backup_type": plan.backup_type, "parent_set_id": plan.parent,
-        "files": drained.files, "bytes": drained.bytes, "stored_bytes": drained.stored_bytes,
-        "deleted": drained.deleted, "parts": drained.parts.len(), "verified": plan.job.verify_after,
-        "warnings": context.progress.warnings.load(Ordering::Relaxed), "stats": drained.stats,
+        "backup_set_id": set.id, "uuid": set.uuid, "backup_type": set.backup_type, "parent_set_id": set.parent_set_id,
+        "files": set.file_count, "bytes": set.total_bytes, "stored_bytes": set.stored_bytes,
+        "deleted": set.deleted_count, "parts": parts, "verified": set.verified_at.is_some(),
+        "resumed": request.resume_set.is_some(),
+        "warnings": context.progress.warnings.load(Ordering::Relaxed), "stats": stats,
     }))
 }
 
+/// A run that goes on with another tape when one fails.
+struct Attempts<'a> {
+    context: &'a Context,
+    plan: &'a Plan,
+    set: &'a BackupSet,
+    /// Tapes that failed since the last progress.
+    failed: Vec<i32>,
+}
+
+impl Attempts<'_> {
+    /// Writes the set to its end. `None`: a tape was found to have all of it already.
+    fn run(&mut self, first: Option<OpenTape>) -> Result<Option<(Drained, OpenTape)>> {
+        let header = SetHeader::of(self.context, self.set)?;
+        let mut first = first;
+        let mut failures = 0;
+        let mut reached = 0;
+        loop {
+            let tape = match first.take() {
+                Some(tape) => tape,
+                None => self.tape()?,
+            };
+            if db::sets::find(&mut *self.context.conn()?, self.set.id)?.status == SetStatus::Completed {
+                return Ok(None);
+            }
+            let tape_id = tape.tape_id;
+            let error = match self.write(&header, tape) {
+                Ok(drained) => return Ok(Some(drained)),
+                Err(error) => error,
+            };
+            if !goes_on_elsewhere(&error) {
+                return Err(error);
+            }
+            let parts = db::set_parts::of_set(&mut *self.context.conn()?, self.set.id)?.len();
+            failures = if parts > reached { 1 } else { failures + 1 };
+            reached = parts;
+            self.failed.push(tape_id);
+            if failures >= MOST_FAILURES {
+                return Err(error.context(format_args!("{failures} tapes in a row failed, so the drive may be broken")));
+            }
+            self.context.why(&[format!("Writing failed ({}); the set goes on with another tape.", error.message)])?;
+        }
+    }
+
+    /// One try: everything that is not on tape yet.
+    fn write(&self, header: &SetHeader, tape: OpenTape) -> Result<(Drained, OpenTape)> {
+        let context = self.context;
+        let (start, resume) = resume::go_on(context, self.set.id)?;
+        let (warnings, writer) = WarningWriter::start(&context.lines)?;
+        let options = self.plan.engine_options(context, warnings, resume)?;
+        let drained = engine::start(options)
+            .and_then(|engine| drain::drain(context, header, self.plan.pool_id, engine, tape, start));
+        writer.finish();
+        drained
+    }
+
+    /// The tape to go on with: the one with the part that was cut off, if that can be saved and written on; else the next
+    /// one of the pool.
+    fn tape(&self) -> Result<OpenTape> {
+        let context = self.context;
+        let open = db::checkpoints::find(&mut *context.conn()?, self.set.id)?.and_then(|progress| progress.tape_id);
+        if let Some(tape_id) = open {
+            match tape::put_in_order(context, tape_id) {
+                Ok(tape) if self.writable(tape_id)? => return Ok(tape),
+                Ok(_) => {}
+                Err(error) if matches!(error.code, "cancelled" | "shutdown") => return Err(error),
+                Err(error) => {
+                    context.warn(None, &format!("the tape with the part that was cut off: {}", error.message))
+                }
+            }
+        }
+        next_tape(context, self.plan.pool_id, None, &self.failed)
+    }
+
+    fn writable(&self, tape_id: i32) -> Result<bool> {
+        let tape = db::tapes::find(&mut *self.context.conn()?, tape_id)?;
+        let usable = matches!(tape.status, TapeStatus::Blank | TapeStatus::Active);
+        Ok(usable && tape.hold_reason.is_none() && !self.failed.contains(&tape_id))
+    }
+}
+
+/// Whether another tape, or another drive, may do better.
+fn goes_on_elsewhere(error: &Error) -> bool {
+    matches!(
+        error.code,
+        "medium_error"
+            | "hardware_error"
+            | "deferred_error"
+            | "tape_full"
+            | "command_aborted"
+            | "drive_reset"
+            | "medium_changed"
+            | "device_io"
+            | "position_mismatch"
+            | "blank_tape"
+    )
+}
+
 /// Makes the set `completed`, now that the tape has it.
-fn commit(context: &Context, plan: &plan::Plan, set_id: i32, drained: &drain::Drained) -> Result<()> {
+fn commit(context: &Context, plan: &Plan, set_id: i32, drained: &Drained) -> Result<()> {
     context.phase("cataloging", "Committing the catalog.")?;
     let done = CommitSet {
         set_id,
         source_id: plan.source.id,
-        parts: drained.parts.clone(),
+        parts: Vec::new(),
         file_count: drained.files as i64,
         total_bytes: drained.bytes as i64,
         warning_count: context.progress.warnings.load(Ordering::Relaxed) as i64,
@@ -80,9 +213,20 @@ fn commit(context: &Context, plan: &plan::Plan, set_id: i32, drained: &drain::Dr
     Ok(())
 }
 
-/// Ends a set that will not be completed: its rows go, the tape can be used again.
+/// Ends a run that did not complete its set. If the server shuts down, the set waits as it is; after a failure it can go
+/// on where it stopped, if there is anything to go on from; after a cancellation nothing of it counts.
 fn fail(context: &Context, set_id: i32, error: &Error) -> Result<()> {
-    futures_executor::block_on(context.services.catalog.send(Discard { set_id }))??;
-    let status = if error.code == "cancelled" { SetStatus::Cancelled } else { SetStatus::Failed };
-    db::sets::fail(&mut *context.conn()?, set_id, status).map(drop)
+    if error.code == "shutdown" {
+        return Ok(());
+    }
+    let mut conn = context.conn()?;
+    let cancelled = error.code == "cancelled";
+    let can_resume = !cancelled && resume::is_worth(&mut conn, set_id)?;
+    if !can_resume {
+        resume::forget(&context.services.catalog, &mut conn, set_id)?;
+    }
+    let changes = ExecutionChanges { can_resume: Some(can_resume), ..ExecutionChanges::default() };
+    db::executions::update(&mut conn, context.id, &changes)?;
+    let status = if cancelled { SetStatus::Cancelled } else { SetStatus::Failed };
+    db::sets::fail(&mut conn, set_id, status).map(drop)
 }

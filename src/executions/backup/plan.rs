@@ -5,6 +5,7 @@ use super::write::SetHeader;
 use crate::backup::diff::Inodes;
 use crate::backup::engine::EngineOptions;
 use crate::backup::filter::{Case, Filter, FilterSpec};
+use crate::backup::resume::Resume;
 use crate::backup::source::{self, SourceKind};
 use crate::backup::walk::Mounts;
 use crate::backup::warning::{Severity, Warning, WarningSink};
@@ -38,8 +39,6 @@ pub struct Plan {
     pub backup_type: BackupType,
     /// The set it builds on.
     pub parent: Option<i32>,
-    /// The parent's uuid, for the tape.
-    pub parent_uuid: Option<Uuid>,
     /// The key, unwrapped and tested.
     pub key: Option<(EncryptionKey, Arc<Key>)>,
     /// Compression of the frames.
@@ -64,13 +63,20 @@ pub fn make(context: &Context, request: &BackupRequest) -> Result<Plan> {
         SourceType::Smb => SourceKind::Smb,
     };
     let checked = source::check(kind, Path::new(&source.path))?;
-    let wanted = request.backup_type.unwrap_or(job.backup_type);
-    let parent = match wanted {
-        BackupType::Full => None,
-        BackupType::Incremental => retention::facts::base_of(&mut conn, job.id)?,
+    let resumed = request.resume_set.map(|id| db::sets::find(&mut conn, id)).transpose()?;
+    let wanted = match &resumed {
+        Some(set) => set.backup_type,
+        None => request.backup_type.unwrap_or(job.backup_type),
+    };
+    let parent = match (&resumed, wanted) {
+        (Some(set), _) => set.parent_set_id.map(|id| db::sets::find(&mut conn, id)).transpose()?,
+        (None, BackupType::Full) => None,
+        (None, BackupType::Incremental) => retention::facts::base_of(&mut conn, job.id)?,
     };
     let backup_type = if parent.is_some() { BackupType::Incremental } else { BackupType::Full };
-    if wanted != backup_type {
+    if resumed.is_some() {
+        context.why(&["This run goes on with the set of the one that was interrupted.".into()])?;
+    } else if wanted != backup_type {
         context.why(&[
             "This run is a full backup: the job has no completed set that an incremental could build on, or it has expired."
                 .into(),
@@ -82,7 +88,11 @@ pub fn make(context: &Context, request: &BackupRequest) -> Result<Plan> {
             parent.start_time.format("%Y-%m-%d %H:%M UTC")
         )])?;
     }
-    let key = match (job.encryption_enabled, job.encryption_key_id) {
+    let (encrypted, key_id) = match &resumed {
+        Some(set) => (set.encrypted, set.encryption_key_id),
+        None => (job.encryption_enabled, job.encryption_key_id),
+    };
+    let key = match (encrypted, key_id) {
         (true, Some(id)) => {
             let key = context.services.keys.for_writing(&mut conn, id)?;
             Some((db::encryption_keys::find(&mut conn, id)?, Arc::new(key)))
@@ -92,8 +102,10 @@ pub fn make(context: &Context, request: &BackupRequest) -> Result<Plan> {
     };
     let retention_days = i64::from(if job.retention_days > 0 { job.retention_days } else { pool.retention_days });
     Ok(Plan {
-        codec: codec_of(&job, &context.services.config.backup),
-        parent_uuid: parent.as_ref().and_then(|set| Uuid::parse_str(&set.uuid).ok()),
+        codec: match &resumed {
+            Some(set) => codec_of_set(set, job.compression_level, &context.services.config.backup)?,
+            None => codec(job.compression, job.compression_level, &context.services.config.backup),
+        },
         parent: parent.map(|set| set.id),
         pool_id: pool.id,
         backup_type,
@@ -105,9 +117,16 @@ pub fn make(context: &Context, request: &BackupRequest) -> Result<Plan> {
     })
 }
 
-fn codec_of(job: &Job, defaults: &crate::config::Backup) -> Codec {
-    let level = job.compression_level;
-    match job.compression {
+fn codec_of_set(set: &BackupSet, level: Option<i32>, defaults: &crate::config::Backup) -> Result<Codec> {
+    let known: Compression = set
+        .compression_type
+        .parse()
+        .map_err(|_| Error::internal(format!("backup set {} has unknown compression", set.id)))?;
+    Ok(codec(known, level, defaults))
+}
+
+fn codec(compression: Compression, level: Option<i32>, defaults: &crate::config::Backup) -> Codec {
+    match compression {
         Compression::None | Compression::Lto => Codec::None,
         Compression::Gzip => {
             Codec::Gzip { level: level.and_then(|level| u32::try_from(level).ok()).unwrap_or(defaults.gzip_level) }
@@ -118,7 +137,12 @@ fn codec_of(job: &Job, defaults: &crate::config::Backup) -> Codec {
 
 impl Plan {
     /// What the engine has to send.
-    pub fn engine_options(&self, context: &Context, warnings: Warnings) -> Result<EngineOptions> {
+    pub fn engine_options(
+        &self,
+        context: &Context,
+        warnings: Warnings,
+        resume: Option<Resume>,
+    ) -> Result<EngineOptions> {
         let filter = Filter::new(&FilterSpec {
             include: self.source.includes()?,
             exclude: self.source.excludes()?,
@@ -146,6 +170,7 @@ impl Plan {
             exclude_paths: vec![config.data_dir.clone()],
             cancel: context.control.flag(),
             warnings: Some(sink(warnings)),
+            resume,
             ..EngineOptions::new(&self.root)
         })
     }
@@ -169,36 +194,48 @@ impl Plan {
         }
     }
 
-    /// What every part of the set says about it on tape.
-    pub fn header(&self, context: &Context, set: &BackupSet) -> SetHeader {
-        let config = &context.services.config;
-        SetHeader {
-            set_id: Some(set.id),
-            info: SetInfo {
-                uuid: Uuid::parse_str(&set.uuid).unwrap_or_default(),
-                job: self.job.name.clone(),
-                kind: match self.backup_type {
-                    BackupType::Full => SetKind::Full,
-                    BackupType::Incremental => SetKind::Incremental,
-                },
-                parent: self.parent_uuid,
-                start: set.start_time.and_utc().timestamp(),
-                compression: self.job.compression.to_string(),
-            },
-            codec: self.codec,
-            key: self.key.as_ref().map(|(_, key)| key.clone()),
-            block_size: config.tape.block_size,
-            spool_dir: config.spool_dir(),
-            drive_compression: match self.job.compression {
-                Compression::Lto => tape_drive::Compression::On,
-                _ => tape_drive::Compression::Off,
-            },
-        }
-    }
-
     /// When the set may be forgotten; never, if neither the job nor the pool says.
     pub fn expires_at(&self, end: chrono::NaiveDateTime) -> Option<chrono::NaiveDateTime> {
         (self.retention_days > 0).then(|| end + chrono::Duration::days(self.retention_days))
+    }
+}
+
+impl SetHeader {
+    /// What every part of a set says about it on tape.
+    pub fn of(context: &Context, set: &BackupSet) -> Result<SetHeader> {
+        let config = &context.services.config;
+        let mut conn = context.conn()?;
+        let uuid_of = |uuid: &str| {
+            Uuid::parse_str(uuid).map_err(|_| Error::internal(format!("'{uuid}' is not the uuid of a backup set")))
+        };
+        let parent = set.parent_set_id.map(|id| db::sets::find(&mut conn, id)).transpose()?;
+        let key = match set.encryption_key_id.filter(|_| set.encrypted) {
+            Some(id) => Some(Arc::new(context.services.keys.for_writing(&mut conn, id)?)),
+            None => None,
+        };
+        Ok(SetHeader {
+            set_id: Some(set.id),
+            info: SetInfo {
+                uuid: uuid_of(&set.uuid)?,
+                job: db::jobs::find(&mut conn, set.job_id)?.name,
+                kind: match set.backup_type {
+                    BackupType::Full => SetKind::Full,
+                    BackupType::Incremental => SetKind::Incremental,
+                },
+                parent: parent.map(|parent| uuid_of(&parent.uuid)).transpose()?,
+                start: set.start_time.and_utc().timestamp(),
+                compression: set.compression_type.clone(),
+            },
+            codec: codec_of_set(set, None, &config.backup)?,
+            key,
+            block_size: config.tape.block_size,
+            spool_dir: config.spool_dir(),
+            checkpoint_bytes: config.tape.checkpoint_bytes(),
+            drive_compression: match set.compression_type == Compression::Lto.to_string() {
+                true => tape_drive::Compression::On,
+                false => tape_drive::Compression::Off,
+            },
+        })
     }
 }
 

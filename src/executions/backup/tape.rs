@@ -2,7 +2,7 @@
 
 use super::append::{self, AppendAt};
 use crate::db::{self, TapeStatus};
-use crate::executions::{Context, Destroy, Lease, Wanted, label, mount};
+use crate::executions::{Context, Destroy, Lease, Wanted, label, mount, tape_reading};
 use crate::media::choose::Choice;
 use crate::media::facts::Facts;
 use crate::media::lifecycle;
@@ -49,6 +49,11 @@ pub fn next_tape(context: &Context, pool_id: i32, named: Option<i32>, not: &[i32
     let tape_id = lease.tape().ok_or_else(|| Error::internal("a tape was chosen without being taken"))?;
     context.note_lease(&lease)?;
     open(context, lease, tape_id)
+}
+
+/// Gets a tape into a drive on which a part was cut off, and puts its end in order.
+pub fn put_in_order(context: &Context, tape_id: i32) -> Result<OpenTape> {
+    open(context, tape_reading::take(context, tape_id, None)?, tape_id)
 }
 
 fn open(context: &Context, lease: Lease, tape_id: i32) -> Result<OpenTape> {

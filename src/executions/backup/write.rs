@@ -2,11 +2,12 @@
 
 use super::append::{self, AppendAt};
 use super::feed::Feed;
+use super::resume::{Keeper, Place};
 use super::tape::OpenTape;
 use crate::actors::drive::tasks::check_tape;
 use crate::actors::drive::{DriveTask, Unit};
 use crate::backup::engine::Gone;
-use crate::catalog::checksum::ListHash;
+use crate::catalog::from_toc::Tally;
 use crate::executions::{Context, Control, Progress};
 use crate::{Error, Result};
 use std::path::PathBuf;
@@ -15,9 +16,11 @@ use std::sync::atomic::Ordering;
 use tape_drive::{Compression, Removal, TapeDrive};
 use tape_format::codec::Codec;
 use tape_format::crypt::Key;
-use tape_format::part::{self, PartError, PartObserver, PartOutcome, PartProgress, PartSpec, PendingFirst};
-use tape_format::toc::{SetInfo, Summary, Totals};
-use tape_format::{Frame, FrameSource, Label, MemberKind, MemberRecord};
+use tape_format::part::{
+    self, Checkpoint, PartError, PartObserver, PartOutcome, PartProgress, PartSpec, PendingFirst, Wish,
+};
+use tape_format::toc::{SetInfo, Summary};
+use tape_format::{FormatError, Frame, FrameSource, Label, MemberRecord, Unfinished};
 
 /// What every part of a set has in common.
 #[derive(Clone)]
@@ -36,6 +39,21 @@ pub struct SetHeader {
     pub block_size: u32,
     /// Folder for the growing table of contents.
     pub spool_dir: PathBuf,
+    /// Distance of checkpoints in bytes.
+    pub checkpoint_bytes: u64,
+}
+
+/// Where a stream begins.
+#[derive(Default)]
+pub struct Start {
+    /// Parts that are on tape already.
+    pub parts: u32,
+    /// What is in them.
+    pub tally: Tally,
+    /// Their bytes on tape.
+    pub stored_bytes: u64,
+    /// Stores how far the set is; none for one that is not in the catalog.
+    pub keeper: Option<Keeper>,
 }
 
 /// The frames of a set, and what is learnt from those that the drive accepted. It goes from part to part.
@@ -43,30 +61,28 @@ pub struct Stream {
     /// To the catalog.
     pub feed: Option<Feed>,
     /// What is on tape so far.
-    pub totals: Totals,
-    /// Regular files and hard links so far.
-    pub files: u64,
+    pub tally: Tally,
     /// Frames that did not get onto the last tape: they come first.
     pub pending: Vec<Frame>,
     /// Bytes on tape so far.
     pub stored_bytes: u64,
+    /// Stores how far the set is.
+    pub keeper: Option<Keeper>,
     frames: Box<dyn FrameSource>,
-    hash: ListHash,
     progress: Arc<Progress>,
     control: Arc<Control>,
 }
 
 impl Stream {
     /// A stream at its beginning.
-    pub fn new(context: &Context, feed: Option<Feed>, frames: Box<dyn FrameSource>) -> Stream {
+    pub fn new(context: &Context, start: Start, feed: Option<Feed>, frames: Box<dyn FrameSource>) -> Stream {
         Stream {
             feed,
-            totals: Totals::default(),
-            files: 0,
+            tally: start.tally,
             pending: Vec::new(),
-            stored_bytes: 0,
+            stored_bytes: start.stored_bytes,
+            keeper: start.keeper,
             frames,
-            hash: ListHash::default(),
             progress: context.progress.clone(),
             control: context.control.clone(),
         }
@@ -74,16 +90,17 @@ impl Stream {
 
     /// Ends the stream; hex SHA-256 over the lines `sha256  path` of its files in order.
     pub fn checksum(self) -> String {
-        self.hash.finish()
+        self.tally.hash.finish()
     }
 }
 
 /// What is done with each frame that the drive accepted.
 struct Observer<'s> {
     feed: &'s mut Option<Feed>,
-    files: &'s mut u64,
-    bytes: u64,
-    hash: &'s mut ListHash,
+    tally: &'s mut Tally,
+    keeper: &'s Option<Keeper>,
+    /// The checkpoint of this pause is made.
+    paused: bool,
     progress: &'s Progress,
     control: &'s Control,
     part: u32,
@@ -93,16 +110,10 @@ struct Observer<'s> {
 impl PartObserver for Observer<'_> {
     fn placed(&mut self, records: Vec<MemberRecord>, block: u64) {
         for record in &records {
-            if matches!(record.kind, MemberKind::File | MemberKind::Hardlink) {
-                *self.files += 1;
-            }
-            if record.sha256.is_some() {
-                self.bytes += record.size;
-            }
-            self.hash.add(record);
+            self.tally.add(record);
         }
-        self.progress.files.store(*self.files, Ordering::Relaxed);
-        self.progress.bytes.store(self.bytes, Ordering::Relaxed);
+        self.progress.files.store(self.tally.files, Ordering::Relaxed);
+        self.progress.bytes.store(self.tally.totals.bytes, Ordering::Relaxed);
         if let Some(feed) = self.feed {
             feed.members(self.part as i32, records, block);
         }
@@ -112,11 +123,39 @@ impl PartObserver for Observer<'_> {
         self.progress.tape_bytes.store(self.stored_before + at.stream_bytes, Ordering::Relaxed);
     }
 
-    fn stop_requested(&self) -> bool {
-        if self.control.is_paused() {
+    fn wish(&mut self) -> Wish {
+        if self.control.is_paused() && self.control.stopped().is_none() {
+            // nobody knows how long it lasts: what is in the drive's buffer goes onto the tape first
+            if !std::mem::replace(&mut self.paused, true) {
+                return Wish::Checkpoint;
+            }
             self.control.wait_while_paused();
         }
-        self.control.stopped().is_some() || self.feed.as_ref().is_some_and(Feed::failed)
+        self.paused = false;
+        match self.control.stopped().is_some() || self.feed.as_ref().is_some_and(Feed::failed) {
+            true => Wish::Stop,
+            false => Wish::GoOn,
+        }
+    }
+
+    fn checkpoint(&mut self, checkpoint: Checkpoint) -> tape_format::Result<()> {
+        self.settle()?;
+        self.keeper.as_ref().map_or(Ok(()), |keeper| keeper.checkpoint(&checkpoint))
+    }
+
+    fn data_ended(&mut self, tar_end: u64, goes_on: Option<&Unfinished>) -> tape_format::Result<()> {
+        let place = Place { tar_end, goes_on: goes_on.cloned() };
+        self.keeper.as_ref().map_or(Ok(()), |keeper| keeper.data_ended(&place))
+    }
+}
+
+impl Observer<'_> {
+    /// What the catalog was sent is stored: a place that is kept must not promise more than there is.
+    fn settle(&mut self) -> tape_format::Result<()> {
+        match self.feed {
+            Some(feed) => feed.settle().map_err(|error| FormatError::Source(error.message)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -172,7 +211,7 @@ impl DriveTask for WritePart {
                 tape: &label,
                 set: &header.info,
                 part_number: number,
-                before: stream.totals,
+                before: stream.tally.totals,
                 tape_file: at.file,
                 first_block: at.block,
                 block_size: header.block_size,
@@ -181,13 +220,14 @@ impl DriveTask for WritePart {
                 earlier: &earlier,
                 deleted: &deleted,
                 spool_dir: &header.spool_dir,
+                checkpoint_bytes: header.checkpoint_bytes,
             };
             let mut observer = Observer {
-                bytes: stream.totals.bytes,
                 stored_before: stream.stored_bytes,
                 feed: &mut stream.feed,
-                files: &mut stream.files,
-                hash: &mut stream.hash,
+                tally: &mut stream.tally,
+                keeper: &stream.keeper,
+                paused: false,
                 progress: &stream.progress,
                 control: &stream.control,
                 part: number,
@@ -198,12 +238,6 @@ impl DriveTask for WritePart {
             match written {
                 Ok(outcome) => {
                     released?;
-                    stream.totals = stream.totals
-                        + Totals {
-                            members: outcome.member_count,
-                            files: outcome.file_count,
-                            bytes: outcome.content_bytes,
-                        };
                     stream.stored_bytes += outcome.layout.stream_bytes;
                     Ok(Ok(outcome))
                 }

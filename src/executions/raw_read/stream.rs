@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tape_drive::{Position, Removal, TapeDrive};
 use tape_format::FormatError;
 use tape_format::crypt::Key;
-use tape_format::part::{PartKey, PartStream};
+use tape_format::part::{FileReader, PartKey, PartStream};
 use tape_format::v1;
 use uuid::Uuid;
 
@@ -31,6 +31,8 @@ pub enum FileKey {
     },
     /// The data file of a tape of version 1.
     V1(Key),
+    /// Nothing: the bytes are wanted as they are on tape.
+    Bytes,
 }
 
 enum Message {
@@ -88,12 +90,13 @@ impl DriveTask for StreamFile {
 impl StreamFile {
     fn send(&self, drive: &mut dyn TapeDrive) -> tape_format::Result<()> {
         drive.locate(Position::block(self.block))?;
-        let mut stream = match &self.key {
+        let mut stream: Box<dyn Read + '_> = match &self.key {
             Some(FileKey::Part { key, set, part }) => {
-                PartStream::open(drive, Some(PartKey { key, set: *set, part: *part }))?
+                Box::new(PartStream::open(drive, Some(PartKey { key, set: *set, part: *part }))?)
             }
-            Some(FileKey::V1(key)) => v1::open(drive, Some(key))?,
-            None => v1::open(drive, None)?,
+            Some(FileKey::V1(key)) => Box::new(v1::open(drive, Some(key))?),
+            Some(FileKey::Bytes) => Box::new(FileReader::new(drive)?),
+            None => Box::new(v1::open(drive, None)?),
         };
         while !self.stop.load(Ordering::Relaxed) {
             let mut chunk = Vec::with_capacity(CHUNK);

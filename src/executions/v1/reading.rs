@@ -125,7 +125,7 @@ impl<'a> Reading<'a> {
         let (block, kind) = context.perform(&lease, FindData { tape_file: file.tape_file })?;
         let key = match (kind, set.key_id) {
             (FileKind::SealedV1(_), Some(id)) => Some(tape_reading::key(context, Some(id))?),
-            (FileKind::SealedV1(_), None) => Some(keys::find(context, &lease, block, None)?),
+            (FileKind::SealedV1(_), None) => Some(keys::find(context, &lease, block, None)?.1),
             _ => None,
         };
         Ok((lease, block, key))

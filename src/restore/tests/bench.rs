@@ -24,7 +24,7 @@ use tape_drive::virt::{self, CartridgeSpec, LibrarySpec, Place};
 use tape_drive::{FilemarkSync, Position, TapeDrive};
 use tape_format::codec::{Codec, Encoder};
 use tape_format::crypt::Key;
-use tape_format::part::{PartObserver, PartProgress, PartSpec, PendingFirst, write_part};
+use tape_format::part::{PartObserver, PartProgress, PartSpec, PendingFirst, Wish, write_part};
 use tape_format::path_text::to_text;
 use tape_format::toc::{SetInfo, SetKind, Totals};
 use tape_format::{Continuation, Frame, FrameSource, Label, Member, MemberKind, MemberRecord, tar};
@@ -207,6 +207,7 @@ impl Bench {
                 earlier: &[],
                 deleted: &deleted,
                 spool_dir: tape.folder.path(),
+                checkpoint_bytes: u64::MAX,
             };
             let mut recorder = Recorder { placed: vec![], tar_bytes: 0, stop_after: *length };
             let mut source = PendingFirst::new(std::mem::take(&mut pending), &mut frames);
@@ -417,6 +418,7 @@ fn frames(members: &[(Member, Vec<u8>)], spec: &SetSpec) -> VecDeque<Frame> {
             tar_length: end - start,
             continues: cuts.iter().find(|cut| cut.0 == *start).unwrap().1.clone(),
             members: records.iter().filter(complete).cloned().collect(),
+            ..Frame::default()
         }
     };
     starts.iter().zip(ends).map(frame).collect()
@@ -479,7 +481,7 @@ impl PartObserver for Recorder {
         self.tar_bytes = progress.tar_bytes;
     }
 
-    fn stop_requested(&self) -> bool {
-        self.stop_after.is_some_and(|bytes| self.tar_bytes >= bytes)
+    fn wish(&mut self) -> Wish {
+        if self.stop_after.is_some_and(|bytes| self.tar_bytes >= bytes) { Wish::Stop } else { Wish::GoOn }
     }
 }

@@ -61,7 +61,7 @@ pub async fn run(
             Some(label) => format!("Backup job started using tape {label} from pool"),
             None => "Backup job started in background".into(),
         };
-        let request = Request::Backup(BackupRequest { job_id: job.id, tape_id, backup_type });
+        let request = Request::Backup(BackupRequest { job_id: job.id, tape_id, backup_type, resume_set: None });
         Ok(Work::new(request, format!("Backup of job {}", job.name), message).with(chosen))
     });
     work.await?.answer(&app, &caller, *wait, Unsaid::Start).await
@@ -103,11 +103,12 @@ pub struct RetryBody {
     tape_id: Option<i32>,
     /// Onto a tape chosen from the job's pool: so it is unless a tape is named.
     use_pool: Option<bool>,
-    /// Begin anew. So it always is: what the failed run has written is not part of any set.
+    /// Begin anew, also if the failed run could go on where it stopped.
     from_scratch: bool,
 }
 
-/// Runs a job again as its last run, which must have failed or been cancelled.
+/// Runs a job again as its last run, which must have failed or been cancelled. A run that failed on its way goes on where it
+/// stopped, with the set it was writing, unless a tape is named or `from_scratch` is set.
 #[utoipa::path(operation_id = "retry_job", tag = "jobs", params(("id" = i32, Path), WaitQuery), request_body = RetryBody,
     responses((status = 202, body = Started), (status = 400), (status = 404), (status = 409)))]
 #[post("/jobs/{id}/retry")]
@@ -123,6 +124,15 @@ pub async fn retry(
         let job = runnable(conn, *id)?;
         let failed = last_failed(conn, &job)?;
         let asked: Option<BackupRequest> = serde_json::from_str(&failed.request).ok();
+        let resume_set =
+            failed.backup_set_id.filter(|_| failed.can_resume && !body.0.from_scratch && body.0.tape_id.is_none());
+        if let Some(set) = resume_set {
+            let request = BackupRequest { job_id: job.id, resume_set, ..BackupRequest::default() };
+            let message = format!("Backup job goes on with set {set}");
+            let fields = json!({"resumed": true, "retry_of": failed.id, "backup_set_id": set});
+            let title = format!("Backup of job {} (resumed)", job.name);
+            return Ok(Work::new(Request::Backup(request), title, message).with(fields));
+        }
         let named = RunBody { tape_id: body.0.tape_id, use_pool: body.0.use_pool, backup_type: None }.named()?;
         let (tape_id, chosen) = target(conn, &job, named, &taken)?;
         let message = match chosen.get("tape_label").and_then(Value::as_str) {
@@ -130,7 +140,7 @@ pub async fn retry(
             None => "Backup job retried".into(),
         };
         let backup_type = asked.and_then(|asked| asked.backup_type);
-        let request = Request::Backup(BackupRequest { job_id: job.id, tape_id, backup_type });
+        let request = Request::Backup(BackupRequest { job_id: job.id, tape_id, backup_type, resume_set: None });
         let fields = crate::web::work::merged(chosen, json!({"resumed": false, "retry_of": failed.id}));
         Ok(Work::new(request, format!("Backup of job {} (again)", job.name), message).with(fields))
     });

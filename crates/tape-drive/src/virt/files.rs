@@ -39,7 +39,15 @@ pub fn replace(path: &Path, content: &[u8], durability: Durability) -> io::Resul
 /// A lock on a file, held until it is dropped. The kernel drops it with the process, however that ends.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    /// Given back at once: a child process that is just being started holds copies of all files for a moment, and with
+    /// them the lock.
+    fn drop(&mut self) {
+        let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);
+    }
 }
 
 impl Lock {
@@ -48,7 +56,7 @@ impl Lock {
         let file = open(path)?;
         loop {
             match rustix::fs::flock(&file, FlockOperation::LockExclusive) {
-                Ok(()) => return Ok(Lock { _file: file }),
+                Ok(()) => return Ok(Lock { file }),
                 Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -59,7 +67,7 @@ impl Lock {
     pub fn try_now(path: &Path) -> io::Result<Option<Lock>> {
         let file = open(path)?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(Lock { _file: file })),
+            Ok(()) => Ok(Some(Lock { file })),
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
             Err(error) => Err(error.into()),
         }

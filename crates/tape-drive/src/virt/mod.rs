@@ -6,6 +6,7 @@
 //! * [`library`] is the directory: what is in which drive and slot, changed by hand here and by the robot in [`changer`];
 //! * [`drive`] is the drive: states, unit attentions, early warning, the buffer that a power cut loses, alerts, health;
 //! * [`speed`] is how long all that takes on a real one; by default nothing takes any time;
+//! * [`copies`] reads an image, or files copied off a tape, without any library;
 //! * [`control`] reaches the drives that are open in this process, and in others when they open, to inject faults.
 //!
 //! All state is in files, updated under a lock and by rename, so several drives and the changer of one library can be
@@ -16,6 +17,7 @@ pub mod cartridge;
 pub mod changer;
 mod commands;
 pub mod control;
+pub mod copies;
 pub mod drive;
 mod files;
 pub mod image;
@@ -31,6 +33,7 @@ mod survey;
 pub use cartridge::CartridgeSpec;
 pub use changer::VirtualChanger;
 pub use control::{DeviceControl, changer_control, control};
+pub use copies::TapeCopy;
 pub use drive::VirtualDrive;
 pub use library::{LibrarySpec, Place};
 pub use scan::scan;

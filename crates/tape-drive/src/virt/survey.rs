@@ -10,6 +10,10 @@ use std::os::unix::fs::FileExt;
 
 /// No more data, though the file goes on (SIMH magtape format).
 const END_OF_MEDIUM: u32 = 0xffff_ffff;
+/// Objects that a damaged stretch is divided into at most.
+const MOST_DAMAGED: u64 = 1 << 20;
+/// Filemarks in a row that are believed.
+const MOST_MARKS: u64 = 16;
 /// A word to be passed over.
 const ERASE_GAP: u32 = 0xffff_fffe;
 
@@ -17,9 +21,11 @@ const ERASE_GAP: u32 = 0xffff_fffe;
 pub(super) fn read_on(mut index: Index, file: &File, length: u64) -> io::Result<Index> {
     let mut at = index.end();
     let mut words = Words::new(file);
+    let mut marks = 0;
     loop {
         match object_at(&mut words, at, length)? {
             Found::Object(object, end) => {
+                marks = if object == Object::Filemark { marks + 1 } else { 0 };
                 index.push_at(at, object, 1);
                 at = end;
             }
@@ -28,8 +34,13 @@ pub(super) fn read_on(mut index: Index, file: &File, length: u64) -> io::Result<
             Found::Nonsense => break,
         }
     }
+    if marks > MOST_MARKS {
+        // Nobody writes that many: the damage begins with zeros.
+        index.truncate(index.objects() - marks);
+        at = index.end();
+    }
     if let Some(rest) = read_backwards(&mut words, at, length)? {
-        index.push_damaged(rest.begin);
+        push_damaged(&mut index, &rest);
         for (object, count) in rest.runs.into_iter().rev() {
             index.push(object, count);
         }
@@ -37,6 +48,24 @@ pub(super) fn read_on(mut index: Index, file: &File, length: u64) -> io::Result<
     // Without a readable object behind it, what does not fit is the block that was being written when power failed:
     // the data ends before it.
     Ok(index)
+}
+
+/// Fills the index up with what is damaged.
+fn push_damaged(index: &mut Index, rest: &Rest) {
+    let before = index.objects().checked_sub(1).and_then(|last| index.get(last)).map(|(object, _)| object);
+    let behind = rest.runs.last().map(|(object, _)| *object);
+    let stretch = rest.begin.saturating_sub(index.end());
+    // The last block before a filemark may be shorter, so either side will do.
+    let stride = [before, behind].into_iter().flatten().find_map(|object| match object {
+        Object::Block(block) => Some(stored_bytes(block)).filter(|stored| stretch.is_multiple_of(*stored)),
+        _ => None,
+    });
+    if let Some(stride) = stride.filter(|stride| stretch / stride <= MOST_DAMAGED) {
+        while index.end() + stride < rest.begin {
+            index.push_damaged(index.end() + stride);
+        }
+    }
+    index.push_damaged(rest.begin);
 }
 
 enum Found {
@@ -220,6 +249,23 @@ mod tests {
             // A cut can leave length words that happen to fit backwards, but never more than was there.
             assert!(index.objects() >= expected as u64, "cut at {cut}");
             assert_eq!(&objects(&index)[..expected], &TAPE[..expected], "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_stretch_counts_as_many_blocks_as_it_had() {
+        let blocks = [Object::Block(1000); 9];
+        let whole = [&TAPE[..2], &blocks, &TAPE[5..]].concat();
+        let clean = image(&whole);
+        let start = image(&TAPE[..2]).len() + 1008;
+        // Zeros from the middle of a block to the middle of another, and from a block's beginning.
+        for range in [start + 500..start + 2500, start..start + 2500, start + 500..start + 501] {
+            let mut bytes = clean.clone();
+            bytes[range.clone()].fill(0);
+            let index = index_of(&bytes);
+            assert_eq!(index.objects(), whole.len() as u64, "{range:?}");
+            assert_eq!(objects(&index)[..3], whole[..3], "{range:?}");
+            assert_eq!(objects(&index)[6..], whole[6..], "{range:?}");
         }
     }
 

@@ -29,12 +29,29 @@ impl Sealer {
     }
 
     fn with_header(key: &Key, header: StreamHeader, context: &[u8]) -> Result<Sealer> {
+        let context = Sealer::cipher(key, &header, context)?;
+        Ok(Sealer { context, header, next: 0, used_more: 0, used_last: Vec::new() })
+    }
+
+    /// Seals the segments of a stream whose header exists already, from `segment` on, to end it there: as the last one
+    /// only. Safe if that segment was never sealed as the last one, or with the same content.
+    ///
+    /// # Errors
+    /// Those of [`new`](Self::new).
+    pub fn resealing(key: &Key, header: &StreamHeader, context: &[u8], segment: u64) -> Result<Sealer> {
+        let refused = |reason: &str| FormatError::Crypto { action: "seal a segment again", reason: reason.into() };
+        let next = u32::try_from(segment).map_err(|_| refused("the stream has at most 2^32 segments"))?;
+        let context = Sealer::cipher(key, header, context)?;
+        Ok(Sealer { context, header: *header, next, used_more: u32::MAX, used_last: Vec::new() })
+    }
+
+    fn cipher(key: &Key, header: &StreamHeader, context: &[u8]) -> Result<CipherCtx> {
         let derived = derive(key, &header[1..33], context)?;
         let mut cipher = CipherCtx::new().map_err(|e| failed("make a cipher", e))?;
         cipher
             .encrypt_init(Some(Cipher::aes_256_gcm()), Some(derived.as_slice()), None)
             .map_err(|e| failed("set a key", e))?;
-        Ok(Sealer { context: cipher, header, next: 0, used_more: 0, used_last: Vec::new() })
+        Ok(cipher)
     }
 
     /// The stream of a part's data file, which names the part in its header: see [`part_of`](super::part_of).

@@ -4,7 +4,7 @@ use super::layout::{FrameTable, PartLayout};
 use super::spec::{PartEnd, PartError, PartErrorKind, PartOutcome, TapeState};
 use super::write::{Ended, Run, check_position};
 use crate::toc::{self, Cut, FinishedToc, PartInfo, SealedHead, Sealing, Spool, Summary, TapeInfo, TocHead};
-use crate::{FormatError, Frame, path_text};
+use crate::{Continuation, FormatError, Frame, path_text};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tape_drive::{DriveErrorKind, FilemarkSync, Position};
 
@@ -15,7 +15,7 @@ pub(super) struct Failure {
 }
 
 /// Why a part could not be closed.
-enum Unclosed {
+pub(super) enum Unclosed {
     /// The tape ended first. A table of contents needs so many bytes.
     NoRoom(u64),
     /// Something failed.
@@ -54,6 +54,7 @@ impl Run<'_> {
                 tape: TapeState::Closed(Box::new(outcome.layout)),
                 pending: late,
                 all_pending: false,
+                goes_on: outcome.goes_on.map(Box::new),
             }),
             (Err(Unclosed::NoRoom(toc_bytes)), _) => {
                 let tape = self.take_off();
@@ -79,11 +80,14 @@ impl Run<'_> {
         let mut pending: Vec<Frame> = self.whole.take().into_iter().flatten().map(|(frame, _)| frame).collect();
         pending.extend(self.held.drain(..).map(|held| held.frame));
         pending.extend(late);
-        PartError { kind, tape, pending, all_pending }
+        PartError { kind, tape, pending, all_pending, goes_on: None }
     }
 
-    /// Erases what was written, so that the tape ends where the part began.
+    /// Erases what was written, so that the tape ends where the part began; but nothing that is before a checkpoint.
     fn take_off(&mut self) -> TapeState {
+        if self.checkpoint_made {
+            return TapeState::Suspect { committed: Position::block(self.committed) };
+        }
         let first = Position::block(self.spec.first_block);
         let erased = self.drive.locate(first).and_then(|()| self.drive.erase()).is_ok()
             && self.drive.position().is_ok_and(|found| found.at == first);
@@ -95,7 +99,7 @@ impl Run<'_> {
         let ended =
             self.packer.finish(self.drive).and_then(|()| Ok(self.drive.write_filemarks(1, FilemarkSync::Flush)?));
         match ended {
-            Ok(_) => self.close_data(end, late),
+            Ok(_) => self.close_data(end),
             Err(FormatError::Drive(error)) if error.kind == DriveErrorKind::EndOfMedium => self.close_earlier(late),
             Err(error) => Err(error.into()),
         }
@@ -104,7 +108,7 @@ impl Run<'_> {
     /// The tape has ended: ends the data before the last frame that can be taken back.
     fn close_earlier(&mut self, late: &mut Vec<Frame>) -> Result<PartOutcome, Unclosed> {
         while let Some(held) = self.held.pop_back() {
-            self.table.pop();
+            self.end_before(self.table.len().saturating_sub(1));
             self.tar_end = held.frame.tar_offset;
             late.insert(0, held.frame);
             if self.table.is_empty() {
@@ -117,7 +121,7 @@ impl Run<'_> {
                 Ok(possible)
             });
             match ended {
-                Ok(true) => return self.close_data(PartEnd::TapeFull, late),
+                Ok(true) => return self.close_data(PartEnd::TapeFull),
                 Ok(false) => {}
                 Err(FormatError::Drive(error)) if error.kind == DriveErrorKind::EndOfMedium => {}
                 Err(error) => return Err(error.into()),
@@ -127,7 +131,7 @@ impl Run<'_> {
     }
 
     /// The data is flushed; the table of contents follows.
-    fn close_data(&mut self, end: PartEnd, late: &[Frame]) -> Result<PartOutcome, Unclosed> {
+    pub(super) fn close_data(&mut self, end: PartEnd) -> Result<PartOutcome, Unclosed> {
         let toc_block = self.spec.first_block + self.packer.blocks() + 1;
         check_position(self.drive, toc_block, self.spec.tape_file + 1)?;
         self.committed = toc_block;
@@ -135,8 +139,9 @@ impl Run<'_> {
             self.accept_first()?;
         }
         self.report();
+        self.observer.data_ended(self.tar_end, self.goes_on.as_ref())?;
 
-        let head = self.head(end, late);
+        let head = self.head(end);
         let spool = std::mem::replace(&mut self.spool, Spool::new(self.spec.spool_dir)?);
         let deleted = (end == PartEnd::SetComplete).then_some(self.spec.deleted);
         let mut toc = spool.finish(self.spec.spool_dir, &head, deleted)?;
@@ -155,6 +160,7 @@ impl Run<'_> {
             layout: self.layout(head.frames, toc_block, end_block),
             end,
             pending: Vec::new(),
+            goes_on: self.goes_on.take(),
             member_count: head.part.totals.members,
             file_count: head.part.totals.files,
             content_bytes: head.part.totals.bytes,
@@ -187,7 +193,7 @@ impl Run<'_> {
         Ok(records)
     }
 
-    fn head(&mut self, end: PartEnd, late: &[Frame]) -> TocHead {
+    fn head(&mut self, end: PartEnd) -> TocHead {
         let spec = self.spec;
         let key_fingerprint = spec.key.map(|key| key.fingerprint()).unwrap_or_default();
         let totals = self.spool.totals();
@@ -212,7 +218,7 @@ impl Run<'_> {
                 prelude_bytes: self.prelude_bytes,
                 stream_bytes: self.packer.bytes(),
                 stream_header: self.packer.stream_header().map(hex::encode),
-                cut: late.first().and_then(cut),
+                cut: self.goes_on.as_ref().map(|unfinished| cut(&unfinished.continuation)),
                 totals,
             },
             earlier: earlier.collect(),
@@ -243,10 +249,10 @@ impl Run<'_> {
 }
 
 /// The member that the next part goes on with.
-fn cut(next: &Frame) -> Option<Cut> {
-    next.continues.as_ref().map(|continues| Cut {
+fn cut(continues: &Continuation) -> Cut {
+    Cut {
         path: path_text::to_text(&continues.member.path).into_owned(),
         data_offset: continues.data_offset,
         data_size: continues.data_size,
-    })
+    }
 }

@@ -33,6 +33,7 @@ struct Kept {
 pub(super) struct Packer {
     block_size: usize,
     sealer: Option<Sealer>,
+    header: Option<StreamHeader>,
     /// The unit that grows; of the first segment with the stream's header in front.
     unit: Vec<u8>,
     number: u64,
@@ -53,6 +54,7 @@ impl Packer {
         }
         Packer {
             block_size,
+            header: sealer.as_ref().map(|sealer| *sealer.header()),
             sealer,
             unit,
             number: 0,
@@ -63,6 +65,11 @@ impl Packer {
             kept: VecDeque::new(),
             warned: false,
         }
+    }
+
+    /// One whose stream has ended already, with so many blocks and bytes.
+    pub(super) fn ended(block_size: usize, header: Option<StreamHeader>, blocks: u64, bytes: u64) -> Packer {
+        Packer { header, blocks, bytes, ..Packer::new(block_size, None) }
     }
 
     /// Blocks that the drive has accepted.
@@ -86,7 +93,7 @@ impl Packer {
     }
 
     pub(super) fn stream_header(&self) -> Option<StreamHeader> {
-        self.sealer.as_ref().map(|sealer| *sealer.header())
+        self.header
     }
 
     fn header_length(&self) -> usize {
@@ -130,6 +137,17 @@ impl Packer {
         let unit_bytes = if self.sealer.is_some() { SEGMENT_SIZE as u64 } else { self.block_size as u64 };
         // Sent units are whole; the drive has them once their last byte is in an accepted block.
         mark.unit < self.number && (mark.unit + 1).saturating_mul(unit_bytes) <= self.bytes
+    }
+
+    /// Whether the unit of `mark` is with the drive, and comes before that of `next`, from which on units may be sent
+    /// again.
+    pub(super) fn settled(&self, mark: Mark, next: Mark) -> bool {
+        mark.unit < next.unit && self.accepted(mark)
+    }
+
+    /// The drive said this when it flushed.
+    pub(super) fn note(&mut self, outcome: WriteOutcome) {
+        self.warned |= outcome != WriteOutcome::Written;
     }
 
     /// The stream will not be ended at this mark any more.
@@ -247,7 +265,7 @@ impl Packer {
         let outcome = drive.write_block(block).map_err(FormatError::Drive)?;
         self.blocks += 1;
         self.bytes += block.len() as u64;
-        self.warned |= outcome != WriteOutcome::Written;
+        self.note(outcome);
         Ok(())
     }
 }

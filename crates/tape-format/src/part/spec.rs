@@ -1,9 +1,10 @@
 //! What the writer of a part is told, what it tells, and how it can end.
 
-use super::PartLayout;
+use super::{FrameTable, PartLayout};
 use crate::crypt::Key;
 use crate::toc::{SetInfo, Summary, Totals};
-use crate::{Codec, FormatError, Frame, FrameSource, Label, MemberRecord, Result};
+use crate::{Codec, FormatError, Frame, FrameSource, Label, MemberRecord, Result, Unfinished};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Mutex;
@@ -35,6 +36,53 @@ pub struct PartSpec<'a> {
     pub deleted: &'a dyn DeletedPaths,
     /// Folder for the unlinked temporary file in which the table of contents grows.
     pub spool_dir: &'a Path,
+    /// Bytes on tape after which there is a [`Checkpoint`]; each costs a flush, which stops the tape.
+    pub checkpoint_bytes: u64,
+}
+
+/// A place in a part that is on the medium, at which the part can be ended later, also by another process:
+/// [`close_at`](super::close_at).
+///
+/// It lies before a frame, in a unit (block, or segment if the part is encrypted) that will never be sent again by the
+/// one who is writing, so that a segment that is sealed anew when the part is ended here has not been sealed as the
+/// last one before: no nonce is used twice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// Number of the part in the set, from 1.
+    pub part_number: u32,
+    /// Number of its data file on tape.
+    pub tape_file: u64,
+    /// Logical object number of its first block.
+    pub first_block: u64,
+    /// Size of its blocks in bytes.
+    pub block_size: u32,
+    /// Blocks that were flushed.
+    pub blocks: u64,
+    /// Offset of the place in the part's stream of frames, before encryption.
+    pub stream_end: u64,
+    /// Offset of the part's first frame in the set's tar stream.
+    pub tar_start: u64,
+    /// Offset of the place in the set's tar stream: members that end before it are on the medium.
+    pub tar_end: u64,
+    /// Length of the part's opening records.
+    pub prelude_bytes: u64,
+    /// The frames before the place; large, so it is stored by itself ([`FrameTable::encode`]).
+    #[serde(skip)]
+    pub frames: FrameTable,
+    /// The member in which the place lies.
+    pub goes_on: Option<Unfinished>,
+}
+
+/// What the one who writes a part is to do after a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Wish {
+    /// Go on.
+    #[default]
+    GoOn,
+    /// Make a [`Checkpoint`] now, then ask again.
+    Checkpoint,
+    /// End the part here.
+    Stop,
 }
 
 /// The paths that are gone since the parent set.
@@ -78,8 +126,28 @@ pub trait PartObserver {
     /// After each frame.
     fn progress(&mut self, progress: PartProgress);
 
-    /// Asked before each frame: whether to end the part here.
-    fn stop_requested(&self) -> bool;
+    /// Asked after each frame.
+    fn wish(&mut self) -> Wish {
+        Wish::GoOn
+    }
+
+    /// The part's data is on the medium, and its table of contents is about to be written: the set goes on at `tar_end`,
+    /// inside `goes_on` if a member was cut.
+    ///
+    /// # Errors
+    /// Whatever keeps this from being kept: the part fails.
+    fn data_ended(&mut self, _tar_end: u64, _goes_on: Option<&Unfinished>) -> Result<()> {
+        Ok(())
+    }
+
+    /// The drive has flushed, and is where it should be. Members that were [`placed`](Self::placed) before and end
+    /// before [`Checkpoint::tar_end`] are on the medium.
+    ///
+    /// # Errors
+    /// Whatever keeps the checkpoint from being kept: it ends the part.
+    fn checkpoint(&mut self, _checkpoint: Checkpoint) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Why a part ended well.
@@ -102,6 +170,8 @@ pub struct PartOutcome {
     pub end: PartEnd,
     /// Frames that were drawn but are not on this tape, in order, for the next part: see [`PendingFirst`].
     pub pending: Vec<Frame>,
+    /// The member that goes on in the next part.
+    pub goes_on: Option<Unfinished>,
     /// Members whose end is in this part.
     pub member_count: u64,
     /// Regular files among them.
@@ -142,6 +212,8 @@ pub struct PartError {
     pub pending: Vec<Frame>,
     /// Whether `pending` holds every frame that was drawn, so that the set can go on with it on another tape.
     pub all_pending: bool,
+    /// The member in which the part ends, if it was [closed](TapeState::Closed).
+    pub goes_on: Option<Box<Unfinished>>,
 }
 
 /// Why a part failed.

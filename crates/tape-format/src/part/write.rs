@@ -1,17 +1,19 @@
 //! Writing a part: frames onto the tape until they, the tape, or somebody's patience ends.
 
 use super::close::Failure;
-use super::layout::MAX_BLOCK;
+use super::layout::{FrameTable, MAX_BLOCK};
 use super::pack::{Mark, Packer};
 use super::room::Room;
-use super::spec::{PartEnd, PartError, PartErrorKind, PartObserver, PartOutcome, PartProgress, PartSpec, TapeState};
+use super::spec::{
+    Checkpoint, PartEnd, PartError, PartErrorKind, PartObserver, PartOutcome, PartProgress, PartSpec, TapeState, Wish,
+};
 use crate::codec::Encoder;
 use crate::crypt::Sealer;
 use crate::tar::{BLOCK, write_prelude};
 use crate::toc::Spool;
-use crate::{Codec, FormatError, Frame, FrameSource, Result};
+use crate::{Codec, FormatError, Frame, FrameSource, Result, Unfinished};
 use std::collections::VecDeque;
-use tape_drive::{DriveErrorKind, Position, TapeDrive};
+use tape_drive::{DriveErrorKind, FilemarkSync, Position, TapeDrive};
 
 /// While a part is smaller than this its frames are kept, so that it can be written whole on another tape if its table
 /// of contents does not fit on this one.
@@ -45,6 +47,7 @@ pub fn write_part(
                 tape: TapeState::AsBefore,
                 pending: Vec::new(),
                 all_pending: true,
+                goes_on: None,
             });
         }
     };
@@ -52,7 +55,7 @@ pub fn write_part(
         Ok(run) => run,
         Err(kind) => {
             let pending = first.into_iter().collect();
-            return Err(PartError { kind, tape: TapeState::AsBefore, pending, all_pending: true });
+            return Err(PartError { kind, tape: TapeState::AsBefore, pending, all_pending: true, goes_on: None });
         }
     };
     let how = run.stream(first);
@@ -64,6 +67,15 @@ pub(super) struct Held {
     pub(super) frame: Frame,
     pub(super) start: Mark,
     end: Mark,
+}
+
+/// The place before a frame.
+struct Boundary {
+    /// Number of the frame in the part.
+    frame: usize,
+    mark: Mark,
+    /// The member in which the place lies.
+    goes_on: Option<Unfinished>,
 }
 
 /// How the stream of frames ended.
@@ -83,7 +95,7 @@ pub(super) struct Run<'a> {
     pub(super) drive: &'a mut dyn TapeDrive,
     pub(super) spec: &'a PartSpec<'a>,
     source: &'a mut dyn FrameSource,
-    observer: &'a mut dyn PartObserver,
+    pub(super) observer: &'a mut dyn PartObserver,
     encoder: Encoder,
     pub(super) packer: Packer,
     pub(super) spool: Spool,
@@ -100,6 +112,14 @@ pub(super) struct Run<'a> {
     pub(super) prelude_bytes: u64,
     /// Logical object number up to which everything was flushed.
     pub(super) committed: u64,
+    /// The member in which the last frame ends that was begun.
+    pub(super) goes_on: Option<Unfinished>,
+    /// Places before frames, in order, that are not settled yet, and before them the last one that is.
+    boundaries: VecDeque<Boundary>,
+    /// Bytes of the stream at the last checkpoint.
+    checkpoint_at: u64,
+    /// There was a checkpoint: what is before it must not be taken off the tape.
+    pub(super) checkpoint_made: bool,
 }
 
 impl<'a> Run<'a> {
@@ -116,10 +136,21 @@ impl<'a> Run<'a> {
             None => None,
             Some(key) => Some(Sealer::for_part(key, &spec.set.uuid, spec.part_number)?),
         };
-        Ok(Run {
-            encoder: Encoder::new(spec.codec)?,
-            packer: Packer::new(spec.block_size as usize, sealer),
-            spool: Spool::new(spec.spool_dir)?,
+        let packer = Packer::new(spec.block_size as usize, sealer);
+        let (encoder, spool) = (Encoder::new(spec.codec)?, Spool::new(spec.spool_dir)?);
+        Ok(Run::empty(drive, spec, (source, observer), (encoder, packer, spool)))
+    }
+
+    pub(super) fn empty(
+        drive: &'a mut dyn TapeDrive,
+        spec: &'a PartSpec<'a>,
+        (source, observer): (&'a mut dyn FrameSource, &'a mut dyn PartObserver),
+        (encoder, packer, spool): (Encoder, Packer, Spool),
+    ) -> Run<'a> {
+        Run {
+            encoder,
+            packer,
+            spool,
             room: Room::new(spec.block_size),
             drive,
             spec,
@@ -134,7 +165,11 @@ impl<'a> Run<'a> {
             tar_end: 0,
             prelude_bytes: 0,
             committed: spec.first_block,
-        })
+            goes_on: None,
+            boundaries: VecDeque::new(),
+            checkpoint_at: 0,
+            checkpoint_made: false,
+        }
     }
 
     /// Draws and writes frames until something ends it.
@@ -151,8 +186,10 @@ impl<'a> Run<'a> {
             if let Err(error) = self.write_frame(frame) {
                 return self.broken(error, None);
             }
-            if self.observer.stop_requested() {
-                return Ended::Well(PartEnd::Stopped, Vec::new());
+            match self.wish() {
+                Ok(Wish::Stop) => return Ended::Well(PartEnd::Stopped, Vec::new()),
+                Ok(_) => {}
+                Err(failed) => return failed,
             }
             frame = match self.source.next_frame() {
                 Ok(Some(next)) => next,
@@ -168,6 +205,68 @@ impl<'a> Run<'a> {
                 Err(error) => return self.broken(error, Some(frame)),
             }
         }
+    }
+
+    /// What the observer wants, once its checkpoints are made.
+    fn wish(&mut self) -> Result<Wish, Ended> {
+        loop {
+            let wish = self.observer.wish();
+            let due = self.packer.bytes().saturating_sub(self.checkpoint_at) >= self.spec.checkpoint_bytes;
+            if wish == Wish::Checkpoint || (wish == Wish::GoOn && due) {
+                // What was in the drive's buffer may be lost: nothing behind the last checkpoint is to be believed.
+                self.checkpoint().map_err(|error| Ended::Failed(Failure { kind: error.into(), drawn: Vec::new() }))?;
+            }
+            if wish != Wish::Checkpoint {
+                return Ok(wish);
+            }
+        }
+    }
+
+    /// Forgets boundaries before the last one that is settled; returns the place from which on anything may be sent again.
+    fn settle(&mut self) -> Mark {
+        let next = self.held.front().map_or(self.packer.here(), |held| held.start);
+        while self.boundaries.get(1).is_some_and(|second| self.packer.settled(second.mark, next)) {
+            self.boundaries.pop_front();
+        }
+        next
+    }
+
+    /// Flushes the drive, and tells the observer up to where the part is safe.
+    fn checkpoint(&mut self) -> Result<()> {
+        self.checkpoint_at = self.packer.bytes();
+        let outcome = self.drive.write_filemarks(0, FilemarkSync::Flush)?;
+        self.packer.note(outcome);
+        let blocks = self.packer.blocks();
+        let expected = Position::block(self.spec.first_block + blocks);
+        let found = self.drive.position()?.at;
+        if found != expected {
+            let reason = format!("after a flush the tape is at {found} and not at {expected}");
+            return Err(FormatError::Inconsistent { what: "the position of the tape", reason });
+        }
+        self.committed = expected.block;
+        let next = self.settle();
+        let Some(place) = self.boundaries.front() else { return Ok(()) };
+        let settled = self.packer.settled(place.mark, next) && place.frame > 0;
+        let (Some(&(tar_end, stream_end)), true) = (self.table.get(place.frame), settled) else { return Ok(()) };
+        let checkpoint = Checkpoint {
+            part_number: self.spec.part_number,
+            tape_file: self.spec.tape_file,
+            first_block: self.spec.first_block,
+            block_size: self.spec.block_size,
+            blocks,
+            stream_end,
+            tar_start: self.tar_start,
+            tar_end,
+            prelude_bytes: self.prelude_bytes,
+            frames: FrameTable {
+                frames: self.table.get(..place.frame).unwrap_or_default().to_vec(),
+                stream_header: self.packer.stream_header(),
+            },
+            goes_on: place.goes_on.clone(),
+        };
+        self.release_whole();
+        self.checkpoint_made = true;
+        self.observer.checkpoint(checkpoint)
     }
 
     fn fits(&mut self, frame: &Frame) -> Result<bool> {
@@ -218,6 +317,8 @@ impl<'a> Run<'a> {
         self.stream_offset += frame.data.len() as u64;
         self.tar_end = frame.tar_offset + frame.tar_length;
         let start = self.packer.mark();
+        self.boundaries.push_back(Boundary { frame: self.table.len() - 1, mark: start, goes_on: self.goes_on.take() });
+        self.goes_on.clone_from(&frame.goes_on);
         self.held.push_back(Held { frame, start, end: start });
         if let Some(held) = self.held.back_mut() {
             self.packer.push(self.drive, &held.frame.data)?;
@@ -258,7 +359,16 @@ impl<'a> Run<'a> {
         while self.held.front().is_some_and(|held| self.packer.accepted(held.end)) {
             self.accept_first()?;
         }
+        self.settle();
         Ok(())
+    }
+
+    /// The stream ends before the frame with this number instead of its last one.
+    pub(super) fn end_before(&mut self, frame: usize) {
+        self.table.truncate(frame);
+        while self.boundaries.back().is_some_and(|place| place.frame >= frame) {
+            self.goes_on = self.boundaries.pop_back().and_then(|place| place.goes_on);
+        }
     }
 
     /// The drive has the first held frame: its members count from now on.

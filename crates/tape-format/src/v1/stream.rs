@@ -58,7 +58,8 @@ pub fn open<'a>(drive: &'a mut dyn TapeDrive, key: Option<&Key>) -> Result<PartS
     }
 }
 
-/// Whether `key` opens the data file that begins with `start`, its first block.
+/// Whether `key` opens the data file that begins with `start`: a little more than 1 MiB of it, which is a whole chunk in the
+/// format that has chunks.
 pub fn opens(key: &Key, start: &[u8]) -> bool {
     match Sealing::of(start) {
         None => false,

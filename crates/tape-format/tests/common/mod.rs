@@ -9,9 +9,11 @@ use tape_drive::virt::{CartridgeSpec, LibrarySpec, Place};
 use tape_drive::{DriveErrorKind, FilemarkSync, Position, TapeDrive};
 use tape_format::codec::{Codec, Encoder};
 use tape_format::crypt::Key;
-use tape_format::part::{PartObserver, PartProgress, PartSpec, PartStream};
+use tape_format::part::{Checkpoint, PartObserver, PartProgress, PartSpec, PartStream, Wish};
 use tape_format::toc::{SetInfo, SetKind, Summary, Totals};
-use tape_format::{Continuation, DataExtent, Frame, FrameSource, Label, Member, MemberKind, MemberRecord, Result, tar};
+use tape_format::{
+    Continuation, DataExtent, Frame, FrameSource, Label, Member, MemberKind, MemberRecord, Result, Unfinished, tar,
+};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -158,7 +160,8 @@ impl Stream {
             let end = starts.get(i + 1).copied().unwrap_or(self.bytes.len() as u64);
             let mut data = Vec::new();
             encoder.encode(&self.bytes[start as usize..end as usize], &mut data).unwrap();
-            let continues = self.cuts.iter().find(|cut| cut.0 == start).expect("no legal cut").1.clone();
+            let at = |offset| self.cuts.iter().find(|cut| cut.0 == offset).and_then(|cut| cut.1.clone());
+            let continues = at(start);
             let ends_here = |record: &&MemberRecord| {
                 let at = record.tar_offset + record.tar_length;
                 at > start && at <= end
@@ -168,6 +171,7 @@ impl Stream {
                 tar_offset: start,
                 tar_length: end - start,
                 continues,
+                goes_on: at(end).map(|continuation| Unfinished { continuation, state: end.to_le_bytes().to_vec() }),
                 members: self.records.iter().filter(ends_here).cloned().collect(),
             });
         }
@@ -212,6 +216,7 @@ pub struct Recorder {
     pub placed: Vec<(MemberRecord, u64)>,
     pub progress: PartProgress,
     pub stop_after: Option<u64>,
+    pub checkpoints: Vec<Checkpoint>,
 }
 
 impl PartObserver for Recorder {
@@ -224,8 +229,16 @@ impl PartObserver for Recorder {
         self.progress = progress;
     }
 
-    fn stop_requested(&self) -> bool {
-        self.stop_after.is_some_and(|bytes| self.progress.tar_bytes >= bytes)
+    fn wish(&mut self) -> Wish {
+        match self.stop_after.is_some_and(|bytes| self.progress.tar_bytes >= bytes) {
+            true => Wish::Stop,
+            false => Wish::GoOn,
+        }
+    }
+
+    fn checkpoint(&mut self, checkpoint: Checkpoint) -> Result<()> {
+        self.checkpoints.push(checkpoint);
+        Ok(())
     }
 }
 
@@ -328,6 +341,7 @@ pub struct Plan {
     pub earlier: Vec<Summary>,
     pub deleted: Vec<Vec<u8>>,
     pub spool: PathBuf,
+    pub checkpoint_bytes: u64,
 }
 
 impl Plan {
@@ -341,6 +355,7 @@ impl Plan {
             earlier: Vec::new(),
             deleted: Vec::new(),
             spool: std::env::temp_dir(),
+            checkpoint_bytes: u64::MAX,
         }
     }
 
@@ -358,6 +373,7 @@ impl Plan {
             earlier: &self.earlier,
             deleted: &self.deleted,
             spool_dir: &self.spool,
+            checkpoint_bytes: self.checkpoint_bytes,
         }
     }
 }

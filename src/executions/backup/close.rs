@@ -1,0 +1,126 @@
+//! Ends a part that was cut off, at its last checkpoint, so that what was flushed before it counts.
+
+use super::AppendAt;
+use super::append::{earlier, go_to};
+use super::resume::{self, Place};
+use super::write::{SetHeader, part_error};
+use crate::Result;
+use crate::actors::drive::tasks::check_tape;
+use crate::actors::drive::{DriveTask, Unit};
+use crate::catalog::partial;
+use crate::db::{self, DbPool, SetStatus};
+use crate::executions::{Context, Lease};
+use tape_drive::{Removal, TapeDrive};
+use tape_format::part::{self, Checkpoint, KnownMembers, PartOutcome, PartSpec};
+use tape_format::toc::{Summary, Totals};
+use tape_format::{FormatError, Label, MemberRecord};
+
+/// Ends the open part of the set with this uuid, which was being written at `at` on the tape in the leased drive. Returns
+/// where the tape ends then; `None` if there is nothing to save: no checkpoint, or a set that will not go on.
+pub fn at_checkpoint(
+    context: &Context,
+    lease: &Lease,
+    tape_id: i32,
+    label: &Label,
+    writing: &str,
+    at: AppendAt,
+) -> Result<Option<AppendAt>> {
+    let mut conn = context.conn()?;
+    let Some(set) = db::sets::find_by_uuid(&mut conn, writing)? else { return Ok(None) };
+    let progress = db::checkpoints::find(&mut conn, set.id)?.filter(|progress| progress.tape_id == Some(tape_id));
+    let goes_on = !matches!(set.status, SetStatus::Completed | SetStatus::Cancelled);
+    let Some(progress) = progress.filter(|_| goes_on) else { return Ok(None) };
+    let Some(checkpoint) = resume::checkpoint_of(&progress)? else { return Ok(None) };
+    if (checkpoint.tape_file, checkpoint.first_block) != (at.file, at.block) {
+        return Ok(None);
+    }
+    resume::cut(context, set.id, checkpoint.tar_end)?;
+    let number = checkpoint.part_number as i32;
+    let before = partial::totals_before(&mut conn, set.id, number)?;
+    let place = Place { tar_end: checkpoint.tar_end, goes_on: checkpoint.goes_on.clone() };
+    context.log(&format!(
+        "Part {number} of backup set {} was cut off on tape {}; it is ended at its last checkpoint.",
+        set.id, label.label
+    ));
+    let task = ClosePart {
+        header: SetHeader::of(context, &set)?,
+        label: label.clone(),
+        earlier: earlier(&mut conn, tape_id)?,
+        before,
+        checkpoint,
+        members: OfPart { db: context.services.db.clone(), set_id: set.id, part: number },
+    };
+    drop(conn);
+    let outcome = context.perform(lease, task)?;
+    let end = AppendAt { file: outcome.layout.tape_file + 2, block: outcome.layout.end_block };
+    resume::part_closed(&mut *context.conn()?, set.id, tape_id, &outcome.layout, outcome.toc_bytes, &place)?;
+    Ok(Some(end))
+}
+
+struct ClosePart {
+    header: SetHeader,
+    label: Label,
+    earlier: Vec<Summary>,
+    before: Totals,
+    checkpoint: Checkpoint,
+    members: OfPart,
+}
+
+impl DriveTask for ClosePart {
+    type Output = PartOutcome;
+    const NAME: &'static str = "end a part at its checkpoint";
+
+    fn run(self, drive: &mut dyn TapeDrive, unit: &Unit) -> Result<PartOutcome> {
+        check_tape(drive, unit, self.label.uuid)?;
+        let at = AppendAt { file: self.checkpoint.tape_file, block: self.checkpoint.first_block };
+        go_to(drive, at)?;
+        drive.set_compression(self.header.drive_compression)?;
+        drive.set_removal(Removal::Prevented)?;
+        let spec = PartSpec {
+            tape: &self.label,
+            set: &self.header.info,
+            part_number: self.checkpoint.part_number,
+            before: self.before,
+            tape_file: at.file,
+            first_block: at.block,
+            block_size: self.checkpoint.block_size,
+            codec: self.header.codec,
+            key: self.header.key.as_deref(),
+            earlier: &self.earlier,
+            deleted: &Vec::new(),
+            spool_dir: &self.header.spool_dir,
+            checkpoint_bytes: u64::MAX,
+        };
+        let closed = part::close_at(drive, &spec, self.checkpoint, &self.members);
+        let released = drive.set_removal(Removal::Allowed);
+        let outcome = closed.map_err(|error| part_error(&error))?;
+        released?;
+        Ok(outcome)
+    }
+}
+
+/// The members of a part as the catalog has them.
+struct OfPart {
+    db: DbPool,
+    set_id: i32,
+    part: i32,
+}
+
+impl KnownMembers for OfPart {
+    fn for_each(&self, visit: &mut dyn FnMut(&MemberRecord) -> tape_format::Result<()>) -> tape_format::Result<()> {
+        let mut failed = None;
+        let read = self.db.get().map_err(crate::Error::from).and_then(|mut conn| {
+            partial::members(&mut conn, self.set_id, Some(self.part), &mut |record| {
+                visit(&record).map_err(|error| {
+                    let message = error.to_string();
+                    failed = Some(error);
+                    crate::Error::internal(message)
+                })
+            })
+        });
+        match (failed, read) {
+            (Some(error), _) => Err(error),
+            (None, read) => read.map_err(|error| FormatError::Source(error.message)),
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Where a set stands that is not complete, and how it goes on from there.
+//!
+//! Its row in `backup_checkpoints` has the place behind the last closed part, and of the part that is being written the
+//! last checkpoint. When a set is taken up, the tape with the open part is put in order first ([`super::append`]); what is
+//! behind its checkpoint counts for nothing.
+
+use super::write::Start;
+use crate::actors::catalog::{CatalogActor, Cut, Discard};
+use crate::backup::resume::Resume;
+use crate::catalog::from_toc::Tally;
+use crate::catalog::partial::{self, Cataloged};
+use crate::db::checkpoints::{self, SetProgress};
+use crate::db::{self, Conn, DbPool, SetStatus, sets::BackupSet};
+use crate::executions::Context;
+use crate::{Error, Result};
+use actix::Addr;
+use serde::{Deserialize, Serialize};
+use tape_format::part::{Checkpoint, FrameTable, PartLayout};
+use tape_format::{FormatError, Unfinished};
+
+/// A place in a set's tar stream at which a part can begin.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Place {
+    /// Offset.
+    pub tar_end: u64,
+    /// The member in which it lies.
+    pub goes_on: Option<Unfinished>,
+}
+
+impl Place {
+    fn parse(text: &str) -> Result<Place> {
+        serde_json::from_str(text).map_err(|error| unreadable(&error))
+    }
+
+    fn text(&self) -> Result<String> {
+        Ok(serde_json::to_string(self)?)
+    }
+}
+
+fn unreadable(error: &dyn std::fmt::Display) -> Error {
+    Error::internal(format!("the stored state of the run cannot be read ({error}); run the job anew"))
+}
+
+/// A set begins: from now on it can be taken up again.
+pub fn begin(conn: &mut Conn, set_id: i32, source_path: &str) -> Result<()> {
+    checkpoints::begin(conn, set_id, source_path, &Place::default().text()?)
+}
+
+/// The set that a run is to go on with.
+///
+/// # Errors
+/// If it is complete, was given up, or its source is another folder now.
+pub fn reopen(context: &Context, set_id: i32, source_path: &str) -> Result<BackupSet> {
+    let mut conn = context.conn()?;
+    let set = db::sets::find(&mut conn, set_id)?;
+    let lost = |why: &str| {
+        let message = format!("backup set {set_id} cannot go on where it stopped: {why}; run the job anew");
+        Error::conflict("not_resumable", message)
+    };
+    let progress = checkpoints::find(&mut conn, set_id)?.ok_or_else(|| lost("what it had was given up"))?;
+    if matches!(set.status, SetStatus::Completed | SetStatus::Cancelled) {
+        return Err(lost(&format!("it is {}", set.status)));
+    }
+    if progress.source_path != source_path {
+        return Err(lost(&format!("it was reading {}, and the source is {source_path} now", progress.source_path)));
+    }
+    db::sets::reopen(&mut conn, set_id)?;
+    db::sets::find(&mut conn, set_id)
+}
+
+/// Gives up what failed runs of a job have left: a new run begins.
+pub fn give_up(context: &Context, job_id: i32) -> Result<()> {
+    for set_id in checkpoints::waiting(&mut *context.conn()?, job_id)? {
+        context.log(&format!("What backup set {set_id}, which failed, has on tape is given up: this run begins anew."));
+        forget(&context.services.catalog, &mut *context.conn()?, set_id)?;
+    }
+    Ok(())
+}
+
+/// Forgets everything that a set has: it will never be complete.
+pub fn forget(catalog: &Addr<CatalogActor>, conn: &mut Conn, set_id: i32) -> Result<()> {
+    futures_executor::block_on(catalog.send(Discard { set_id }))??;
+    db::set_parts::delete_of_set(conn, set_id)?;
+    checkpoints::end(conn, set_id)
+}
+
+/// Whether a set has anything on tape that is worth going on with.
+pub fn is_worth(conn: &mut Conn, set_id: i32) -> Result<bool> {
+    let Some(progress) = checkpoints::find(conn, set_id)? else { return Ok(false) };
+    Ok(progress.checkpoint.is_some() || Place::parse(&progress.place)?.tar_end > 0)
+}
+
+/// The last checkpoint of the part that is being written.
+pub fn checkpoint_of(progress: &SetProgress) -> Result<Option<Checkpoint>> {
+    let (Some(text), Some(frames)) = (&progress.checkpoint, &progress.frame_table) else { return Ok(None) };
+    let checkpoint: Checkpoint = serde_json::from_str(text).map_err(|error| unreadable(&error))?;
+    Ok(Some(Checkpoint { frames: FrameTable::decode(frames)?, ..checkpoint }))
+}
+
+/// Where a set goes on behind its open part, if the data of that part is known to be on tape up to `tar_end`.
+pub fn behind_data(progress: &SetProgress, tar_end: u64) -> Result<Option<Place>> {
+    let place = progress.data_ended.as_deref().map(Place::parse).transpose()?;
+    Ok(place.filter(|place| place.tar_end == tar_end))
+}
+
+/// A part is closed on its tape: it counts from now on, also if the set is never completed.
+pub fn part_closed(
+    conn: &mut Conn,
+    set_id: i32,
+    tape_id: i32,
+    layout: &PartLayout,
+    toc_bytes: u64,
+    place: &Place,
+) -> Result<()> {
+    db::write_transaction(conn, |conn| {
+        db::set_parts::insert(conn, &db::set_parts::NewPart::of(set_id, tape_id, layout)?)?;
+        checkpoints::part_ends(conn, set_id, Some(&place.text()?))?;
+        tape_ends(conn, tape_id, layout, toc_bytes)
+    })
+}
+
+/// Where a tape ends now, behind this part.
+pub fn tape_ends(conn: &mut Conn, tape_id: i32, layout: &PartLayout, toc_bytes: u64) -> Result<()> {
+    let (file, block) = (layout.tape_file as i64 + 2, layout.end_block as i64);
+    let added = (layout.stream_bytes + toc_bytes) as i64;
+    db::tape_lifecycle::part_written(conn, tape_id, file, block, added).map(drop)
+}
+
+/// Nothing of the part that was being written counts: the set goes on behind the one before.
+pub fn drop_open_part(context: &Context, set_id: i32) -> Result<()> {
+    let mut conn = context.conn()?;
+    let Some(progress) = checkpoints::find(&mut conn, set_id)? else { return Ok(()) };
+    cut(context, set_id, Place::parse(&progress.place)?.tar_end)?;
+    checkpoints::part_ends(&mut conn, set_id, None)
+}
+
+/// Forgets the members of a set that end behind a place.
+pub fn cut(context: &Context, set_id: i32, tar_end: u64) -> Result<()> {
+    futures_executor::block_on(context.services.catalog.send(Cut { set_id, tar_end }))?
+}
+
+/// Where a set stands, and how the source is to be read from there; `None`: from its beginning. The open part, if there
+/// is one, is dropped: whatever could be saved of it has been saved.
+pub fn go_on(context: &Context, set_id: i32) -> Result<(Start, Option<Resume>)> {
+    drop_open_part(context, set_id)?;
+    let mut conn = context.conn()?;
+    let keeper = Some(Keeper { db: context.services.db.clone(), set_id });
+    let Some(progress) = checkpoints::find(&mut conn, set_id)? else {
+        return Err(Error::internal(format!("backup set {set_id} has no stored state")));
+    };
+    let place = Place::parse(&progress.place)?;
+    let parts = db::set_parts::of_set(&mut conn, set_id)?;
+    if parts.is_empty() {
+        return Ok((Start { keeper, ..Start::default() }, None));
+    }
+    let mut tally = Tally::default();
+    let mut after = None;
+    partial::members(&mut conn, set_id, None, &mut |record| {
+        tally.add(&record);
+        after = Some(record.path);
+        Ok(())
+    })?;
+    let count = parts.len();
+    context.log(&format!(
+        "Backup set {set_id} goes on behind part {count}: {} files and {} bytes are on tape already.",
+        tally.files, tally.totals.bytes
+    ));
+    let open = place.goes_on.as_ref().map(|goes_on| goes_on.continuation.member.path.clone());
+    let resume = Resume {
+        tar_start: place.tar_end,
+        after: open.or(after),
+        goes_on: place.goes_on,
+        sent: Box::new(Cataloged::new(&context.services.db, set_id)?),
+    };
+    let stored_bytes = parts.iter().map(|part| part.stream_bytes.cast_unsigned()).sum();
+    Ok((Start { parts: count as u32, tally, stored_bytes, keeper }, Some(resume)))
+}
+
+/// Stores how far a part is, from the thread that writes it.
+#[derive(Clone)]
+pub struct Keeper {
+    /// Database.
+    pub db: DbPool,
+    /// The set.
+    pub set_id: i32,
+}
+
+impl Keeper {
+    /// The part that is being written is safe up to here.
+    pub fn checkpoint(&self, checkpoint: &Checkpoint) -> tape_format::Result<()> {
+        let store = || -> Result<()> {
+            let text = serde_json::to_string(checkpoint)?;
+            checkpoints::checkpoint(&mut *self.db.get()?, self.set_id, &text, &checkpoint.frames.encode()?)
+        };
+        store().map_err(|error| FormatError::Source(error.message))
+    }
+
+    /// The data of the part is on tape.
+    pub fn data_ended(&self, place: &Place) -> tape_format::Result<()> {
+        let store = || checkpoints::data_ended(&mut *self.db.get()?, self.set_id, &place.text()?);
+        store().map_err(|error: Error| FormatError::Source(error.message))
+    }
+}
