@@ -86,7 +86,11 @@ fn a_chain_expires_as_a_whole_and_its_tape_is_written_anew() {
 
     // what would be, if nothing else happens
     let now = preview(&server, "");
-    assert_eq!((&now["sets_kept"], &now["sets_expired"], &now["tapes_free"]), (&json!(4), &json!(0), &json!(0)), "{now}");
+    assert_eq!(
+        (&now["sets_kept"], &now["sets_expired"], &now["tapes_free"]),
+        (&json!(4), &json!(0), &json!(0)),
+        "{now}"
+    );
     assert!(now["sets"][0]["until"].is_string() && now["tapes"][0]["until"].is_string(), "{now}");
     let later = (chrono::Utc::now() + chrono::Duration::days(2)).format("%Y-%m-%dT%H:%M:%SZ").to_string();
     let then = preview(&server, &format!("at={later}"));
@@ -130,7 +134,10 @@ fn a_chain_expires_as_a_whole_and_its_tape_is_written_anew() {
     let kept_by_month = monthly["sets_expired"] == json!([]);
     let same_month = (chrono::Utc::now() - chrono::Duration::days(10)).format("%m").to_string()
         == chrono::Utc::now().format("%m").to_string();
-    assert_eq!(kept_by_month, !same_month, "the newest of the month before is kept, if it was another month: {monthly}");
+    assert_eq!(
+        kept_by_month, !same_month,
+        "the newest of the month before is kept, if it was another month: {monthly}"
+    );
     server.put(&format!("jobs/{job}"), json!({"keep_monthly": null})).ok();
     server.retention();
     assert_eq!(server.tape(first)["status"], "expired");
@@ -139,7 +146,10 @@ fn a_chain_expires_as_a_whole_and_its_tape_is_written_anew() {
     server.put(&format!("tapes/{other}"), json!({"status": "full"})).ok();
     let fifth = server.api.run_job(job, json!({}));
     assert_eq!(fifth["tape_id"], json!(first), "{fifth}");
-    assert_eq!((&fifth["result"]["parent_set_id"], &fifth["result"]["backup_type"]), (&json!(4), &json!("incremental")));
+    assert_eq!(
+        (&fifth["result"]["parent_set_id"], &fifth["result"]["backup_type"]),
+        (&json!(4), &json!("incremental"))
+    );
     assert_eq!(server.sets(), [4, 5]);
     server.cannot_overwrite(other);
     server.cannot_overwrite(first);
@@ -178,7 +188,11 @@ fn what_built_on_a_tape_that_is_written_anew_is_forgotten_too() {
     assert!(refused.contains("reuse") || refused.contains("expired"), "{refused}");
     server.put("pools/1", json!({"allow_reuse": true})).ok();
     let run = server.api.run_job(job, json!({}));
-    assert_eq!((&run["result"]["backup_type"], &run["result"]["parent_set_id"]), (&json!("full"), &Value::Null), "{run}");
+    assert_eq!(
+        (&run["result"]["backup_type"], &run["result"]["parent_set_id"]),
+        (&json!("full"), &Value::Null),
+        "{run}"
+    );
     let log = server.api.get(&format!("/api/v1/executions/{}/logs", run["id"])).ok().to_string();
     let sets = server.sets();
     assert!(sets.contains(&3) && !sets.contains(&2), "{sets:?} {log}");
@@ -216,7 +230,11 @@ fn maintenance_prunes_checks_and_says_so() {
     }
     let started = server.api.post("/api/v1/maintenance/run", json!({})).ok();
     let row = server.api.complete(started);
-    assert_eq!((&row["result"]["check"]["ok"], &row["result"]["prune"]["executions"]), (&json!(true), &json!(0)), "{row}");
+    assert_eq!(
+        (&row["result"]["check"]["ok"], &row["result"]["prune"]["executions"]),
+        (&json!(true), &json!(0)),
+        "{row}"
+    );
     server.sql(
         "UPDATE job_executions SET end_time = datetime('now', '-400 days') WHERE kind = 'backup';
          UPDATE events SET created_at = datetime('now', '-100 days');

@@ -357,7 +357,10 @@ fn planning_for_a_hundred_thousand_sets_takes_moments() {
     let facts = evaluation.tapes(conn, &tapes).expect("tapes");
     let took = begun.elapsed();
     let free = facts.iter().filter(|tape| tape.outlook() == super::tapes::Outlook::Free).count();
-    eprintln!("{} sets read and decided in {read:?}, with tapes in {took:?}; {free} tapes are free", evaluation.sets.len());
+    eprintln!(
+        "{} sets read and decided in {read:?}, with tapes in {took:?}; {free} tapes are free",
+        evaluation.sets.len()
+    );
     assert!(evaluation.sets.len() > 99_000 && free > 0 && free < 500);
     assert!(took < std::time::Duration::from_secs(20), "{took:?} (unoptimised)");
 }
