@@ -9,6 +9,7 @@ mod catalog;
 mod data;
 mod one_file;
 mod ours;
+mod rebuild;
 mod results;
 mod rival;
 mod tape;
@@ -73,6 +74,9 @@ fn main() -> Result<()> {
     }
     if wanted("R11") {
         results.add(memory(number_from("BENCH_FILES", 1_000_000)?, &folder)?);
+    }
+    if wanted("R13") {
+        rebuild::results(&data::small(&folder)?, &folder, &mut results)?;
     }
     results.finish(&folder.join("results.json"))
 }

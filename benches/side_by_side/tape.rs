@@ -125,6 +125,12 @@ pub fn write(
 
 /// A new catalog with a set to fill.
 fn open_catalog(file: &Path) -> Result<(CatalogWriter, i32)> {
+    let (writer, sets) = open_catalog_for(file, 1)?;
+    Ok((writer, sets.first().copied().unwrap_or_default()))
+}
+
+/// A new catalog with so many sets to fill.
+pub fn open_catalog_for(file: &Path, count: u32) -> Result<(CatalogWriter, Vec<i32>)> {
     let pool = db::open(file)?;
     let conn = &mut *pool.get()?;
     let pool_id = pools::list(conn)?.first().map(|pool| pool.pool.id).unwrap_or_default();
@@ -134,8 +140,11 @@ fn open_catalog(file: &Path) -> Result<(CatalogWriter, i32)> {
     let source_id = sources::insert(conn, &source)?.id;
     let job_id =
         jobs::insert(conn, &jobs::NewJob { name: "bench".into(), source_id, pool_id, ..Default::default() })?.id;
-    let uuid = Uuid::new_v4().to_string();
-    let set = sets::NewSet { uuid, job_id, tape_id, backup_type: BackupType::Full, ..Default::default() };
-    let set_id = sets::insert(conn, &set)?.id;
-    Ok((CatalogWriter::open(file)?, set_id))
+    let mut made = Vec::new();
+    for _ in 0..count {
+        let uuid = Uuid::new_v4().to_string();
+        let set = sets::NewSet { uuid, job_id, tape_id, backup_type: BackupType::Full, ..Default::default() };
+        made.push(sets::insert(conn, &set)?.id);
+    }
+    Ok((CatalogWriter::open(file)?, made))
 }

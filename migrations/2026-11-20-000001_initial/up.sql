@@ -527,28 +527,40 @@ CREATE TABLE tape_spanning_sets (
 CREATE TABLE tape_spanning_members (
     id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
     spanning_set_id INTEGER NOT NULL REFERENCES tape_spanning_sets(id) ON DELETE CASCADE,
-    tape_id INTEGER NOT NULL REFERENCES tapes(id),
+    tape_id INTEGER NOT NULL REFERENCES tapes(id) ON DELETE CASCADE,
     backup_set_id INTEGER NOT NULL REFERENCES backup_sets(id) ON DELETE CASCADE,
-    sequence_number INTEGER NOT NULL,
+    sequence_number INTEGER NOT NULL,  -- of the part, from 1
     bytes_written BIGINT NOT NULL DEFAULT 0,
-    files_start_index BIGINT NOT NULL DEFAULT 0,
-    files_end_index BIGINT NOT NULL DEFAULT 0,
+    files_start_index BIGINT NOT NULL DEFAULT 0,  -- files of the set that end in earlier parts
+    files_end_index BIGINT NOT NULL DEFAULT 0,  -- the same with this part
     created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP
 );
 CREATE INDEX idx_spanning_members_set ON tape_spanning_members(spanning_set_id);
+CREATE UNIQUE INDEX idx_spanning_members_part ON tape_spanning_members(backup_set_id, sequence_number);
 CREATE INDEX idx_spanning_members_tape ON tape_spanning_members(tape_id);
 
+-- What a person has to do so that an execution can go on; it survives a restart and is re-used by the same execution.
 CREATE TABLE tape_change_requests (
     id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
     job_execution_id INTEGER NOT NULL REFERENCES job_executions(id) ON DELETE CASCADE,
     spanning_set_id INTEGER REFERENCES tape_spanning_sets(id) ON DELETE SET NULL,
-    current_tape_id INTEGER NOT NULL REFERENCES tapes(id),
-    reason TEXT NOT NULL CHECK (reason IN ('tape_full', 'tape_error')),
+    current_tape_id INTEGER REFERENCES tapes(id) ON DELETE SET NULL,  -- the tape before; NULL: there was none
+    reason TEXT NOT NULL CHECK (reason IN ('tape_full', 'tape_error', 'tape_needed')),
     status TEXT NOT NULL CHECK (status IN ('pending', 'acknowledged', 'completed', 'cancelled')),
     requested_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
     acknowledged_at TIMESTAMP,
-    new_tape_id INTEGER REFERENCES tapes(id)
+    new_tape_id INTEGER REFERENCES tapes(id) ON DELETE SET NULL,  -- the tape that a person named, then the one it went on with
+    -- ours
+    tape_id INTEGER REFERENCES tapes(id) ON DELETE SET NULL,  -- the tape that is wanted; NULL: none in particular
+    pool_id INTEGER REFERENCES tape_pools(id) ON DELETE SET NULL,  -- any writable tape of it will do; NULL: only tape_id
+    drive_id INTEGER REFERENCES tape_drives(id) ON DELETE SET NULL,  -- where it should go
+    message TEXT NOT NULL DEFAULT '',  -- what to do, for people
+    notice TEXT,  -- what is wrong with what was tried last
+    resolved_at TIMESTAMP,
+    resolved_by TEXT  -- who or what ended it, in words
 );
+CREATE INDEX idx_tape_changes_execution ON tape_change_requests(job_execution_id, status);
+CREATE INDEX idx_tape_changes_status ON tape_change_requests(status);
 
 CREATE TABLE proxmox_nodes (
     id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,

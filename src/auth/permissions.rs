@@ -225,6 +225,11 @@ pub const ROUTES: &[Route] = &[
     post("/api/v1/executions/{id}/pause", OPERATOR),
     post("/api/v1/executions/{id}/resume", OPERATOR),
 
+    get("/api/v1/tape-changes", READONLY),
+    get("/api/v1/tape-changes/{id}", READONLY),
+    post("/api/v1/tape-changes/{id}/complete", OPERATOR),
+    post("/api/v1/tape-changes/{id}/cancel", OPERATOR),
+
     get("/api/v1/backup-sets", READONLY),
     get("/api/v1/backup-sets/{id}", READONLY),
     get("/api/v1/backup-sets/{id}/files", READONLY),

@@ -2,6 +2,7 @@
 //!
 //! By then the tape has the set (I2: the tape commits first, the database second).
 
+use super::spanning::{self, Rest};
 use crate::Result;
 use crate::db::schema::snapshots;
 use crate::db::{self, Conn, set_parts::NewPart, sets::BackupSet, sets::SetChanges, write_transaction};
@@ -63,6 +64,7 @@ pub fn commit(conn: &mut Conn, done: &CommitSet) -> Result<BackupSet> {
                 db::tapes::update(conn, part.tape_id, &changes)?;
             }
         }
+        spanning::tell(conn, done.set_id, Rest::Nothing)?;
         let stored: i64 = parts.iter().map(|part| part.stream_bytes).sum();
         let changes = SetChanges {
             tape_id: parts.first().map(|part| part.tape_id),

@@ -33,6 +33,7 @@ pub mod path;
 pub mod rebuild;
 pub mod search;
 pub mod select;
+pub mod spanning;
 pub mod trigrams;
 pub mod writer;
 

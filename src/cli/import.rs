@@ -153,3 +153,43 @@ impl Consistent {
             .map_err(|error| CliError::usage(format!("{} cannot be read: {error}", self.path.display())))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use diesel::prelude::*;
+
+    #[test]
+    fn what_is_only_in_the_log_is_not_lost_and_the_original_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("old.db");
+        let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+        conn.batch_execute("PRAGMA journal_mode = WAL; CREATE TABLE t (x); INSERT INTO t VALUES (7)").unwrap();
+        let files = || {
+            let mut files: Vec<_> = std::fs::read_dir(folder.path())
+                .unwrap()
+                .map(|entry| entry.unwrap().path())
+                .filter(|path| !path.to_string_lossy().ends_with("-shm"))
+                .map(|path| (std::fs::read(&path).unwrap(), path))
+                .collect();
+            files.sort_by(|a, b| a.1.cmp(&b.1));
+            files
+        };
+        let before = files();
+        let copy = Consistent::of(&path).unwrap();
+        assert_ne!(copy.path, path);
+        let alone = folder.path().join("alone.db");
+        std::fs::copy(&copy.path, &alone).unwrap();
+        let mut other = SqliteConnection::establish(alone.to_str().unwrap()).unwrap();
+        assert_eq!(diesel::sql_query("INSERT INTO t SELECT x FROM t").execute(&mut other).unwrap(), 1);
+        drop(other);
+        std::fs::remove_file(&alone).unwrap();
+        assert_eq!(files(), before);
+        let gone = copy.path.clone();
+        drop(copy);
+        assert!(!gone.exists(), "it may hold keys");
+        drop(conn);
+        assert_eq!(Consistent::of(&path).unwrap().path, path, "without a log no copy is needed");
+        assert!(Consistent::of(&folder.path().join("nothing")).is_err());
+    }
+}

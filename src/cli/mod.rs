@@ -50,6 +50,7 @@ mod settings;
 mod source;
 mod status;
 mod tape;
+mod tape_changes;
 mod user;
 mod verify;
 mod virtual_library;
@@ -132,6 +133,7 @@ enum Command {
     Source(source::SourceArgs),
     Pool(pool::PoolArgs),
     Tape(tape::TapeArgs),
+    TapeChanges(tape_changes::TapeChangesArgs),
     Drive(drive::DriveArgs),
     Library(library::LibraryArgs),
     Key(key::KeyArgs),
@@ -186,6 +188,7 @@ fn dispatch(global: Global, command: Command) -> CliResult {
         Command::Source(args) => source::run(args, &Context::connect(&global)?),
         Command::Pool(args) => pool::run(args, &Context::connect(&global)?),
         Command::Tape(args) => tape::run(args, &Context::connect(&global)?),
+        Command::TapeChanges(args) => tape_changes::run(args, &Context::connect(&global)?),
         Command::Drive(args) => drive::run(args, &Context::connect(&global)?),
         Command::Library(args) => library::run(args, &Context::connect(&global)?),
         Command::Key(args) => key::run(args, &Context::connect(&global)?),

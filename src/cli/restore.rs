@@ -16,7 +16,8 @@ Every restored file is compared with the SHA-256 of the catalog. Nothing restore
 Examples:
   tapebackarr restore --job nightly --to /srv/restore             the newest state
   tapebackarr restore --job nightly --as-of '2026-11-01 12:00' --to /tmp/r home/anna/thesis.tex
-  tapebackarr restore --set 17 --to /tmp/r --folder etc --plan   which tapes it needs")]
+  tapebackarr restore --set 17 --to /tmp/r --folder etc --plan   which tapes it needs
+  tapebackarr restore --set 17 --to /tmp/r --only-this-set       what is known of an incomplete set")]
 pub struct RestoreArgs {
     /// Files to restore, relative to the source; everything if neither files nor folders are given
     #[arg(value_name = "FILE")]
@@ -26,6 +27,9 @@ pub struct RestoreArgs {
     folder: Vec<String>,
     #[command(flatten)]
     which: Which,
+    /// Only what the set itself holds, without the sets it builds on; of an incomplete set what there is
+    #[arg(long)]
+    only_this_set: bool,
     /// The folder on the server to restore into
     #[arg(long, value_name = "DIR")]
     to: String,
@@ -83,7 +87,8 @@ pub fn run(args: RestoreArgs, context: &Context) -> CliResult {
         .with("dest_path", args.to.as_str())
         .with("destination_type", destination)
         .with("policy", policy)
-        .with("verify", args.verify);
+        .with("verify", args.verify)
+        .with("only_this_set", args.only_this_set);
     for (name, value) in args.which.parameters(context)? {
         body = body.with(name, value);
     }

@@ -31,6 +31,7 @@ pub fn run(_: &StatusArgs, context: &Context) -> CliResult {
             count("Files cataloged", "total_files_cataloged"),
             bytes("Data on tape", "total_data_bytes"),
             count("Backups, last 24 hours", "recent_backups"),
+            count("Tapes waited for", "open_tape_changes"),
             time("Last backup", "last_backup_time"),
         ],
     )?;
@@ -38,6 +39,12 @@ pub fn run(_: &StatusArgs, context: &Context) -> CliResult {
     context.format.list(&drives, drive::COLUMNS, "No drive yet: tapebackarr drive scan finds them")?;
     line("")?;
     context.format.list(&running, executions::COLUMNS, "Nothing runs.")?;
+    for row in running.as_array().into_iter().flatten() {
+        if let Some(message) = text_at(row, "tape_change.message") {
+            let notice = text_at(row, "tape_change.notice").unwrap_or_default();
+            line(&super::human::printable(&format!("{message} {notice}")))?;
+        }
+    }
     for row in drives.as_array().into_iter().flatten() {
         if let Some(unknown) = text_at(row, "unknown_tape.label") {
             let drive = text_at(row, "display_name").or(text_at(row, "device_path")).unwrap_or("a drive");

@@ -22,6 +22,8 @@ pub struct DashboardCounts {
     pub total_jobs: i64,
     /// Backups at work.
     pub running_jobs: i64,
+    /// Requests for a tape that wait for a person.
+    pub open_tape_changes: i64,
     /// Sets completed in the last 24 hours.
     pub recent_backups: i64,
     /// Content bytes of all completed sets.
@@ -59,6 +61,7 @@ pub fn counts(conn: &mut Conn) -> Result<DashboardCounts> {
         active_tapes: tapes::table.filter(tapes::status.eq(TapeStatus::Active)).count().get_result(conn)?,
         total_jobs: backup_jobs::table.count().get_result(conn)?,
         running_jobs: job_executions::table.filter(at_work).count().get_result(conn)?,
+        open_tape_changes: super::tape_changes::count_open(conn)?,
         recent_backups: backup_sets::table
             .filter(completed.and(backup_sets::end_time.ge(since)))
             .count()

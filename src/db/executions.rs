@@ -325,6 +325,7 @@ pub fn finish(conn: &mut Conn, id: i32, status: ExecutionStatus, changes: &Execu
         if !ACTIVE.contains(&row.status) {
             return Err(ended(&row, status));
         }
+        super::tape_changes::end_of_execution(conn, id)?;
         let time = now();
         Ok(diesel::update(job_executions::table.find(id))
             .set((

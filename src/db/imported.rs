@@ -109,7 +109,7 @@ pub struct V1Set {
     pub end_time: Option<NaiveDateTime>,
 }
 
-/// Makes such a set `completed`, with its parts.
+/// Makes such a set `completed`, with its parts. It is protected: no rule of today was made with it in mind.
 pub fn complete_set(conn: &mut Conn, done: &V1Set) -> Result<()> {
     write_transaction(conn, |conn| {
         for part in &done.parts {
@@ -124,6 +124,7 @@ pub fn complete_set(conn: &mut Conn, done: &V1Set) -> Result<()> {
         let set = sets::complete(conn, done.set_id, &figures)?;
         let row = diesel::update(backup_sets::table.find(done.set_id)).set((
             backup_sets::format_type.eq(done.format),
+            backup_sets::protected.eq(true),
             backup_sets::end_time.eq(done.end_time.unwrap_or(set.start_time)),
             backup_sets::updated_at.eq(now()),
         ));

@@ -153,6 +153,44 @@ text_enum!(
 );
 
 text_enum!(
+    /// Why a person has to change a tape.
+    TapeChangeReason {
+        /// The tape before is full.
+        TapeFull = "tape_full",
+        /// The tape before cannot be used any more.
+        TapeError = "tape_error",
+        /// Work begins with a tape, or reads one, that no machine can fetch.
+        TapeNeeded = "tape_needed",
+    }
+);
+
+text_enum!(
+    /// Where a request for a tape is in its life.
+    TapeChangeStatus {
+        /// Somebody has to do something.
+        Pending = "pending",
+        /// A person says that it is done; the execution is looking.
+        Acknowledged = "acknowledged",
+        /// The execution has its tape.
+        Completed = "completed",
+        /// Nobody has to do anything any more.
+        Cancelled = "cancelled",
+    }
+);
+
+text_enum!(
+    /// Where a set that goes over several parts is in its life.
+    SpanningStatus {
+        /// More parts may come.
+        InProgress = "in_progress",
+        /// All parts are on tape.
+        Completed = "completed",
+        /// The set was not completed.
+        Failed = "failed",
+    }
+);
+
+text_enum!(
     /// Where an execution is in its life.
     ExecutionStatus {
         /// In the queue.

@@ -515,12 +515,19 @@ diesel::table! {
         id -> Integer,
         job_execution_id -> Integer,
         spanning_set_id -> Nullable<Integer>,
-        current_tape_id -> Integer,
+        current_tape_id -> Nullable<Integer>,
         reason -> Text,
         status -> Text,
         requested_at -> Timestamp,
         acknowledged_at -> Nullable<Timestamp>,
         new_tape_id -> Nullable<Integer>,
+        tape_id -> Nullable<Integer>,
+        pool_id -> Nullable<Integer>,
+        drive_id -> Nullable<Integer>,
+        message -> Text,
+        notice -> Nullable<Text>,
+        resolved_at -> Nullable<Timestamp>,
+        resolved_by -> Nullable<Text>,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Backup sets: what one run of a job put on tape. Their parts: [`crate::db::set_parts`].
 
 use super::errors::{changed, found, refuse_if_used, stored};
-use super::kinds::{BackupType, FormatType, PartFormat, SetStatus};
+use super::kinds::{BackupType, FormatType, PartFormat, SetStatus, SpanningStatus};
 use super::schema::{backup_jobs, backup_set_parts, backup_sets, catalog_versions, tape_pools, tapes};
 use super::time::{now, rfc3339, rfc3339_option};
 use super::{Conn, Page, write_transaction};
@@ -306,6 +306,7 @@ pub fn update(conn: &mut Conn, id: i32, changes: &SetChanges) -> Result<BackupSe
 pub fn complete(conn: &mut Conn, id: i32, changes: &SetChanges) -> Result<BackupSet> {
     write_transaction(conn, |conn| {
         must_be_unfinished(conn, id, SetStatus::Completed)?;
+        super::spanning::set_status(conn, id, SpanningStatus::Completed)?;
         let time = now();
         Ok(diesel::update(backup_sets::table.find(id))
             .set((
@@ -323,6 +324,7 @@ pub fn complete(conn: &mut Conn, id: i32, changes: &SetChanges) -> Result<Backup
 pub fn fail(conn: &mut Conn, id: i32, status: SetStatus) -> Result<BackupSet> {
     write_transaction(conn, |conn| {
         must_be_unfinished(conn, id, status)?;
+        super::spanning::set_status(conn, id, SpanningStatus::Failed)?;
         let time = now();
         Ok(diesel::update(backup_sets::table.find(id))
             .set((backup_sets::status.eq(status), backup_sets::end_time.eq(time), backup_sets::updated_at.eq(time)))
@@ -356,6 +358,7 @@ pub fn delete(conn: &mut Conn, id: i32) -> Result<()> {
         if cataloged {
             return Err(Error::conflict("in_use", format!("the catalog still lists the files of {what}")));
         }
+        super::spanning::forget(conn, id)?;
         changed(diesel::delete(backup_sets::table.find(id)).execute(conn), what)
     })
 }
@@ -373,6 +376,7 @@ pub fn on_tape(conn: &mut Conn, tape_id: i32) -> Result<Vec<BackupSet>> {
 
 /// A set that was cut off is being looked at again: it was found whole on its tape, and will be completed.
 pub fn reopen(conn: &mut Conn, id: i32) -> Result<()> {
+    super::spanning::set_status(conn, id, SpanningStatus::InProgress)?;
     let row = diesel::update(backup_sets::table.find(id)).set(backup_sets::status.eq(SetStatus::Running));
     changed(row.execute(conn), format_args!("backup set {id}"))
 }

@@ -1,5 +1,6 @@
 //! Labels many tapes: all blank ones of a library by the robot, or one after the other as a person inserts them.
 
+use super::tape_change::{Asking, Need, Refusal};
 use super::{BatchLabelRequest, Context, Destroy, Lease, Wanted, label, library_action};
 use crate::actors::drive::tasks::{FirstBlock, LoadMedium};
 use crate::actors::library::Scan;
@@ -7,13 +8,9 @@ use crate::db::{self, tapes::NewTape, tapes::Tape};
 use crate::{Error, Result};
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 use tape_drive::{ElementAddress, ElementKind};
 use tape_format::Label;
 use uuid::Uuid;
-
-/// How often a drive that a person feeds is looked at.
-const POLL: Duration = Duration::from_millis(500);
 
 /// What became of the tapes.
 #[derive(Default)]
@@ -173,11 +170,14 @@ fn any_drive(context: &Context, library: i32) -> Result<Lease> {
 
 fn by_hand(context: &Context, request: &BatchLabelRequest, drive: i32) -> Result<Outcome> {
     let lease = context.take_drive(drive, None)?;
+    let name = db::drives::find(&mut *context.conn()?, drive)?.name().to_owned();
     let mut outcome = Outcome::default();
     context.progress.files_total.store(u64::from(request.count), Ordering::Relaxed);
     for offset in 0..request.count {
         let number = request.start_number + offset;
-        context.phase("waiting", format!("Insert a blank tape for {} of {}.", offset + 1, request.count))?;
+        let mut asking = Asking::new(context, Refusal::EndsExecution);
+        let message = format!("Insert a blank tape into drive {name} ({} of {}).", offset + 1, request.count);
+        let need = Need { tape: None, pool: None, drive: Some(drive), message };
         loop {
             context.check()?;
             match context.perform(&lease, LoadMedium) {
@@ -189,8 +189,9 @@ fn by_hand(context: &Context, request: &BatchLabelRequest, drive: i32) -> Result
                 Err(error) if matches!(error.code, "no_tape" | "drive_not_ready" | "medium_changed") => {}
                 Err(error) => return Err(error),
             }
-            context.control.sleep(POLL);
+            asking.ask(need.clone(), &|_| Ok(Some("not blank".into())))?;
         }
+        asking.done(None)?;
         let barcode = futures_executor::block_on(context.services.drives.snapshot(drive))?
             .medium
             .and_then(|medium| medium.barcode);

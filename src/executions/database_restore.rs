@@ -2,7 +2,8 @@
 //! becomes a file, or the database of this server from the next start on. The one in use stays as it is until then.
 
 use super::inspect::FindCopies;
-use super::{Context, DatabaseRestoreRequest, Lease, drive_action, mount, tape_reading};
+use super::tape_change::Refusal;
+use super::{Context, DatabaseRestoreRequest, Lease, drive_action, tape_reading};
 use crate::actors::drive::{DriveTask, Unit};
 use crate::db::database_backups::{self, DatabaseBackupChanges};
 use crate::db::{self, DatabaseBackupStatus, staged};
@@ -85,8 +86,7 @@ fn known(context: &Context, id: i32) -> Result<(Place, Lease)> {
         size: u64::try_from(copy.file_size).ok().filter(|size| *size > 0),
         checksum: copy.checksum,
     };
-    let lease = tape_reading::take(context, copy.tape_id, None)?;
-    mount::mount(context, &lease, copy.tape_id)?;
+    let (lease, _) = tape_reading::bring_one(context, copy.tape_id, None, Refusal::EndsExecution)?;
     Ok((place, lease))
 }
 

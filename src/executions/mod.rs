@@ -26,6 +26,7 @@ mod request;
 mod reservations;
 mod restore;
 pub mod run;
+mod tape_change;
 mod tape_reading;
 mod v1;
 mod verify;

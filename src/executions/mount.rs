@@ -1,20 +1,22 @@
-//! Gets a tape into a drive: by doing nothing, by the robot, or by asking a person.
+//! Gets a tape into a drive: by doing nothing, or by the robot. When a person is needed, [`super::tape_change`] asks.
 
 use super::{Context, Lease};
 use crate::actors::drive::observe::is_ready;
 use crate::actors::drive::tasks::{FirstBlock, LoadMedium, ReadLabel, UnloadMedium};
 use crate::actors::library::Scan;
-use crate::db::{self, SlotType};
-use crate::events::{Category, Event};
+use crate::db::{self, Conn, SlotType, tapes::Tape};
+use crate::media::choose::DriveFacts;
 use crate::{Error, Result};
-use std::time::{Duration, Instant};
 use tape_drive::{ElementAddress, ElementKind, Inventory};
 use tape_format::Label;
 
-/// How often an empty drive is asked whether a tape was inserted.
-const POLL: Duration = Duration::from_millis(500);
+/// The tape is neither in the drive nor in its library, whatever the database thought; it knows better now.
+pub const ELSEWHERE: &str = "tape_elsewhere";
 
 /// Makes sure that the tape with row `tape_id` is threaded in the leased drive, and returns its label.
+///
+/// # Errors
+/// [`ELSEWHERE`] if neither the drive nor its library has it.
 pub fn mount(context: &Context, lease: &Lease, tape_id: i32) -> Result<Label> {
     let tape = db::tapes::find(&mut *context.conn()?, tape_id)?;
     let drive = db::drives::find(&mut *context.conn()?, lease.drive())?;
@@ -22,39 +24,50 @@ pub fn mount(context: &Context, lease: &Lease, tape_id: i32) -> Result<Label> {
         Error::conflict("unlabelled_tape", format!("tape {} has not been labelled; label it first", tape.label))
     })?;
     context.phase("loading", format!("Getting tape {} into drive {}.", tape.label, drive.name()))?;
-    if let Some(label) = in_drive(context, lease)?
+    if let Some(label) = in_drive(context, lease, drive.library_id)?
         && label.uuid.to_string() == uuid
     {
         return Ok(label);
     }
-    match drive.library_id {
-        Some(library) => {
-            let barcode = tape.barcode.clone().unwrap_or_default();
-            if fetch(context, lease, library, tape_id, &barcode)? {
-                let label = context.perform(lease, LoadMedium)?.require_label()?;
-                if label.uuid.to_string() != uuid {
-                    return Err(wrong_tape(&label, &tape.label, &uuid));
-                }
-                return Ok(label);
-            }
-            ask(context, lease, &tape.label, &uuid)
+    if let Some(library) = drive.library_id
+        && fetch(context, lease, library, &tape)?
+    {
+        let label = context.perform(lease, LoadMedium)?.require_label()?;
+        return match label.uuid.to_string() == uuid {
+            true => Ok(label),
+            false => Err(wrong_tape(&label, &tape.label, &uuid)),
+        };
+    }
+    let message =
+        format!("tape {} is neither in drive {} nor in a library that could bring it", tape.label, drive.name());
+    Err(Error::conflict(ELSEWHERE, message))
+}
+
+/// The label of the tape that is in the drive, if there is one that is ours. A cartridge that lies unthreaded in a drive
+/// that stands alone is drawn in.
+fn in_drive(context: &Context, lease: &Lease, library: Option<i32>) -> Result<Option<Label>> {
+    let ready = is_ready(&context.services.drives.snapshot_blocking(lease.drive())?);
+    let found = match (ready, library) {
+        (true, _) => context.perform(lease, ReadLabel),
+        (false, None) => context.perform(lease, LoadMedium),
+        (false, Some(_)) => return Ok(None),
+    };
+    match found {
+        Ok(FirstBlock::Ours(label)) => Ok(Some(label)),
+        Ok(_) => Ok(None),
+        Err(error) if matches!(error.code, "no_tape" | "drive_not_ready" | "medium_changed" | "cleaning_cartridge") => {
+            Ok(None)
         }
-        None => ask(context, lease, &tape.label, &uuid),
+        Err(error) => Err(error),
     }
 }
 
-/// The label of the tape that is in the drive, if there is one that is ours.
-fn in_drive(context: &Context, lease: &Lease) -> Result<Option<Label>> {
-    let snapshot = futures_executor::block_on(context.services.drives.snapshot(lease.drive()))?;
-    if !is_ready(&snapshot) {
-        return Ok(None);
-    }
-    match context.perform(lease, ReadLabel) {
-        Ok(FirstBlock::Ours(label)) => Ok(Some(label)),
-        Ok(_) => Ok(None),
-        Err(error) if matches!(error.code, "no_tape" | "drive_not_ready" | "medium_changed") => Ok(None),
-        Err(error) => Err(error),
-    }
+/// Where a person should put a tape that is to get into a drive: `drive D0`, or `library L or drive D0`.
+pub fn place_for_hands(conn: &mut Conn, drive: &DriveFacts) -> Result<String> {
+    Ok(match drive.library {
+        Some(library) => format!("library {} or drive {}", db::libraries::find(conn, library)?.name, drive.name),
+        None => format!("drive {}", drive.name),
+    })
 }
 
 fn wrong_tape(found: &Label, wanted: &str, uuid: &str) -> Error {
@@ -108,11 +121,20 @@ pub fn put_away(context: &Context, lease: &Lease, library: i32, to: Option<Eleme
     context.services.libraries.move_blocking(library, bay, home)
 }
 
-/// Lets the robot bring a tape. `false` if the library does not have it.
-fn fetch(context: &Context, lease: &Lease, library: i32, tape_id: i32, barcode: &str) -> Result<bool> {
+/// Lets the robot bring a tape, unless it is in the drive's bay already. `false` if the library does not have it.
+fn fetch(context: &Context, lease: &Lease, library: i32, tape: &Tape) -> Result<bool> {
     let inventory = context.services.libraries.inventory_blocking(library, Scan::Remembered)?;
-    let slot = db::library_slots::of_tape(&mut *context.conn()?, tape_id)?
-        .filter(|slot| slot.library_id == library && slot.slot_type != SlotType::Drive)
+    let drive = db::drives::find(&mut *context.conn()?, lease.drive())?;
+    let bay = bay_of(&inventory, &drive)?;
+    let barcode = tape.barcode.as_deref().filter(|code| !code.is_empty());
+    let holds = |address: ElementAddress| {
+        inventory.element(address).is_some_and(|element| element.full && element.barcode.as_deref() == barcode)
+    };
+    if barcode.is_some() && holds(bay) {
+        return Ok(true);
+    }
+    let slot = db::library_slots::of_tape(&mut *context.conn()?, tape.id)?
+        .filter(|slot| slot.library_id == library && slot.slot_type != SlotType::Drive && !slot.is_empty)
         .and_then(|slot| u16::try_from(slot.slot_number).ok())
         .map(ElementAddress)
         .or_else(|| {
@@ -120,9 +142,7 @@ fn fetch(context: &Context, lease: &Lease, library: i32, tape_id: i32, barcode: 
                 .elements
                 .iter()
                 .find(|element| {
-                    !barcode.is_empty()
-                        && element.kind != ElementKind::Drive
-                        && element.barcode.as_deref() == Some(barcode)
+                    barcode.is_some() && element.kind != ElementKind::Drive && element.barcode.as_deref() == barcode
                 })
                 .map(|element| element.address)
         });
@@ -130,52 +150,7 @@ fn fetch(context: &Context, lease: &Lease, library: i32, tape_id: i32, barcode: 
         return Ok(false);
     };
     put_away(context, lease, library, None)?;
-    let drive = db::drives::find(&mut *context.conn()?, lease.drive())?;
-    let bay = bay_of(&inventory, &drive)?;
     context.log(&format!("The robot moves the tape from slot {} to drive {}.", slot.0, drive.name()));
     context.services.libraries.move_blocking(library, slot, bay)?;
     Ok(true)
-}
-
-/// Waits until a person has inserted the tape into the drive.
-fn ask(context: &Context, lease: &Lease, label: &str, uuid: &str) -> Result<Label> {
-    let drive = db::drives::find(&mut *context.conn()?, lease.drive())?;
-    let request = format!("Insert tape {label} into drive {}.", drive.name());
-    context.phase("waiting", &request)?;
-    context.services.bus.publish(Event::warning(Category::Tape, "Tape Required", &request).details(
-        serde_json::json!({"execution_id": context.id, "drive_id": lease.drive(), "label": label, "uuid": uuid}),
-    ));
-    let since = Instant::now();
-    let limit = context.services.config.tape.wait_for_tape();
-    let mut seen: Option<String> = None;
-    loop {
-        context.check()?;
-        match context.perform(lease, LoadMedium) {
-            Ok(FirstBlock::Ours(found)) if found.uuid.to_string() == uuid => return Ok(found),
-            Ok(found) => {
-                let what = match found {
-                    FirstBlock::Ours(found) => format!("'{}'", found.label),
-                    FirstBlock::Blank => "a blank one".to_string(),
-                    FirstBlock::Foreign(what) => format!("a foreign one ({what})"),
-                };
-                if seen.as_ref() != Some(&what) {
-                    context.log(&format!("The tape in the drive is {what}, not {label}. Still waiting."));
-                    seen = Some(what);
-                }
-            }
-            Err(error) if matches!(error.code, "no_tape" | "drive_not_ready" | "medium_changed") => seen = None,
-            Err(error) => return Err(error),
-        }
-        if since.elapsed() > limit {
-            return Err(Error::conflict(
-                "tape_not_inserted",
-                format!(
-                    "nobody inserted tape {label} into drive {} within {} minutes",
-                    drive.name(),
-                    limit.as_secs() / 60
-                ),
-            ));
-        }
-        context.control.sleep(POLL);
-    }
 }

@@ -5,6 +5,9 @@ use crate::Result;
 use crate::db::{Conn, Role, api_keys as keys_of_programs, encryption_keys as keys_of_data, users as people};
 use crate::keys::KeyStore;
 
+/// The password that version 1 is installed with, for its user `admin`.
+const INSTALLED_WITH: &str = "changeme";
+
 /// Users: their passwords stay valid, for both programs hash them with bcrypt. A name that is here is kept as it is.
 pub fn users(conn: &mut Conn, old: &mut Old, report: &mut Report) -> Result<()> {
     const WHAT: &str = "users";
@@ -22,6 +25,14 @@ pub fn users(conn: &mut Conn, old: &mut Old, report: &mut Report) -> Result<()> 
         if people::find_by_name(conn, &name)?.is_some() {
             report.there(WHAT);
             report.skipped(WHAT, &name, "a user of this name is here, and keeps role and password");
+            continue;
+        }
+        if bcrypt::verify(INSTALLED_WITH, &hash).unwrap_or(false) {
+            report.skipped(
+                WHAT,
+                &name,
+                "it still has the password that version 1 is installed with; make the user anew",
+            );
             continue;
         }
         people::insert(conn, &name, &hash, role)?;

@@ -107,7 +107,9 @@ INSERT INTO snapshots (source_id) VALUES (1);
 fn everything_comes_over_once_and_the_report_names_the_rest() {
     let case = Case::new();
     db::users::insert(&mut case.here.conn(), "admin", "$2b$mine", Role::Admin).unwrap();
-    let path = case.old(SCHEMA, ROWS);
+    let fresh = bcrypt::hash("changeme", 4).unwrap();
+    let more = format!("INSERT INTO users (username, password_hash, role) VALUES ('fresh', '{fresh}', 'admin');");
+    let path = case.old(SCHEMA, &(ROWS.to_owned() + &more));
     let (sets, report) = case.import(&path);
     let conn = &mut *case.here.conn();
 
@@ -115,6 +117,7 @@ fn everything_comes_over_once_and_the_report_names_the_rest() {
     assert_eq!(db::users::find_by_name(conn, "admin").unwrap().unwrap().password_hash, "$2b$mine");
     assert!(said(&report, "skipped", "admin").contains("keeps role and password"));
     assert!(said(&report, "skipped", "plain").contains("bcrypt"));
+    assert!(said(&report, "skipped", "fresh").contains("installed with"));
     assert_eq!(db::api_keys::list(conn).unwrap()[0].key_prefix, "tbk_eb48946f");
     assert_eq!(db::encryption_keys::list(conn).unwrap().len(), 2);
     assert!(said(&report, "needs_attention", "K2").contains("'wrong'"));

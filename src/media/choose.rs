@@ -1,7 +1,8 @@
 //! Chooses the tape and the drive for a backup. Pure: facts in, decision and reasons out.
 //!
-//! Order: a loaded tape that can be appended to; then one that the library can fetch; blank before expired; and the
-//! tape written last before others of its kind, so that tapes fill one after the other. Every choice says why.
+//! Order: a tape that is loaded in a free drive (at the end of a tape: hand-off), then one that the library can fetch, then
+//! one that a person has to bring. Among equals: one that can be appended to, blank before expired, and the tape written
+//! last before others of its kind, so that tapes fill one after the other. Every choice says why.
 
 use crate::db::{AllocationPolicy, TapeStatus};
 
@@ -59,6 +60,8 @@ pub struct DriveFacts {
     pub taken_by: Option<i32>,
     /// Holds a tape.
     pub loaded: bool,
+    /// The known tape in it.
+    pub tape: Option<i32>,
 }
 
 /// The decision.
@@ -84,7 +87,12 @@ pub enum Choice {
     },
     /// The pool has no tape that can be written; this is why, tape by tape.
     None(String),
+    /// No drive can be used; this is why.
+    NoDrive(String),
 }
+
+/// A tape that a run has filled, or found useless, and why: it is not chosen again.
+pub type Spent = (i32, String);
 
 /// Least free room, in bytes, for which a tape is worth loading.
 pub const MIN_FREE: i64 = 1 << 20;
@@ -114,6 +122,14 @@ pub fn writable(tape: &Candidate, policy: AllocationPolicy, reuse: Reuse) -> Res
     }
 }
 
+/// Whether a run may go on with a tape, and if not why.
+pub fn suitable(tape: &Candidate, policy: AllocationPolicy, reuse: Reuse, not: &[Spent]) -> Result<(), String> {
+    match not.iter().find(|(id, _)| *id == tape.id) {
+        Some((_, why)) => Err(why.clone()),
+        None => writable(tape, policy, reuse),
+    }
+}
+
 /// Whether expired tapes may be written again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reuse {
@@ -138,7 +154,7 @@ fn rank(tape: &Candidate) -> (u8, u8, std::cmp::Reverse<Option<chrono::NaiveDate
 }
 
 /// Chooses among the tapes of a pool. `only` restricts the choice to one tape that a person named, and `not` leaves out
-/// tapes that this run has filled already.
+/// tapes that this run has filled already, or found useless.
 pub fn choose(
     pool: &str,
     tapes: &[Candidate],
@@ -146,30 +162,26 @@ pub fn choose(
     policy: AllocationPolicy,
     reuse: Reuse,
     only: Option<i32>,
-    not: &[i32],
+    not: &[Spent],
 ) -> Choice {
     let mut refused = Vec::new();
     let mut good: Vec<&Candidate> = Vec::new();
     for tape in tapes.iter().filter(|tape| only.is_none_or(|id| id == tape.id)) {
-        if not.contains(&tape.id) {
-            refused.push(format!("{}: filled by this run", tape.label));
-            continue;
-        }
         // naming a tape overrides the pool's wish for new ones, nothing else
         let policy = if only.is_some() { AllocationPolicy::Continue } else { policy };
-        match writable(tape, policy, reuse) {
+        match suitable(tape, policy, reuse, not) {
             Ok(()) => good.push(tape),
             Err(reason) => refused.push(format!("{}: {reason}", tape.label)),
         }
+    }
+    if drives.is_empty() {
+        return Choice::NoDrive("no drive is enabled; add one, or enable it".into());
     }
     if good.is_empty() {
         return Choice::None(match refused.is_empty() {
             true => format!("pool {pool} has no tape; add and label one"),
             false => format!("no tape of pool {pool} can be written ({})", refused.join("; ")),
         });
-    }
-    if drives.is_empty() {
-        return Choice::None("no drive is enabled; add one, or enable it".into());
     }
     good.sort_by_key(|tape| rank(tape));
     let mut busy = Vec::new();
@@ -249,7 +261,7 @@ mod tests {
     }
 
     fn drive(id: i32, taken_by: Option<i32>) -> DriveFacts {
-        DriveFacts { id, name: format!("D{id}"), library: Some(1), taken_by, loaded: false }
+        DriveFacts { id, name: format!("D{id}"), library: Some(1), taken_by, loaded: false, tape: None }
     }
 
     const SLOT: Place = Place::Slot { library: 1, slot: 1000 };
@@ -307,6 +319,36 @@ mod tests {
         assert!(matches!(new, Choice::Use { tape: 2, .. }), "{new:?}");
         let named = choose("P", &tapes, &drives, AllocationPolicy::AlwaysNew, Reuse::Forbidden, Some(1), &[]);
         assert!(matches!(named, Choice::Use { tape: 1, .. }), "{named:?}");
+    }
+
+    #[test]
+    fn at_the_end_of_a_tape_it_is_another_drive_then_the_library_then_a_person() {
+        let full = vec![(1, "filled by this run".to_string())];
+        let filled = tape(1, TapeStatus::Full, Place::Drive(1));
+        let (loaded, fetched) = (tape(2, TapeStatus::Blank, Place::Drive(2)), tape(3, TapeStatus::Active, SLOT));
+        let shelf = tape(4, TapeStatus::Active, Place::Shelf);
+        let drives = [DriveFacts { loaded: true, ..drive(1, None) }, DriveFacts { loaded: true, ..drive(2, None) }];
+        let next = |tapes: &[Candidate], drives: &[DriveFacts]| {
+            choose("P", tapes, drives, AllocationPolicy::Continue, Reuse::Forbidden, None, &full)
+        };
+        let all = [shelf.clone(), fetched.clone(), loaded.clone(), filled.clone()];
+        assert!(matches!(next(&all, &drives), Choice::Use { tape: 2, drive: 2, .. }), "hand-off");
+        // the other drive is at work: the robot changes the tape in this one
+        let busy = [drives[0].clone(), DriveFacts { taken_by: Some(9), ..drives[1].clone() }];
+        assert!(matches!(next(&all, &busy), Choice::Use { tape: 3, drive: 1, .. }), "the library");
+        // an empty drive of the library is ready sooner than one that has to be emptied
+        let empty = [drives[0].clone(), drive(2, None)];
+        let without = [shelf.clone(), fetched, filled.clone()];
+        assert!(matches!(next(&without, &empty), Choice::Use { tape: 3, drive: 2, .. }));
+        assert!(matches!(next(&[shelf, filled.clone()], &drives), Choice::Fetch { tape: 4, .. }), "a person");
+        let Choice::None(why) = next(&[filled], &drives) else { panic!() };
+        assert!(why.contains("T1: filled by this run"), "{why}");
+    }
+
+    #[test]
+    fn without_a_drive_nobody_is_asked_for_a_tape() {
+        assert!(matches!(pick(&[tape(1, TapeStatus::Blank, Place::Shelf)], &[]), Choice::NoDrive(_)));
+        assert!(matches!(pick(&[], &[]), Choice::NoDrive(_)));
     }
 
     #[test]

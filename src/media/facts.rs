@@ -1,6 +1,6 @@
 //! What the choice of a tape depends on, read from the database.
 
-use super::choose::{self, Candidate, Choice, DriveFacts, Reuse};
+use super::choose::{self, Candidate, Choice, DriveFacts, Reuse, Spent};
 use super::lifecycle;
 use super::retention;
 use crate::Result;
@@ -37,12 +37,41 @@ impl Facts {
         Ok(Facts { pool, tapes: candidates, drives: lifecycle::drives(conn, taken)? })
     }
 
-    /// Which tape a backup goes to, and in which drive. `not` are tapes that the run has filled.
-    pub fn choose(&self, named: Option<i32>, not: &[i32]) -> Choice {
-        let reuse = if self.pool.allow_reuse != 0 { Reuse::Allowed } else { Reuse::Forbidden };
+    /// Which tape a backup goes to, and in which drive. `not` are tapes that the run has filled, or found useless.
+    pub fn choose(&self, named: Option<i32>, not: &[Spent]) -> Choice {
         let policy = self.pool.allocation_policy;
-        choose::choose(&self.pool.name, &self.tapes, &self.drives, policy, reuse, named, not)
+        choose::choose(&self.pool.name, &self.tapes, &self.drives, policy, self.reuse(), named, not)
     }
+
+    fn reuse(&self) -> Reuse {
+        if self.pool.allow_reuse != 0 { Reuse::Allowed } else { Reuse::Forbidden }
+    }
+
+    /// Why a backup to this pool cannot go on with a tape; nothing if it can.
+    pub fn refusal(&self, tape_id: i32, not: &[Spent]) -> Option<String> {
+        let Some(tape) = self.tapes.iter().find(|tape| tape.id == tape_id) else {
+            return Some(format!("not a tape of pool {}", self.pool.name));
+        };
+        if let Some(other) = tape.taken_by {
+            return Some(format!("used by execution {other}"));
+        }
+        choose::suitable(tape, self.pool.allocation_policy, self.reuse(), not).err()
+    }
+
+    /// The drive that a person should put a tape into.
+    pub fn drive_for_hands(&self) -> Option<&DriveFacts> {
+        drive_for_hands(&self.drives, &[])
+    }
+}
+
+/// The drive that a person should put a tape into: a free one; if there is one, one that stands alone; best an empty one,
+/// or one whose tape is not needed soon. `needed` are tapes in the order in which they will be.
+pub fn drive_for_hands<'d>(drives: &'d [DriveFacts], needed: &[i32]) -> Option<&'d DriveFacts> {
+    let soon = |drive: &DriveFacts| needed.iter().rev().position(|tape| drive.tape == Some(*tape));
+    drives
+        .iter()
+        .filter(|drive| drive.taken_by.is_none())
+        .min_by_key(|drive| (drive.library.is_some(), drive.loaded, soon(drive), drive.id))
 }
 
 fn candidate(conn: &mut Conn, tape: &Tape, taken: &Taken) -> Result<Candidate> {
@@ -62,4 +91,31 @@ fn candidate(conn: &mut Conn, tape: &Tape, taken: &Taken) -> Result<Candidate> {
         place: lifecycle::place(conn, tape)?,
         taken_by: taken.tapes.get(&tape.id).copied(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tape_goes_by_hand_into_the_drive_that_is_missed_least() {
+        let drive = |id: i32, library: Option<i32>, tape: Option<i32>| DriveFacts {
+            id,
+            name: format!("D{id}"),
+            library,
+            taken_by: None,
+            loaded: tape.is_some(),
+            tape,
+        };
+        let chosen = |drives: &[DriveFacts], needed: &[i32]| drive_for_hands(drives, needed).map(|drive| drive.id);
+        let robot = drive(1, Some(1), None);
+        assert_eq!(chosen(&[robot.clone(), drive(2, None, Some(5))], &[]), Some(2), "people reach it");
+        assert_eq!(chosen(std::slice::from_ref(&robot), &[]), Some(1));
+        assert_eq!(chosen(&[drive(2, None, Some(5)), drive(3, None, None)], &[]), Some(3), "an empty one");
+        let loaded = [drive(2, None, Some(5)), drive(3, None, Some(6)), drive(4, None, Some(7))];
+        assert_eq!(chosen(&loaded, &[9, 5, 7]), Some(3), "its tape is not needed");
+        assert_eq!(chosen(&loaded, &[6, 5, 7]), Some(4), "its tape is needed last");
+        let busy = DriveFacts { taken_by: Some(9), ..robot };
+        assert_eq!(chosen(&[busy], &[]), None);
+    }
 }

@@ -38,6 +38,7 @@ pub fn drives(conn: &mut Conn, taken: &Taken) -> Result<Vec<DriveFacts>> {
             name: drive.name().to_string(),
             library: drive.library_id,
             taken_by: taken.drives.get(&drive.id).copied(),
+            tape: drive.current_tape_id,
             loaded: drive.current_tape_id.is_some() || drive.unknown_tape.is_some(),
         })
         .collect())

@@ -188,6 +188,24 @@ impl Plan {
         self.items.is_empty() && self.links.is_empty()
     }
 
+    /// The visits in rows: those of a row have to follow each other, for members go over from one tape to the next; the rows
+    /// themselves may be read in any order.
+    pub fn rows(&self) -> Vec<&[Visit]> {
+        let goes_on = |visit: &Visit| {
+            let begun = |segment: &Segment| self.runs.get(segment.run).is_some_and(|run| segment.start > run.start);
+            visit.segments.iter().any(begun)
+        };
+        let mut rows = Vec::new();
+        let mut rest = self.visits.as_slice();
+        while !rest.is_empty() {
+            let length = rest.iter().skip(1).position(|visit| !goes_on(visit)).map_or(rest.len(), |at| at + 1);
+            let (row, others) = rest.split_at(length);
+            rows.push(row);
+            rest = others;
+        }
+        rows
+    }
+
     /// Tapes in the order of their first visit, with the files that begin on them and their bytes.
     pub fn tapes(&self) -> Vec<TapeShare> {
         let mut shares: Vec<TapeShare> = Vec::new();

@@ -1,4 +1,5 @@
-//! Puts what is to be read in order: neighbours in one go, each tape once, in the order of the tape.
+//! Puts what is to be read in order: neighbours in one go, each tape once, in the order of the tape; tapes that are in a
+//! drive first, then those in a library, then those that a person has to bring.
 //!
 //! A member that is split over two tapes ties them together: it is the last thing read on the one and the first on the
 //! other. Where that cannot be had (a member over three tapes whose middle one holds more, ties that go in circles), a
@@ -76,8 +77,8 @@ struct Placed {
     segment: Segment,
 }
 
-/// The order of tapes, and of what is read from each.
-pub fn visits(sets: &[PlannedSet], runs: &[(Run, Vec<Segment>)]) -> Vec<Visit> {
+/// The order of tapes, and of what is read from each. `near` says how much trouble a tape is to get: less first.
+pub fn visits(sets: &[PlannedSet], runs: &[(Run, Vec<Segment>)], near: &dyn Fn(i32) -> u8) -> Vec<Visit> {
     let mut alone: BTreeMap<i32, Vec<Vec<Placed>>> = BTreeMap::new();
     let mut order: Vec<i32> = Vec::new();
     let mut tied: Vec<Vec<Placed>> = Vec::new();
@@ -95,8 +96,10 @@ pub fn visits(sets: &[PlannedSet], runs: &[(Run, Vec<Segment>)]) -> Vec<Visit> {
     for runs in alone.values_mut() {
         runs.sort_by_key(|run| run.first().map(|first| (first.block, first.segment.start)));
     }
-    let mut visits = Visits::default();
+    // what has to be read in one go: tapes that split members tie together, and each of the others
+    let mut rows: Vec<Vec<Visit>> = Vec::new();
     while let Some(start) = next_tied(&tied) {
+        let mut visits = Visits::default();
         let mut run = tied.remove(start);
         loop {
             // what else is on the tape comes before what goes on elsewhere
@@ -113,11 +116,29 @@ pub fn visits(sets: &[PlannedSet], runs: &[(Run, Vec<Segment>)]) -> Vec<Visit> {
                 }
             }
         }
+        rows.push(visits.all);
     }
     for tape in order {
+        let mut visits = Visits::default();
         visits.read_all(alone.remove(&tape));
+        rows.push(visits.all);
     }
-    visits.all
+    rows.retain(|row| !row.is_empty());
+    // people have time to fetch the others while those at hand are read
+    rows.sort_by_key(|row| row.first().map_or(u8::MAX, |visit| near(visit.tape_id)));
+    join(rows)
+}
+
+/// One row of visits; a tape that ends one and begins the next stays where it is.
+fn join(rows: Vec<Vec<Visit>>) -> Vec<Visit> {
+    let mut all: Vec<Visit> = Vec::new();
+    for visit in rows.into_iter().flatten() {
+        match all.last_mut() {
+            Some(last) if last.tape_id == visit.tape_id => last.segments.extend(visit.segments),
+            _ => all.push(visit),
+        }
+    }
+    all
 }
 
 /// The run over several tapes to begin with: one that no other leads to.
@@ -212,7 +233,11 @@ mod tests {
 
     /// (tape, [(set's part, start)]) of each visit.
     fn order(sets: &[PlannedSet], items: &[Item]) -> Vec<(i32, Vec<(usize, u64)>)> {
-        let visits = visits(sets, &runs(sets, items).unwrap());
+        order_from(sets, items, &|_| 0)
+    }
+
+    fn order_from(sets: &[PlannedSet], items: &[Item], near: &dyn Fn(i32) -> u8) -> Vec<(i32, Vec<(usize, u64)>)> {
+        let visits = visits(sets, &runs(sets, items).unwrap(), near);
         let segment = |segment: &Segment| (segment.part, segment.start / MIB);
         visits.iter().map(|visit| (visit.tape_id, visit.segments.iter().map(segment).collect())).collect()
     }
@@ -260,10 +285,47 @@ mod tests {
     }
 
     #[test]
+    fn tapes_at_hand_come_first_and_tied_ones_stay_together() {
+        let sets = [
+            set(&[(1, 2, 100 * MIB)]),
+            set(&[(2, 2, 100 * MIB)]),
+            set(&[(3, 2, 100 * MIB), (4, 2, 200 * MIB)]),
+            set(&[(5, 2, 100 * MIB)]),
+        ];
+        let items = [item(0, 0, 512), item(1, 0, 512), item(2, 99 * MIB, 2 * MIB), item(3, 0, 512)];
+        let tapes = |near: &dyn Fn(i32) -> u8| -> Vec<i32> {
+            order_from(&sets, &items, near).into_iter().map(|(tape, _)| tape).collect()
+        };
+        // 2 is in a drive, 3 and 5 in the library, the others on the shelf
+        let near = |tape| match tape {
+            2 => 0,
+            3 | 5 => 1,
+            _ => 2,
+        };
+        assert_eq!(tapes(&near), [2, 3, 4, 5, 1], "4 goes on with what began on 3");
+        assert_eq!(tapes(&|tape| u8::from(tape == 3)), [1, 2, 5, 3, 4]);
+        assert_eq!(tapes(&|_| 0), [3, 4, 1, 2, 5]);
+    }
+
+    #[test]
     fn a_split_member_ties_two_tapes_together() {
         let sets = [set(&[(2, 2, 500 * MIB)]), set(&[(1, 2, 100 * MIB), (2, 700, 200 * MIB)])];
         let items = [item(0, 0, 512), item(1, 0, 512), item(1, 99 * MIB, 2 * MIB), item(1, 150 * MIB, 512)];
         assert_eq!(order(&sets, &items), [(1, vec![(0, 0), (0, 99)]), (2, vec![(1, 100), (0, 0), (1, 150)])]);
+    }
+
+    #[test]
+    fn rows_of_visits_can_be_read_in_any_order() {
+        let sets = [set(&[(3, 2, 100 * MIB), (4, 2, 200 * MIB)]), set(&[(1, 2, 100 * MIB)]), set(&[(2, 2, 100 * MIB)])];
+        let items = [item(0, 99 * MIB, 2 * MIB), item(0, 150 * MIB, 512), item(1, 0, 512), item(2, 0, 512)];
+        let runs = runs(&sets, &items).unwrap();
+        let visits = visits(&sets, &runs, &|_| 0);
+        let runs = runs.into_iter().map(|(run, _)| run).collect();
+        let plan = crate::restore::plan::Plan { visits, runs, ..Default::default() };
+        let rows: Vec<Vec<i32>> =
+            plan.rows().into_iter().map(|row| row.iter().map(|visit| visit.tape_id).collect()).collect();
+        assert_eq!(rows, [vec![3, 4], vec![1], vec![2]]);
+        assert!(crate::restore::plan::Plan::default().rows().is_empty());
     }
 
     #[test]

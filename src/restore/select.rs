@@ -9,10 +9,13 @@ use crate::catalog::select::{self, Reason, SelectedMember, Wanted};
 use crate::catalog::{chain, path};
 use crate::db::schema::{catalog_owners, catalog_versions};
 use crate::db::{self, Conn, FormatType, PartFormat, SetStatus};
+use crate::media::choose::Place;
+use crate::media::lifecycle;
 use crate::{Error, Result};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use tape_format::MemberKind;
 use tape_format::path_text::from_text;
 
@@ -114,12 +117,33 @@ pub fn plan(conn: &mut Conn, selection: &Selection) -> Result<Selected> {
     let mut broken = gathered.leave_out_missing_parts(conn, &plan)?;
     broken.extend(gathered.resolve(&mut plan));
     plan.directories = directories(conn, &selection.chain, &wanted)?;
-    arrange(&mut plan)?;
+    let near = nearness(conn, &plan)?;
+    arrange(&mut plan, &|tape| near.get(&tape).copied().unwrap_or(FAR))?;
     Ok(Selected { plan, missing: found.missing, broken })
 }
 
-/// Fills in runs and visits, and which items are in which data file of version 1.
-pub fn arrange(plan: &mut Plan) -> Result<()> {
+/// How much trouble a tape is that a person has to bring.
+const FAR: u8 = 2;
+
+/// How much trouble each tape of a plan is to get into a drive.
+fn nearness(conn: &mut Conn, plan: &Plan) -> Result<HashMap<i32, u8>> {
+    let mut near = HashMap::new();
+    for part in plan.sets.iter().flat_map(|set| &set.parts) {
+        if let Entry::Vacant(unknown) = near.entry(part.tape_id) {
+            let tape = db::tapes::find(conn, part.tape_id)?;
+            unknown.insert(match lifecycle::place(conn, &tape)? {
+                Place::Drive(_) => 0,
+                Place::Slot { .. } => 1,
+                Place::Shelf => FAR,
+            });
+        }
+    }
+    Ok(near)
+}
+
+/// Fills in runs and visits, and which items are in which data file of version 1. `near`: how much trouble a tape is to
+/// get; less comes first.
+pub fn arrange(plan: &mut Plan, near: &dyn Fn(i32) -> u8) -> Result<()> {
     let whole = |set: usize| plan.whole_files.iter().any(|file| file.set == set);
     let whole: Vec<bool> = (0..plan.sets.len()).map(whole).collect();
     let is_whole = |item: &Item| whole.get(item.set).copied().unwrap_or_default();
@@ -141,7 +165,7 @@ pub fn arrange(plan: &mut Plan) -> Result<()> {
             "the catalog lists files of a set of version 1 on no tape that the database knows; import the set again",
         ));
     }
-    plan.visits = schedule::visits(&plan.sets, &runs);
+    plan.visits = schedule::visits(&plan.sets, &runs, near);
     plan.runs = runs.into_iter().map(|(run, _)| run).collect();
     Ok(())
 }

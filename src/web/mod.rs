@@ -57,6 +57,7 @@ mod retention;
 mod sets;
 mod settings;
 mod sources;
+mod tape_changes;
 mod tapes;
 mod users;
 

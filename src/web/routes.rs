@@ -30,6 +30,7 @@ pub fn all() -> Routes {
         super::sources::routes,
         super::jobs::routes,
         super::executions::routes,
+        super::tape_changes::routes,
         super::sets::routes,
         super::catalog::routes,
         super::restore::routes,

@@ -91,6 +91,38 @@ impl Api {
         row
     }
 
+    /// Waits until an execution asks for a tape, and returns the request.
+    #[track_caller]
+    pub fn tape_change(&self, started: &Value) -> Value {
+        let id = &started["execution_id"];
+        let since = Instant::now();
+        loop {
+            let row = self.get(&format!("/api/v1/executions/{id}")).ok();
+            if !row["tape_change"].is_null() {
+                assert_eq!(row["phase"], "waiting", "{row}");
+                return row["tape_change"].clone();
+            }
+            let ended = matches!(row["status"].as_str(), Some("completed" | "failed" | "cancelled"));
+            assert!(!ended && since.elapsed() < Duration::from_secs(60), "it asks for no tape: {row}");
+            std::thread::sleep(Duration::from_millis(30));
+        }
+    }
+
+    /// Waits until a request for a tape says what is wrong with what was tried.
+    #[track_caller]
+    pub fn notice(&self, request: &Value) -> String {
+        let since = Instant::now();
+        loop {
+            let row = self.get(&format!("/api/v1/tape-changes/{}", request["id"])).ok();
+            if let Some(notice) = row["notice"].as_str() {
+                assert_eq!(row["status"], "pending", "{row}");
+                return notice.to_string();
+            }
+            assert!(since.elapsed() < Duration::from_secs(30), "nothing is said: {row}");
+            std::thread::sleep(Duration::from_millis(30));
+        }
+    }
+
     /// Runs a job to its end and returns the execution.
     #[track_caller]
     pub fn run_job(&self, job: i64, body: Value) -> Value {

@@ -78,12 +78,16 @@ fn a_pool_without_tapes_and_full_tapes_say_so() {
     }
     let job = api.job("too big", source, 1, json!({}));
     let started = api.post(&format!("/api/v1/jobs/{job}/run"), json!({})).ok();
-    let message = failed(&server, started, "no_tape");
-    assert!(message.contains("does not fit"), "{message}");
+    let request = api.tape_change(&started);
+    assert_eq!((&request["reason"], &request["current_tape_id"]), (&json!("tape_full"), &json!(1)), "{request}");
+    let why = api.get(&format!("/api/v1/executions/{}", started["execution_id"])).ok()["why"].to_string();
+    assert!(why.contains("filled by this run"), "{why}");
+    api.post(&format!("/api/v1/tape-changes/{}/cancel", request["id"]), json!({})).ok();
+    assert_eq!(api.wait(&started["execution_id"])["status"], "cancelled");
     let tape = api.get("/api/v1/tapes/1").ok();
     assert_eq!(tape["status"], "full");
     let sets = api.get("/api/v1/backup-sets").ok();
-    assert_eq!(sets[0]["status"], "failed");
+    assert_eq!(sets[0]["status"], "cancelled");
 }
 
 #[test]
@@ -150,7 +154,7 @@ fn tapes_that_are_not_what_they_seem_are_not_written() {
 }
 
 /// A record of 10240 bytes and a filemark, as `tar` would have left them.
-fn write_foreign(image: &std::path::Path) {
+pub fn write_foreign(image: &std::path::Path) {
     let mut bytes = Vec::new();
     bytes.extend_from_slice(&10240u32.to_le_bytes());
     bytes.extend_from_slice(&files::noise(5, 10240));

@@ -604,6 +604,19 @@ fn chunks_of_gcm_are_read_and_what_is_no_old_database_is_refused() {
         assert_eq!(facts(&root, path), facts(&to, path), "{path:?}");
     }
 
+    // when nothing on it is needed any more, it becomes a tape of this program
+    let tape = set["tape_id"].clone();
+    let label = json!({"label": "CHUNKS", "drive_id": old.drive, "force": true});
+    let refused = api.post(&format!("/api/v1/tapes/{tape}/label?wait=true"), label.clone());
+    assert!(refused.status >= 400, "there is still a set on it");
+    let path = format!("/api/v1/backup-sets/{}", set["id"]);
+    api.send("DELETE", &path, None).fails(409, "set_protected");
+    api.send("PUT", &path, Some(&json!({"protected": false}))).ok();
+    api.send("DELETE", &path, None).ok();
+    api.post(&format!("/api/v1/tapes/{tape}/label?wait=true"), label).ok();
+    let row = api.get(&format!("/api/v1/tapes/{tape}")).ok();
+    assert_eq!((&row["status"], &row["hold_reason"]), (&json!("blank"), &Value::Null), "{row}");
+
     // a new tape of ours, a blank one, and files that are no database
     let tapes = json!({"library_id": 1, "barcodes": true, "pool_id": 1, "count": 1});
     api.post("/api/v1/tapes/batch-label?wait=true", tapes).ok();
@@ -626,5 +639,45 @@ fn chunks_of_gcm_are_read_and_what_is_no_old_database_is_refused() {
         let body: Value = answer.json().unwrap();
         assert_eq!((found, body["code"].as_str()), (status, Some(code)), "{body}");
     }
-    assert_eq!(api.get("/api/v1/backup-sets").ok().as_array().unwrap().len(), 1);
+    assert_eq!(api.get("/api/v1/backup-sets").ok(), json!([]));
+}
+
+#[test]
+fn an_import_that_is_killed_leaves_nothing_and_can_be_repeated() {
+    let mut server = Server::bare();
+    let tape = OldTape { label: "LARGE", uuid: UUIDS[0], ..OldTape::default() };
+    let many = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 299999)
+        INSERT INTO catalog_entries (backup_set_id, file_path, file_size, file_mode, mod_time, checksum)
+        SELECT 1, printf('d%03d/file%06d', i / 1000, i), i, 420, '2026-02-05 03:00:00 +0000 UTC', NULL FROM n;";
+    let file = database(&server, &[(&tape, Path::new("/"), &[])], &[], many);
+    let body = std::fs::read(&file).unwrap();
+    let client = reqwest::blocking::Client::new();
+    let url = format!("{}/api/v1/import/v1-database", server.api.base);
+    let started: Value = client.post(url).bearer_auth(&server.api.token).body(body).send().unwrap().json().unwrap();
+    let execution = format!("/api/v1/executions/{}", started["execution_id"]);
+    while server.api.get(&execution).ok()["files_processed"].as_u64() < Some(20_000) {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    server.kill_and_restart();
+    server.log_in();
+    assert_eq!(server.api.get(&execution).ok()["status"], "failed");
+    let data = std::fs::read_dir(server.dir.path().join("data")).unwrap();
+    let left = data.filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("v1-import"));
+    assert_eq!(left.count(), 0, "the keys in an upload do not stay");
+    let report = import_database(&server, &file, &[]);
+    assert_eq!(
+        (&report["imported"]["backup_sets"], &report["imported"]["files"]),
+        (&json!(1), &json!(300_000)),
+        "{report}"
+    );
+    let rows = server.api.get("/api/v1/backup-sets").ok();
+    assert_eq!((rows.as_array().unwrap().len(), &rows[0]["file_count"]), (1, &json!(300_000)), "{rows}");
+    let set = rows[0]["id"].clone();
+    let listed = server.api.get(&format!("/api/v1/catalog/tree?set_id={set}&path=d150")).ok();
+    assert_eq!(
+        (&listed["total"], &listed["entries"][0]["name"]),
+        (&json!(1000), &json!("file150000")),
+        "{}",
+        listed["total"]
+    );
 }

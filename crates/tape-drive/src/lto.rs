@@ -72,6 +72,28 @@ pub const FORMATS: &[Format] = &[
     format("LTO-10P", 10, 0x63, 40 * TB, "PA", None),
 ];
 
+/// How far from the beginning of the tape byte `at` lies, as a share of its length, on a cartridge that holds `capacity`
+/// bytes in so many wraps. A serpentine: what is far apart in bytes may lie side by side on tape.
+pub fn along_tape(capacity: u64, wraps: u32, at: u64) -> f64 {
+    let wrap_bytes = (capacity / u64::from(wraps.max(1))).max(1);
+    let along = (at % wrap_bytes) as f64 / wrap_bytes as f64;
+    if (at / wrap_bytes).is_multiple_of(2) { along } else { 1.0 - along }
+}
+
+/// Wraps of a cartridge with this native capacity, as the generations' data sheets give them.
+pub fn wraps(capacity: u64) -> u32 {
+    match capacity / GB {
+        ..400 => 48,
+        400..800 => 44,
+        800..1500 => 56,
+        1500..2500 => 80,
+        2500..6000 => 136,
+        6000..12_000 => 112,
+        12_000..18_000 => 208,
+        _ => 280,
+    }
+}
+
 /// The format with this density code.
 pub fn format_of_density(density: u8) -> Option<&'static Format> {
     FORMATS.iter().find(|format| format.density == density)

@@ -22,7 +22,7 @@ pub use reader::{PartReader, RangeReader};
 pub(crate) use scan::kind_of;
 pub use scan::{
     After, FileKind, TapeEnd, TapeFile, Visitor, first_block_kind, read_label, read_rest_of_toc, read_toc, scan,
-    scan_reading,
+    scan_reading, visit,
 };
 pub use spec::{
     Checkpoint, DeletedPaths, PartEnd, PartError, PartErrorKind, PartObserver, PartOutcome, PartProgress, PartSpec,

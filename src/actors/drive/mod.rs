@@ -37,6 +37,8 @@ pub struct DriveSnapshot {
     pub medium: Option<Medium>,
     /// Its label, if it has one of ours.
     pub label: Option<LabelSeen>,
+    /// What is at the beginning of the tape instead of a label of ours.
+    pub unlabelled: Option<Unlabelled>,
     /// The last thing that went wrong; cleared by the next success.
     pub error: Option<String>,
     /// The execution that uses the drive.
@@ -49,6 +51,16 @@ pub struct DriveSnapshot {
     pub beginning: bool,
     /// Whether the tape in the drive has been looked at since it was put in.
     pub examined: bool,
+}
+
+/// A tape without a label of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unlabelled {
+    /// Nothing is recorded on it.
+    Blank,
+    /// It is somebody else's; what was found.
+    Foreign(String),
 }
 
 /// A label that was read from a tape.
@@ -151,6 +163,29 @@ impl Handler<Refresh> for DriveActor {
     type Result = ResponseFuture<Result<DriveSnapshot>>;
 
     fn handle(&mut self, _: Refresh, _: &mut Self::Context) -> Self::Result {
+        self.unless_used(|| tasks::Look)
+    }
+}
+
+/// The same without reading the drive's counters: for somebody who waits for a tape and asks every moment.
+#[derive(Message)]
+#[rtype(result = "Result<DriveSnapshot>")]
+pub struct Peek;
+
+impl Handler<Peek> for DriveActor {
+    type Result = ResponseFuture<Result<DriveSnapshot>>;
+
+    fn handle(&mut self, _: Peek, _: &mut Self::Context) -> Self::Result {
+        self.unless_used(|| tasks::Notice)
+    }
+}
+
+impl DriveActor {
+    /// Runs a task for nobody in particular, unless the drive belongs to an execution.
+    fn unless_used<T: DriveTask<Output = ()>>(
+        &self,
+        task: impl FnOnce() -> T + Send + 'static,
+    ) -> ResponseFuture<Result<DriveSnapshot>> {
         let unit = self.unit.clone();
         let (id, reservations) = (self.id, self.reservations.clone());
         if let Some(holder) = reservations.holder_of_drive(id) {
@@ -161,7 +196,7 @@ impl Handler<Refresh> for DriveActor {
         Box::pin(self.thread.run(move |slot| {
             // it may have been taken while this waited in the queue
             if reservations.holder_of_drive(id).is_none() {
-                tasks::perform(tasks::Look, slot, &unit)?;
+                tasks::perform(task(), slot, &unit)?;
             }
             Ok(unit.snapshot())
         }))

@@ -12,6 +12,7 @@ use tape_scsi::{AlertSeverity, TapeAlert};
 pub fn changed(unit: &Unit, before: &DriveSnapshot, after: &DriveSnapshot) {
     let same = before.status == after.status
         && before.label == after.label
+        && before.unlabelled == after.unlabelled
         && before.medium == after.medium
         && before.error == after.error;
     if same {

@@ -1,6 +1,6 @@
 //! All drives of the server, by id.
 
-use super::{DriveActor, DriveSnapshot, DriveTask, Perform, Refresh, Snapshot};
+use super::{DriveActor, DriveSnapshot, DriveTask, Peek, Perform, Refresh, Snapshot};
 use crate::db::{self, DbPool};
 use crate::events::Bus;
 use crate::executions::{Lease, Reservations};
@@ -85,6 +85,16 @@ impl Drives {
     /// Looks at the drive if nobody uses it.
     pub async fn refresh(&self, id: i32) -> Result<DriveSnapshot> {
         self.addr(id)?.send(Refresh).await?
+    }
+
+    /// Looks which tape is in the drive if nobody uses it, and waits. For worker threads only: it blocks.
+    pub fn peek_blocking(&self, id: i32) -> Result<DriveSnapshot> {
+        futures_executor::block_on(self.addr(id)?.send(Peek))?
+    }
+
+    /// What is known of a drive, without touching it. For worker threads only: it blocks.
+    pub fn snapshot_blocking(&self, id: i32) -> Result<DriveSnapshot> {
+        futures_executor::block_on(self.snapshot(id))
     }
 
     /// What is known of all drives.

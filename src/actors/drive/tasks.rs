@@ -2,7 +2,7 @@
 
 use super::super::device_thread::Slot;
 use super::observe;
-use super::{DriveSnapshot, LabelSeen};
+use super::{DriveSnapshot, LabelSeen, Unlabelled};
 use crate::db::DbPool;
 use crate::events::Bus;
 use crate::{Error, ErrorKind, Result};
@@ -67,6 +67,7 @@ impl Unit {
     pub fn forget_medium(&self) {
         self.update(|state| {
             state.label = None;
+            state.unlabelled = None;
             state.medium = None;
             state.examined = false;
             state.block = None;
@@ -186,12 +187,14 @@ pub fn read_first_block(drive: &mut dyn TapeDrive) -> Result<FirstBlock> {
 pub fn examine(drive: &mut dyn TapeDrive, unit: &Unit) -> Result<FirstBlock> {
     let found = read_first_block(drive)?;
     let medium = drive.medium().ok();
-    let label = match &found {
-        FirstBlock::Ours(label) => Some(LabelSeen::from(label.clone())),
-        _ => None,
+    let (label, unlabelled) = match &found {
+        FirstBlock::Ours(label) => (Some(LabelSeen::from(label.clone())), None),
+        FirstBlock::Blank => (None, Some(Unlabelled::Blank)),
+        FirstBlock::Foreign(what) => (None, Some(Unlabelled::Foreign(what.clone()))),
     };
     unit.update(|state| {
         state.label = label;
+        state.unlabelled = unlabelled;
         state.medium = medium;
         state.examined = true;
     });
@@ -207,6 +210,18 @@ impl DriveTask for Look {
 
     fn run(self, drive: &mut dyn TapeDrive, unit: &Unit) -> Result<()> {
         observe::health(drive, unit);
+        Notice.run(drive, unit)
+    }
+}
+
+/// Looks which tape is in the drive if that is not known. For a drive that nobody uses.
+pub struct Notice;
+
+impl DriveTask for Notice {
+    type Output = ();
+    const NAME: &'static str = "look which tape is in the drive";
+
+    fn run(self, drive: &mut dyn TapeDrive, unit: &Unit) -> Result<()> {
         let ready = unit.snapshot().status.is_some_and(|status| status.state == DriveState::Ready);
         if ready && !unit.snapshot().examined {
             // a cartridge that cannot be examined must not be tried again and again

@@ -4,11 +4,12 @@ use super::known::Sums;
 use super::{number, time};
 use crate::catalog::checksum;
 use crate::catalog::from_toc::Tally;
+use crate::catalog::spanning::{self, Rest};
 use crate::db::schema::{backup_jobs, backup_sets, catalog_index_progress, snapshots};
 use crate::db::set_parts::NewPart;
 use crate::db::set_parts::{self, SetPart};
 use crate::db::sets::{self, BackupSet};
-use crate::db::{Conn, SetStatus, database_backups, jobs, now, schema, write_transaction};
+use crate::db::{Conn, SetStatus, SpanningStatus, database_backups, jobs, now, schema, write_transaction};
 use crate::{Error, Result};
 use diesel::prelude::*;
 use tape_format::part::PartLayout;
@@ -137,6 +138,8 @@ fn complete(conn: &mut Conn, set_id: i32, checksum: Option<String>) -> Result<()
     diesel::update(backup_sets::table.find(set_id))
         .set((backup_sets::status.eq(SetStatus::Completed), backup_sets::checksum.eq(checksum)))
         .execute(conn)?;
+    spanning::tell(conn, set_id, Rest::Nothing)?;
+    crate::db::spanning::set_status(conn, set_id, SpanningStatus::Completed)?;
     diesel::insert_into(snapshots::table)
         .values((
             snapshots::source_id.eq(job.source_id),

@@ -131,7 +131,7 @@ pub fn select(holdings: &Holdings, chain: &[usize], wanted: &Wanted) -> CliResul
     selected.plan.directories = above.into_iter().map(|entry| (entry.path.to_vec(), metadata(entry))).collect();
     let broken = gathered.resolve(&mut selected.plan);
     selected.lost.extend(broken);
-    arrange(&mut selected.plan).doing("the tables of contents contradict each other")?;
+    arrange(&mut selected.plan, &|_| 0).doing("the tables of contents contradict each other")?;
     Ok(selected)
 }
 

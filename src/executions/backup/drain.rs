@@ -7,6 +7,7 @@ use super::{AppendAt, feed};
 use crate::backup::engine::{Engine, EngineReport, Gone};
 use crate::backup::stats::Progress as EngineProgress;
 use crate::catalog::commit::CommitPart;
+use crate::catalog::spanning::{self, Rest};
 use crate::db::{self, TapeStatus};
 use crate::events::{Category, Event};
 use crate::executions::context::stopped;
@@ -221,7 +222,11 @@ impl Writing<'_> {
         let place = Place { tar_end: layout.tar_end, goes_on: outcome.goes_on.clone() };
         self.closed(tape.tape_id, layout, outcome.toc_bytes, place, stream)?;
         if outcome.end == PartEnd::TapeFull {
-            db::tape_lifecycle::set_status(&mut *self.context.conn()?, tape.tape_id, TapeStatus::Full)?;
+            let mut conn = self.context.conn()?;
+            db::tape_lifecycle::set_status(&mut conn, tape.tape_id, TapeStatus::Full)?;
+            if let Some(set_id) = self.header.set_id {
+                spanning::tell(&mut conn, set_id, Rest::MoreParts)?;
+            }
         }
         Ok(())
     }

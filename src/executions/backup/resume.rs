@@ -9,6 +9,7 @@ use crate::actors::catalog::{CatalogActor, Cut, Discard};
 use crate::backup::resume::Resume;
 use crate::catalog::from_toc::Tally;
 use crate::catalog::partial::{self, Cataloged};
+use crate::catalog::spanning::{self, Rest};
 use crate::db::checkpoints::{self, SetProgress};
 use crate::db::{self, Conn, DbPool, SetStatus, sets::BackupSet};
 use crate::executions::Context;
@@ -114,6 +115,7 @@ pub fn part_closed(
 ) -> Result<()> {
     db::write_transaction(conn, |conn| {
         db::set_parts::insert(conn, &db::set_parts::NewPart::of(set_id, tape_id, layout)?)?;
+        spanning::tell(conn, set_id, Rest::Nothing)?;
         checkpoints::part_ends(conn, set_id, Some(&place.text()?))?;
         tape_ends(conn, tape_id, layout, toc_bytes)
     })

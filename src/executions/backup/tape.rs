@@ -1,15 +1,21 @@
 //! The next tape for a backup: chosen, fetched, checked, and standing at its end of data.
 
 use super::append::{self, AppendAt};
-use crate::db::{self, TapeStatus};
+use crate::db::{self, Conn, TapeChangeReason, TapeStatus};
+use crate::executions::tape_change::{Asking, Need, Refusal};
 use crate::executions::{Context, Destroy, Lease, Wanted, label, mount, tape_reading};
-use crate::media::choose::Choice;
+use crate::media::choose::{Choice, DriveFacts, Place, Spent};
 use crate::media::facts::Facts;
 use crate::media::lifecycle;
 use crate::{Error, Result};
+use std::collections::HashMap;
+use std::time::Duration;
 use tape_drive::MediumKind;
 use tape_format::Label;
 use tape_format::toc::Summary;
+
+/// How often a tape may turn out not to be where it should be.
+const TRIES: u32 = 3;
 
 /// A tape that is ready to be appended to.
 pub struct OpenTape {
@@ -26,34 +32,223 @@ pub struct OpenTape {
 }
 
 /// Chooses a tape of the pool (or takes the one named), gets it into a drive, and checks it. `not` are tapes that this
-/// run has filled.
+/// run has filled, or that failed. The order: a tape loaded in a free drive, one that the library brings, one that a person brings.
+///
+/// # Errors
+/// A named tape that cannot be written, and what a person or the clock has to say to a request for a tape.
 pub fn next_tape(context: &Context, pool_id: i32, named: Option<i32>, not: &[i32]) -> Result<OpenTape> {
     context.phase("positioning", "Choosing a tape.")?;
-    let (lease, why) = context.take(|taken| {
-        let facts = Facts::read(&mut *context.conn()?, pool_id, named, taken)?;
-        match facts.choose(named, not) {
-            Choice::Use { tape, drive, why } => Ok(Wanted::Take { drive, tape: Some(tape), choice: why }),
-            Choice::Wait(reason) => Ok(Wanted::Wait(reason)),
-            Choice::None(reason) => Err(Error::conflict("no_tape", reason)),
-            Choice::Fetch { tape, what } => {
-                let mut free = facts.drives.iter().filter(|drive| drive.taken_by.is_none());
-                let standing_alone = free.clone().find(|drive| drive.library.is_none());
-                match standing_alone.or_else(|| free.next()) {
-                    Some(drive) => Ok(Wanted::Take { drive: drive.id, tape: Some(tape), choice: vec![what] }),
-                    None => Ok(Wanted::Wait("all drives are in use".into())),
-                }
+    let mut asking = Asking::new(context, Refusal::EndsExecution);
+    let mut choosing = Choosing::new(context, pool_id, named);
+    for tape in not {
+        asking.behind(*tape, choosing.spend(*tape)?);
+    }
+    loop {
+        let (lease, tape_id) = match choosing.take(asking.answer())? {
+            Found::Tape(lease, tape_id) => (lease, tape_id),
+            Found::Busy(reason) => {
+                choosing.wait(reason)?;
+                continue;
+            }
+            Found::Nothing(need) => {
+                asking.ask(need, &|tape| choosing.refusal(tape))?;
+                continue;
+            }
+        };
+        match open(context, lease, tape_id) {
+            Ok(tape) => {
+                asking.done(Some(tape_id))?;
+                return Ok(tape);
+            }
+            Err(error) => choosing.passes_over(tape_id, error)?,
+        }
+    }
+}
+
+/// What came of looking for a tape.
+enum Found {
+    /// This one is ours now, with the drive it is in or goes to.
+    Tape(Lease, i32),
+    /// Suitable ones are in use.
+    Busy(String),
+    /// A person has to bring one.
+    Nothing(Need),
+}
+
+/// The choice of the next tape, made again and again until there is one.
+struct Choosing<'a> {
+    context: &'a Context,
+    pool_id: i32,
+    named: Option<i32>,
+    /// Tapes that this run has filled, or that failed.
+    filled: Vec<Spent>,
+    /// Cartridges that were tried and are not what they should be.
+    useless: Vec<Spent>,
+    /// How often each tape was not where it should be.
+    missed: HashMap<i32, u32>,
+    shown: String,
+}
+
+impl<'a> Choosing<'a> {
+    fn new(context: &'a Context, pool_id: i32, named: Option<i32>) -> Choosing<'a> {
+        let (filled, useless) = (Vec::new(), Vec::new());
+        Choosing { context, pool_id, named, filled, useless, missed: HashMap::new(), shown: String::new() }
+    }
+
+    /// A tape that the run had is not taken again: it is full, or it failed.
+    fn spend(&mut self, tape: i32) -> Result<TapeChangeReason> {
+        let full = db::tapes::find(&mut *self.context.conn()?, tape)?.status == TapeStatus::Full;
+        let (why, reason) = match full {
+            true => ("filled by this run", TapeChangeReason::TapeFull),
+            false => ("it failed in this run", TapeChangeReason::TapeError),
+        };
+        self.filled.push((tape, why.to_owned()));
+        Ok(reason)
+    }
+
+    fn spent(&self) -> Vec<Spent> {
+        self.filled.iter().chain(&self.useless).cloned().collect()
+    }
+
+    /// Takes the best tape there is now. `answer`: the one that a person named when asked for any.
+    fn take(&mut self, answer: Option<i32>) -> Result<Found> {
+        self.forget_removed()?;
+        let (context, spent) = (self.context, self.spent());
+        let mut needed = None;
+        let taken = context.services.drives.reservations.try_take(context.id, &mut |taken| {
+            let mut conn = context.conn()?;
+            let facts = Facts::read(&mut conn, self.pool_id, self.named, taken)?;
+            let answered = answer.map(|tape| facts.choose(Some(tape), &spent));
+            let choice = match answered {
+                Some(choice @ Choice::Use { .. }) => choice,
+                _ => facts.choose(self.named, &spent),
+            };
+            let (suggested, reason) = match choice {
+                Choice::Use { tape, drive, why } => return Ok(Wanted::Take { drive, tape: Some(tape), choice: why }),
+                Choice::Wait(reason) => return Ok(Wanted::Wait(reason)),
+                Choice::NoDrive(reason) => return Err(Error::conflict("no_drive", reason)),
+                Choice::None(reason) if self.named.is_some() => return Err(Error::conflict("no_tape", reason)),
+                Choice::None(reason) => (None, reason),
+                Choice::Fetch { tape, what } => (Some(tape), what),
+            };
+            let Some(drive) = facts.drive_for_hands() else { return Ok(Wanted::Wait("all drives are in use".into())) };
+            let message = request(&mut conn, &facts, drive, suggested, self.named)?;
+            let pool = self.named.is_none().then_some(self.pool_id);
+            needed = Some((Need { tape: suggested, pool, drive: Some(drive.id), message }, reason.clone()));
+            Ok(Wanted::Wait(reason))
+        })?;
+        let reason = match taken {
+            Ok((lease, why)) => {
+                context.why(&why)?;
+                let tape = lease.tape().ok_or_else(|| Error::internal("a tape was chosen without being taken"))?;
+                context.note_lease(&lease)?;
+                return Ok(Found::Tape(lease, tape));
+            }
+            Err(reason) => reason,
+        };
+        let Some((need, reason)) = needed else { return Ok(Found::Busy(reason)) };
+        if reason != self.shown {
+            context.why(&[format!("A person is needed: {reason}.")])?;
+            self.shown = reason;
+        }
+        Ok(Found::Nothing(need))
+    }
+
+    /// A cartridge that was taken out may come back as it should be: with its tab slid, or as another one.
+    fn forget_removed(&mut self) -> Result<()> {
+        if self.useless.is_empty() {
+            return Ok(());
+        }
+        let mut conn = self.context.conn()?;
+        let mut still = Vec::new();
+        for spent in self.useless.drain(..) {
+            let tape = db::tapes::find(&mut conn, spent.0)?;
+            if lifecycle::place(&mut conn, &tape)? != Place::Shelf {
+                still.push(spent);
             }
         }
-    })?;
-    context.why(&why)?;
-    let tape_id = lease.tape().ok_or_else(|| Error::internal("a tape was chosen without being taken"))?;
-    context.note_lease(&lease)?;
-    open(context, lease, tape_id)
+        self.useless = still;
+        Ok(())
+    }
+
+    fn wait(&mut self, reason: String) -> Result<()> {
+        self.context.check()?;
+        if reason != self.shown {
+            self.context.phase("waiting", format!("Waiting: {reason}."))?;
+            self.shown = reason;
+        }
+        self.context.services.drives.reservations.wait_for_change(Duration::from_millis(500));
+        Ok(())
+    }
+
+    /// Why this run cannot go on with a tape.
+    fn refusal(&self, tape: i32) -> Result<Option<String>> {
+        if let Some(named) = self.named {
+            return Ok((tape != named).then(|| "not the one that was named for this run".into()));
+        }
+        let taken = self.context.services.drives.reservations.taken();
+        let facts = Facts::read(&mut *self.context.conn()?, self.pool_id, None, &taken)?;
+        Ok(facts.refusal(tape, &self.spent()))
+    }
+
+    /// What to do when a tape that was chosen turns out to be no good: another one is chosen, unless it had to be this.
+    fn passes_over(&mut self, tape: i32, error: Error) -> Result<()> {
+        self.context.check()?;
+        if error.code == mount::ELSEWHERE {
+            let missed = self.missed.entry(tape).or_default();
+            *missed += 1;
+            if *missed < TRIES {
+                self.context.log(&error.message);
+                return Ok(());
+            }
+        }
+        let of_the_cartridge = matches!(
+            error.code,
+            mount::ELSEWHERE
+                | "tape_end_mismatch"
+                | "wrong_tape"
+                | "unlabelled_tape"
+                | "foreign_tape"
+                | "write_protected"
+                | "cleaning_cartridge"
+                | "incompatible_medium"
+        );
+        if self.named.is_some() || !of_the_cartridge {
+            return Err(error);
+        }
+        self.context
+            .warn(None, &format!("The tape that was chosen cannot be used: {}. Another one is taken.", error.message));
+        self.useless.push((tape, error.message));
+        Ok(())
+    }
+}
+
+/// What a person should do, in words.
+fn request(
+    conn: &mut Conn,
+    facts: &Facts,
+    drive: &DriveFacts,
+    suggested: Option<i32>,
+    named: Option<i32>,
+) -> Result<String> {
+    let into = mount::place_for_hands(conn, drive)?;
+    let label = suggested.and_then(|id| facts.tapes.iter().find(|tape| tape.id == id)).map(|tape| &tape.label);
+    let pool = &facts.pool.name;
+    Ok(match (label, named) {
+        (Some(label), Some(_)) => format!("Insert tape {label} into {into}."),
+        (Some(label), None) => {
+            format!("Insert tape {label} into {into}; any other tape of pool {pool} with room will do.")
+        }
+        (None, _) => {
+            format!("Insert a tape of pool {pool} with room into {into}, or a blank one and label it for the pool.")
+        }
+    })
 }
 
 /// Gets a tape into a drive on which a part was cut off, and puts its end in order.
 pub fn put_in_order(context: &Context, tape_id: i32) -> Result<OpenTape> {
-    open(context, tape_reading::take(context, tape_id, None)?, tape_id)
+    let (lease, _) = tape_reading::bring_one(context, tape_id, None, Refusal::SkipsTape)?;
+    open(context, lease, tape_id)
 }
 
 fn open(context: &Context, lease: Lease, tape_id: i32) -> Result<OpenTape> {

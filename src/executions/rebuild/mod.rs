@@ -1,17 +1,19 @@
 //! Rebuilds the catalog, and as much of the database as tapes tell, from the tapes alone (invariant I3).
 //!
-//! Each tape is read in one pass: its label, then every table of contents on the way, member by member into the catalog.
+//! Of each tape every table of contents is read, member by member into the catalog: in the order in which they lie along
+//! the tape if the last one lists them all, else in one pass from file to file.
 //! What the database has already is compared and left as it is, so it may be repeated, and the order of tapes does not
 //! matter: a set is complete once all its parts were read, an increment finds its parent whenever that comes. What
 //! cannot be read is named, and costs nothing but itself.
 //!
 //! * [`tape`]: one tape that is in a drive.
-//! * [`reader`]: the pass over it, on the drive's thread. [`taking`]: one table of contents on its way into the catalog.
+//! * [`reader`]: reading it, on the drive's thread; [`order`]: in which order. [`taking`]: one table of contents on its way into the catalog.
 //! * [`salvage`]: a set whose contents are damaged, out of its data.
 //! * [`unread`]: what is known of sets whose contents are locked or damaged.
 //! * [`report`]: what was found, for people and programs.
 
 mod heads;
+mod order;
 mod reader;
 mod report;
 mod salvage;
@@ -19,6 +21,7 @@ mod taking;
 mod tape;
 mod unread;
 
+use super::tape_change::Refusal;
 use super::{Context, Lease, RebuildRequest, Wanted, drive_action, library_action, mount, tape_reading};
 use crate::actors::library::Scan;
 use crate::db;
@@ -48,10 +51,8 @@ fn one_by_one(context: &Context, tapes: &[i32], drive: Option<i32>, report: &mut
     for (index, tape_id) in tapes.iter().enumerate() {
         context.check()?;
         context.log(&format!("Tape {} of {}.", index + 1, tapes.len()));
-        let read = tape_reading::take(context, *tape_id, drive).and_then(|lease| {
-            mount::mount(context, &lease, *tape_id)?;
-            tape::read(context, &lease, None, report)
-        });
+        let read = tape_reading::bring_one(context, *tape_id, drive, Refusal::SkipsTape)
+            .and_then(|(lease, _)| tape::read(context, &lease, None, report));
         if let Err(error) = read {
             context.check()?;
             let label = db::tapes::find(&mut *context.conn()?, *tape_id)?.label;

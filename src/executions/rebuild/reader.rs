@@ -1,9 +1,10 @@
-//! One pass over a tape, on the drive's thread.
+//! Reading a tape, on the drive's thread: stop by stop, or in one pass.
 //!
-//! A table of contents is read when the tape comes to it. Where the tape cannot be read on, the last table of contents
-//! tells where the next part is, and the pass goes on there.
+//! In a pass a table of contents is read when the tape comes to it. Where the tape cannot be read on, the last table of
+//! contents tells where the next part is, and the pass goes on there.
 
 use super::heads::{Both, HeadOnly};
+use super::order::{self, Stop};
 use super::report::{Line, Outcome};
 use super::salvage::{self, Lost};
 use super::taking::{ENOUGH, Reading, Spot, Taking, Tools};
@@ -73,6 +74,10 @@ pub struct Reader {
     waiting: Option<TapeFile>,
     /// The last file was a table of contents: behind it the next append belongs.
     behind_contents: bool,
+    /// The first block of the newest table of contents.
+    newest: u64,
+    /// The same of the encrypted sets of jobs.
+    newest_sealed: u64,
     /// The file that was visited last.
     at: Option<(u64, u64)>,
 }
@@ -80,7 +85,61 @@ pub struct Reader {
 impl Reader {
     /// Over the tape in the drive.
     pub fn new(tools: Tools, reading: Reading, keys: KeyRing) -> Reader {
-        Reader { tools, reading, keys, found: Found::default(), waiting: None, behind_contents: false, at: None }
+        Reader {
+            tools,
+            reading,
+            keys,
+            found: Found::default(),
+            waiting: None,
+            behind_contents: false,
+            newest: 0,
+            newest_sealed: 0,
+            at: None,
+        }
+    }
+
+    /// Reads the tape: stop by stop if its last table of contents lists all of it, else from file to file.
+    fn read(&mut self, drive: &mut dyn TapeDrive, capacity: u64) -> Result<()> {
+        let Some((head, end, stops)) = self.listed(drive, capacity) else { return self.pass(drive) };
+        for stop in stops {
+            self.waiting =
+                Some(TapeFile { number: stop.data_file, first_block: stop.first_block, kind: FileKind::Unknown });
+            match part::visit(drive, stop.data_file + 1, stop.toc_block, self) {
+                Ok(_) => {}
+                Err(FormatError::Drive(error)) if error.kind == DriveErrorKind::MediumError => {
+                    self.give_up_waiting(&error.to_string());
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.behind_contents = false;
+        self.found.figures.end_file = end.files;
+        self.found.figures.end_block = end.block;
+        self.found.last_is_end = head.part.last;
+        self.found.end = Some(end);
+        self.salvage(drive)
+    }
+
+    /// The last table of contents, if it lists everything on the tape; where that ends, and where to stop.
+    fn listed(&mut self, drive: &mut dyn TapeDrive, capacity: u64) -> Option<(TocHead, TapeEnd, Vec<Stop>)> {
+        let mut last = HeadOnly::default();
+        let found = (|| -> tape_format::Result<Option<(TapeEnd, u64)>> {
+            drive.space_to_end_of_data()?;
+            let position = drive.position()?;
+            let Some(files) = position.file.filter(|files| *files > 2) else { return Ok(None) };
+            drive.space_filemarks(-2)?;
+            drive.space_filemarks(1)?;
+            let at = drive.position()?.at.block;
+            match part::read_toc(drive, at, &self.keys, &mut last) {
+                Err(FormatError::Drive(error)) => Err(error.into()),
+                _ => Ok(Some((TapeEnd { files, block: position.at.block, open: false }, at))),
+            }
+        })();
+        // whatever it is, going from file to file finds it
+        let (end, toc_block) = found.ok().flatten()?;
+        let head = last.head.filter(|head| head.tape.uuid == self.reading.label.uuid)?;
+        let stops = order::stops(&head, toc_block, end.files, capacity)?;
+        Some((head, end, stops))
     }
 
     fn pass(&mut self, drive: &mut dyn TapeDrive) -> Result<()> {
@@ -344,9 +403,14 @@ impl Reader {
         figures.parts += 1;
         figures.used_bytes += head.part.stream_bytes;
         figures.last_end = Some(figures.last_end.unwrap_or(i64::MIN).max(head.end));
-        if !head.key_fingerprint.is_empty() && head.set.kind != SetKind::Database {
+        if !head.key_fingerprint.is_empty() && head.set.kind != SetKind::Database && self.newest_sealed <= toc_block {
+            self.newest_sealed = toc_block;
             figures.key_fingerprint = Some(head.key_fingerprint.clone());
         }
+        if self.newest > toc_block {
+            return;
+        }
+        self.newest = toc_block;
         self.found.last_is_end = head.part.last;
         self.found.earlier.clone_from(&head.earlier);
         self.found.earlier.push(Summary {
@@ -424,7 +488,8 @@ impl DriveTask for ReadTape {
         if label.uuid != reader.reading.label.uuid {
             return Err(Error::conflict("wrong_tape", "another tape was put into the drive meanwhile"));
         }
-        let result = reader.pass(drive);
+        let capacity = drive.medium().map_or(0, |medium| medium.capacity_bytes);
+        let result = reader.read(drive, capacity);
         Ok((result, reader))
     }
 }

@@ -7,7 +7,8 @@ use super::keys;
 use crate::actors::drive::{DriveTask, Unit};
 use crate::db;
 use crate::executions::raw_read::stream::{self, FileKey};
-use crate::executions::{Context, Lease, mount, tape_reading};
+use crate::executions::tape_change::Refusal;
+use crate::executions::{Context, Lease, tape_reading};
 use crate::restore::extract::Failed;
 use crate::restore::members::Handler;
 use crate::restore::plan::{Item, Plan, WholeFile};
@@ -117,8 +118,7 @@ impl<'a> Reading<'a> {
     fn find(&mut self, file: &WholeFile, drive: Option<i32>) -> Result<(Lease, u64, Option<tape_format::crypt::Key>)> {
         let context = self.context;
         let set = self.plan.sets.get(file.set).ok_or_else(|| Error::internal("a file of no set was planned"))?;
-        let lease = tape_reading::take(context, file.tape_id, drive)?;
-        let label = mount::mount(context, &lease, file.tape_id)?;
+        let (lease, label) = tape_reading::bring_one(context, file.tape_id, drive, Refusal::SkipsTape)?;
         tape_reading::show(context, &lease, file.tape_id)?;
         context
             .phase("reading", format!("Reading tape {}, which version 1 wrote, from its beginning.", label.label))?;

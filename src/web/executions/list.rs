@@ -5,7 +5,7 @@ use crate::Result;
 use crate::actors::jobs::Active;
 use crate::app::App;
 use crate::db::executions::{self, ExecutionFilter};
-use crate::db::{ExecutionStatus, Page};
+use crate::db::{ExecutionStatus, Page, tape_changes};
 use crate::executions::ProgressView;
 use crate::web::{fields, query};
 use actix_web::{get, web};
@@ -51,11 +51,17 @@ impl ExecutionQuery {
 pub async fn list(app: web::Data<App>, wanted: web::Query<ExecutionQuery>) -> Result<web::Json<Vec<ExecutionView>>> {
     let filter = wanted.filter()?;
     let page = Page::new(wanted.limit, None, 50);
-    let rows = query(&app.services.db, move |conn| executions::list(conn, &filter, page)).await?;
+    let (rows, mut changes) = query(&app.services.db, move |conn| {
+        let rows = executions::list(conn, &filter, page)?;
+        let ids: Vec<i32> = rows.iter().map(|row| row.execution.id).collect();
+        Ok((rows, tape_changes::open_of(conn, &ids)?))
+    })
+    .await?;
     let mut live = app.jobs.send(Active).await?;
     let views = rows.into_iter().map(|row| {
         let at = live.iter().position(|view| view.execution_id == row.execution.id);
-        ExecutionView::new(row, at.map(|at| live.swap_remove(at)))
+        let change = changes.remove(&row.execution.id);
+        ExecutionView::new(row, at.map(|at| live.swap_remove(at)), change)
     });
     Ok(web::Json(views.collect()))
 }
@@ -68,7 +74,11 @@ pub async fn find(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<E
     let id = id.into_inner();
     // the figures first: work that ends in between is then told as ended, not as running without figures
     let live: Option<ProgressView> = app.jobs.send(Active).await?.into_iter().find(|view| view.execution_id == id);
-    let row = query(&app.services.db, move |conn| executions::find_listed(conn, id)).await?;
+    let (row, change) = query(&app.services.db, move |conn| {
+        let row = executions::find_listed(conn, id)?;
+        Ok((row, tape_changes::open_of(conn, &[id])?.remove(&id)))
+    })
+    .await?;
     let live = live.filter(|_| executions::ACTIVE.contains(&row.execution.status));
-    Ok(web::Json(ExecutionView::new(row, live)))
+    Ok(web::Json(ExecutionView::new(row, live, change)))
 }

@@ -1,6 +1,7 @@
 //! An execution as people and programs see it: its row, and while it works its live figures.
 
 use crate::db::executions::{Execution, ExecutionListed};
+use crate::db::tape_changes::TapeChangeListed;
 use crate::executions::ProgressView;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -20,6 +21,8 @@ pub struct ExecutionView {
     estimated_seconds_remaining: Option<u64>,
     /// The file it is at.
     current_path: Option<String>,
+    /// What a person has to do so that it can go on.
+    tape_change: Option<TapeChangeListed>,
     /// All live figures, while it works.
     progress: Option<ProgressView>,
 }
@@ -30,7 +33,11 @@ fn signed(number: u64) -> i64 {
 
 impl ExecutionView {
     /// The row with live figures laid over it.
-    pub fn new(mut row: ExecutionListed, live: Option<ProgressView>) -> ExecutionView {
+    pub fn new(
+        mut row: ExecutionListed,
+        live: Option<ProgressView>,
+        tape_change: Option<TapeChangeListed>,
+    ) -> ExecutionView {
         if let Some(live) = &live {
             let execution: &mut Execution = &mut row.execution;
             execution.files_total = signed(live.total_files);
@@ -49,6 +56,7 @@ impl ExecutionView {
             buffer_percent: live.as_ref().map(|live| live.buffer_percent),
             estimated_seconds_remaining: live.as_ref().and_then(|live| live.estimated_seconds_remaining),
             current_path: live.as_ref().map(|live| live.current_path.clone()).filter(|path| !path.is_empty()),
+            tape_change,
             progress: live,
             row,
         }

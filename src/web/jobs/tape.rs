@@ -29,7 +29,7 @@ pub fn outlook(conn: &mut Conn, job: &Job, taken: &Taken) -> Result<Outlook> {
         Choice::Use { tape, why, .. } => Outlook::Tape(Box::new(tapes::find(conn, tape)?), why),
         Choice::Fetch { tape, what } => Outlook::Tape(Box::new(tapes::find(conn, tape)?), vec![what]),
         Choice::Wait(reason) => Outlook::Wait(reason),
-        Choice::None(reason) => Outlook::Nothing(reason),
+        Choice::None(reason) | Choice::NoDrive(reason) => Outlook::Nothing(reason),
     })
 }
 

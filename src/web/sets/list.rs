@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::db::Page;
 use crate::db::set_parts::{self, SetPartListed};
 use crate::db::sets::{self, BackupSet, SetFilter, SetListed};
+use crate::db::spanning::{self, Spanning};
 use crate::web::{fields, query};
 use actix_web::{get, web};
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,8 @@ pub struct SetDetail {
     set: SetListed,
     /// Its parts in order.
     parts: Vec<SetPartListed>,
+    /// How a set in several parts goes over tapes; null if it is in one part.
+    spanning: Option<Spanning>,
     /// Labels of the tapes that hold them, in the order they are needed.
     tapes: Vec<String>,
     /// The sets it builds on: its parent, the parent of that … up to the full one.
@@ -71,7 +74,8 @@ pub async fn find(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<S
             chain.push(parent);
             next = sets::find(conn, parent)?.parent_set_id;
         }
-        Ok(SetDetail { children: sets::children(conn, *id)?, set, parts, tapes, chain })
+        let spanning = spanning::of_set(conn, *id)?;
+        Ok(SetDetail { children: sets::children(conn, *id)?, spanning, set, parts, tapes, chain })
     });
     detail.await.map(web::Json)
 }

@@ -143,6 +143,29 @@ fn two_tapes_of_one_name_are_told_apart() {
     assert!(problems(&row).contains("two tapes call themselves 'A00001L9'"), "{row}");
     assert_eq!(set(&server, &uuids[2])["status"], "completed");
     assert_eq!(server.api.get("/api/v1/tapes").ok().as_array().unwrap().len(), 1);
+
+    // the same on the command line: every part has a line, and what is wrong is said
+    let key = server.api.post("/api/v1/api-keys", json!({"name": "cli", "role": "operator"})).ok();
+    let run = |arguments: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_tapebackarr"))
+            .args(["catalog", "rebuild", "--server", &server.api.base])
+            .args(arguments)
+            .env("TAPEBACKARR_API_KEY", key["key"].as_str().unwrap())
+            .output()
+            .unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let (code, out, err) = run(&["--library", "lib1"]);
+    assert_eq!(code, Some(1), "{err}");
+    assert_eq!(out.lines().filter(|line| line.starts_with("A00001L9  known")).count(), 3, "{out}");
+    assert!(err.contains("two tapes call themselves"), "{err}");
+    let (code, out, err) = run(&["--tape", "A00001L9", "--dry-run", "--json"]);
+    assert_eq!(code, Some(0), "{err}");
+    let row: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&row["result"]["dry_run"], &row["result"]["parts"]), (&json!(true), &json!({"known": 3})), "{row}");
+    let (code, _, err) = run(&[]);
+    assert_eq!(code, Some(2), "{err}");
 }
 
 #[test]

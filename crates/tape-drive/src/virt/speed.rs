@@ -66,15 +66,9 @@ impl SpeedSpec {
         if from == to {
             return 0;
         }
-        let distance = (self.place(capacity, from) - self.place(capacity, to)).abs();
+        let place = |at| crate::lto::along_tape(capacity, self.wraps, at);
+        let distance = (place(from) - place(to)).abs();
         self.seek_ms.saturating_add((distance * self.wind_ms as f64) as u64)
-    }
-
-    /// How far from the beginning of the tape a byte lies, as a share of its length.
-    fn place(&self, capacity: u64, at: u64) -> f64 {
-        let wrap_bytes = (capacity / u64::from(self.wraps.max(1))).max(1);
-        let along = (at % wrap_bytes) as f64 / wrap_bytes as f64;
-        if (at / wrap_bytes).is_multiple_of(2) { along } else { 1.0 - along }
     }
 }
 

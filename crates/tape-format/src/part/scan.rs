@@ -157,6 +157,28 @@ pub fn scan_reading(drive: &mut dyn TapeDrive, from: Option<(u64, u64)>, visitor
     Ok(TapeEnd { files: MAX_FILES, block: drive.position()?.at.block, open: false })
 }
 
+/// Goes to the tape file `number`, which begins at `block`, and lends `visitor` the drive as [`scan_reading`] does.
+///
+/// # Errors
+/// [`FormatError::Drive`] if the tape cannot be moved, and those of `visitor`. A first block that cannot be read is none.
+pub fn visit(drive: &mut dyn TapeDrive, number: u64, block: u64, visitor: &mut dyn Visitor) -> Result<After> {
+    drive.locate(Position::block(block))?;
+    let mut reader = FirstBlock::new(drive)?;
+    let mut length = 0;
+    let kind = match drive.read_block(&mut reader.buffer) {
+        Ok(ReadOutcome::Block(read)) => {
+            length = read;
+            kind_of(reader.buffer.get(..length).unwrap_or(&[]), number)
+        }
+        Ok(ReadOutcome::Filemark | ReadOutcome::EndOfData) => FileKind::Empty,
+        Err(error) if error.kind == DriveErrorKind::BlankCheck => FileKind::Empty,
+        Err(error) if error.kind == DriveErrorKind::MediumError => FileKind::Unreadable(error.to_string()),
+        Err(error) => return Err(error.into()),
+    };
+    let file = TapeFile { number, first_block: block, kind };
+    visitor.file(&file, reader.buffer.get(..length).unwrap_or(&[]), drive)
+}
+
 /// What the tape file begins with at whose first block the tape is; `None` at a filemark or the end of data.
 ///
 /// # Errors
