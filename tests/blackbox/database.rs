@@ -64,14 +64,21 @@ fn a_lost_server_comes_back_from_a_tape_and_the_key_sheet() {
     server.add_library();
     let scan = |server: &Server| server.api.get("/api/v1/drives/1/scan-for-db-backup").ok();
     let blind = scan(&server);
-    assert_eq!((&blind["db_backups_found"], &blind["keys_missing"]), (&json!(false), &json!([key["key"]["key_fingerprint"]])));
+    assert_eq!(
+        (&blind["db_backups_found"], &blind["keys_missing"]),
+        (&json!(false), &json!([key["key"]["key_fingerprint"]]))
+    );
     let restore = json!({"drive_id": 1, "use_at_next_start": true});
     let failed = server.api.post("/api/v1/database-backup/restore", restore.clone()).ok();
     assert_eq!(server.api.wait(&failed["execution_id"])["error_code"], "key_unknown");
     let import = json!({"name": "from the sheet", "key_base64": sheet["keys"][0]["key_base64"], "description": ""});
     server.api.post("/api/v1/encryption-keys/import", import).ok();
     let seen = scan(&server);
-    assert_eq!((&seen["db_backups_found"], &seen["db_backups"][0]["tape_file"]), (&json!(true), &first["tape_file"]), "{seen}");
+    assert_eq!(
+        (&seen["db_backups_found"], &seen["db_backups"][0]["tape_file"]),
+        (&json!(true), &first["tape_file"]),
+        "{seen}"
+    );
     let started = server.api.post("/api/v1/database-backup/restore", restore).ok();
     assert_eq!(server.api.complete(started)["result"]["restart_required"], true);
     assert!(server.stop().success());
