@@ -13,11 +13,13 @@ SOURCE ?= $(CURDIR)/src
 # Where the server, the virtual tapes and the restored files of `make run` live; emptied at each run.
 DATA_DIR ?= $(CURDIR)/data/demo
 PORT ?= 8080
+# How long `make soak` goes on.
+SECONDS ?= 60
 
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 PROGRAM := $(TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/tapebackarr
 
-.PHONY: help run build test fmt lint unit-test check-deps check-openapi demo-test bench ui install-deps
+.PHONY: help run build test fmt lint unit-test soak check-deps check-openapi demo-test bench ui install-deps
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,15 +40,20 @@ fmt: ## Format the code
 	cargo fmt --all
 
 lint: ## Compiler and clippy, warnings are errors
-	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked --workspace --all-targets --features breakpoints -- -D warnings
 
 unit-test: ## All Rust tests and the examples in the documentation
 	@if command -v cargo-nextest > /dev/null; then \
-		echo 'cargo nextest run --locked --workspace'; cargo nextest run --locked --workspace; \
+		echo 'cargo nextest run'; cargo nextest run --locked --workspace --features breakpoints; \
 	else \
-		echo 'cargo test --locked --workspace --all-targets'; cargo test --locked --workspace --all-targets; \
+		echo 'cargo test'; cargo test --locked --workspace --all-targets --features breakpoints; \
 	fi
-	cargo test --locked --workspace --doc
+	cargo test --locked --workspace --features breakpoints --doc
+
+soak: ## Faults of every kind for so many seconds: make soak SECONDS=600; TAPEBACKARR_SEED=n for the same again
+	@scripts/install-deps test
+	SOAK_SECONDS=$(SECONDS) TMPDIR=$${TMPDIR:-/dev/shm} \
+		cargo test --locked --features breakpoints --test faults -- --ignored --nocapture soak
 
 check-deps: ## Licences and sources of all dependencies, offline, against deny.toml
 	scripts/check-dependencies

@@ -5,12 +5,12 @@ use crate::actors::drive::Drives;
 use crate::actors::jobs::{self, Jobs};
 use crate::actors::library::{Libraries, Scan};
 use crate::actors::notifier::Notifier;
-use crate::actors::scheduler::Scheduler;
+use crate::actors::scheduler::{Scheduler, Upkeep};
 use crate::auth::Auth;
 use crate::config::{Config, Sources};
 use crate::db::{self, DbPool, SetStatus};
 use crate::events::{Bus, Category, Event};
-use crate::executions::{self, Services};
+use crate::executions::{self, DrillRequest, MaintenanceRequest, Request, ScrubRequest, Services};
 use crate::keys::{KeyStore, MasterKey};
 use crate::web::{self, Exit, Lifecycle};
 use crate::{Error, Result};
@@ -70,13 +70,21 @@ impl App {
         }
         let jobs = Jobs::start(services.clone());
         // the settings were checked when they were read
-        let maintenance = services.config.maintenance.schedule().unwrap_or_default();
+        let config = &services.config;
+        let upkeep = [
+            (config.maintenance.schedule(), "Maintenance", Request::Maintenance(MaintenanceRequest::default())),
+            (config.scrub.schedule(), "Scrub", Request::Scrub(ScrubRequest::default())),
+            (config.drill.schedule(), "Restore drill", Request::Drill(DrillRequest::default())),
+        ];
+        let upkeep = upkeep
+            .into_iter()
+            .filter_map(|(schedule, name, request)| Some(Upkeep::new(schedule.unwrap_or_default()?, name, request)));
         let scheduler = Scheduler::start(
             services.db.clone(),
             services.bus.clone(),
             jobs.clone(),
             services.drives.clone(),
-            maintenance,
+            upkeep.collect(),
         );
         Ok(App { services, jobs, scheduler })
     }

@@ -35,6 +35,10 @@ pub struct Config {
     pub backup: Backup,
     /// What is put away, and when.
     pub maintenance: Maintenance,
+    /// When tapes are read back.
+    pub scrub: Scrub,
+    /// When restoring is rehearsed.
+    pub drill: Drill,
     /// When the database is copied to tape.
     pub database_backup: DatabaseBackup,
     /// Logins.
@@ -123,6 +127,46 @@ pub struct Maintenance {
     pub audit_days: u32,
     /// Days between two checks of the database; 0: none.
     pub check_days: u32,
+}
+
+/// When tapes are read back, and which.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scrub {
+    /// Cron expression; `off`: only by hand. Use [`Scrub::schedule`].
+    pub schedule: String,
+    /// IANA name of the zone the schedule is read in.
+    pub time_zone: String,
+    /// Most tapes in one run; 0: all.
+    pub tapes: u32,
+    /// No further set is begun after so many hours; 0: no limit.
+    pub hours: u32,
+    /// Which tapes.
+    pub which: ScrubWhich,
+}
+
+/// Which tapes are read back by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScrubWhich {
+    /// Those that are in a drive, or that a library can load.
+    Library,
+    /// Also those that a person has to bring.
+    All,
+}
+
+/// When restoring is rehearsed, and with how much.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drill {
+    /// Cron expression; `off`: only by hand. Use [`Drill::schedule`].
+    pub schedule: String,
+    /// IANA name of the zone the schedule is read in.
+    pub time_zone: String,
+    /// Files in one drill.
+    pub files: u32,
+    /// Larger files are not chosen, MiB.
+    pub max_file_mb: u32,
 }
 
 /// When the database is copied to tape.
@@ -262,10 +306,34 @@ impl Maintenance {
     /// # Errors
     /// What is wrong with the expression or the zone.
     pub fn schedule(&self) -> Result<Option<Schedule>, ScheduleError> {
-        match self.schedule.trim() {
-            "" => Ok(None),
-            cron => Schedule::parse(cron, &self.time_zone).map(Some),
-        }
+        schedule(&self.schedule, &self.time_zone)
+    }
+}
+
+impl Scrub {
+    /// When it is due; none: only by hand.
+    ///
+    /// # Errors
+    /// What is wrong with the expression or the zone.
+    pub fn schedule(&self) -> Result<Option<Schedule>, ScheduleError> {
+        schedule(&self.schedule, &self.time_zone)
+    }
+}
+
+impl Drill {
+    /// When it is due; none: only by hand.
+    ///
+    /// # Errors
+    /// What is wrong with the expression or the zone.
+    pub fn schedule(&self) -> Result<Option<Schedule>, ScheduleError> {
+        schedule(&self.schedule, &self.time_zone)
+    }
+}
+
+fn schedule(cron: &str, time_zone: &str) -> Result<Option<Schedule>, ScheduleError> {
+    match cron.trim() {
+        "" | "off" => Ok(None),
+        cron => Schedule::parse(cron, time_zone).map(Some),
     }
 }
 

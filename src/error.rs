@@ -109,6 +109,19 @@ impl From<diesel::result::Error> for Error {
             Diesel::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _) => {
                 Error::conflict("in_use", "it is still used by, or refers to, another object")
             }
+            Diesel::DatabaseError(_, info) if info.message().contains("disk is full") => Error::new(
+                ErrorKind::Unavailable,
+                "disk_full",
+                "the disk under the database is full: make room there (see data_dir), then run this again",
+            ),
+            Diesel::DatabaseError(_, info) if info.message().contains("disk I/O error") => Error::new(
+                ErrorKind::Unavailable,
+                "database_io",
+                format!(
+                    "the database cannot be read or written ({}): look at its disk and at the system log",
+                    info.message()
+                ),
+            ),
             other => Error::internal(format!("database: {other}")),
         }
     }

@@ -204,7 +204,7 @@ fn announce(services: &Services, row: &Execution) {
     });
     let category = match row.kind.as_str() {
         "backup" | "verify" => Category::Backup,
-        "restore" | "raw_read" => Category::Restore,
+        "restore" | "raw_read" | "drill" => Category::Restore,
         "drive" => Category::Drive,
         "library" => Category::Library,
         "database_backup" | "database_restore" | "maintenance" => Category::System,
@@ -222,6 +222,8 @@ fn announce(services: &Services, row: &Execution) {
         "library" => "Library Operation",
         "raw_read" => "Raw Read",
         "maintenance" => "Maintenance",
+        "scrub" => "Scrub",
+        "drill" => "Restore Drill",
         "database_restore" => "Database Restore",
         _ => "Database Backup",
     };

@@ -1,6 +1,6 @@
 //! The Scheduler actor.
 //!
-//! *Owns*: the clock: which job is due next, the daily maintenance, and the look at idle drives.
+//! *Owns*: the clock: which job is due next, upkeep (maintenance, scrub, drills), and the look at idle drives.
 //! *Accepts*: [`JobsChanged`]; ticks of its own.
 //! *Emits*: [`Submit`] to Jobs; `next_run_at` in the jobs' rows.
 //! *Invariants*: a job that is still running is not started again: that run is reported as missed; the time of a run is
@@ -8,6 +8,8 @@
 //! *On failure*: a schedule that cannot be read is an event, and the job waits for a person.
 
 mod upkeep;
+
+pub use upkeep::Upkeep;
 
 use super::supervised;
 use crate::actors::drive::Drives;
@@ -33,19 +35,13 @@ pub struct Scheduler {
     bus: Bus,
     jobs: Addr<Jobs>,
     drives: Drives,
-    upkeep: upkeep::Clock,
+    upkeep: Vec<Upkeep>,
 }
 
 impl Scheduler {
-    /// Starts the actor on the current arbiter. `maintenance`: when that is due; none: only by hand.
-    pub fn start(
-        db: DbPool,
-        bus: Bus,
-        jobs: Addr<Jobs>,
-        drives: Drives,
-        maintenance: Option<Schedule>,
-    ) -> Addr<Scheduler> {
-        Scheduler { db, bus, jobs, drives, upkeep: upkeep::Clock::new(maintenance) }.start()
+    /// Starts the actor on the current arbiter. `upkeep`: what is done by the clock besides the jobs.
+    pub fn start(db: DbPool, bus: Bus, jobs: Addr<Jobs>, drives: Drives, upkeep: Vec<Upkeep>) -> Addr<Scheduler> {
+        Scheduler { db, bus, jobs, drives, upkeep }.start()
     }
 
     fn plan(&self, now: DateTime<Utc>) -> Result<()> {
@@ -128,8 +124,8 @@ impl Actor for Scheduler {
             if let Err(error) = supervised("the clock", || scheduler.tick(Utc::now())) {
                 tracing::error!(%error, "the schedule could not be worked off");
             }
-            if let Err(error) = supervised("the clock of maintenance", || scheduler.tick_upkeep(Utc::now())) {
-                tracing::error!(%error, "maintenance could not be started");
+            if let Err(error) = supervised("the clock of upkeep", || scheduler.tick_upkeep(Utc::now())) {
+                tracing::error!(%error, "upkeep could not be started");
             }
         });
         context.run_interval(LOOK, |scheduler, context| {

@@ -245,6 +245,8 @@ pub const ROUTES: &[Route] = &[
     post("/api/v1/retention/run", OPERATOR),
     get("/api/v1/maintenance", READONLY),
     post("/api/v1/maintenance/run", OPERATOR),
+    post("/api/v1/scrub", OPERATOR),
+    post("/api/v1/drills", OPERATOR),
 
     get("/api/v1/catalog/search", READONLY),
     get("/api/v1/catalog/browse/{backupSetId}", READONLY),

@@ -26,6 +26,7 @@ mod catalog;
 mod completions;
 mod database;
 mod demo;
+mod drill;
 mod drive;
 mod events;
 mod executions;
@@ -44,6 +45,7 @@ mod recover;
 mod restore;
 mod retention;
 mod run;
+mod scrub;
 mod serve;
 mod sets;
 mod settings;
@@ -124,6 +126,8 @@ enum Command {
     Restore(restore::RestoreArgs),
     Recover(recover::RecoverArgs),
     Verify(verify::VerifyArgs),
+    Scrub(scrub::ScrubArgs),
+    Drill(drill::DrillArgs),
     Ls(ls::LsArgs),
     Find(find::FindArgs),
     Catalog(catalog::CatalogArgs),
@@ -178,6 +182,8 @@ fn dispatch(global: Global, command: Command) -> CliResult {
         Command::Status(args) => status::run(&args, &Context::connect(&global)?),
         Command::Run(args) => run::run(args, &Context::connect(&global)?),
         Command::Restore(args) => restore::run(args, &Context::connect(&global)?),
+        Command::Scrub(args) => scrub::run(args, &Context::connect(&global)?),
+        Command::Drill(args) => drill::run(args, &Context::connect(&global)?),
         Command::Verify(args) => verify::run(&args, &Context::connect(&global)?),
         Command::Ls(args) => ls::run(args, &Context::connect(&global)?),
         Command::Find(args) => find::run(&args, &Context::connect(&global)?),

@@ -16,6 +16,7 @@ A tape is named by its label, bar code, uuid or id.
 Examples:
   tapebackarr tape batch-label --library Rack-2 --pool DAILY   all blank tapes, by bar code
   tapebackarr tape create DAILY-001 --pool DAILY --drive 1 --write-label
+  tapebackarr tape verify DAILY-001
   tapebackarr tape export DAILY-001 --to 'Safe 2'
   tapebackarr tape format DAILY-001 --drive 1")]
 pub struct TapeArgs {
@@ -129,6 +130,16 @@ enum TapeCommand {
         #[arg(long)]
         drive: Option<String>,
     },
+    /// Read everything on a tape back and compare every hash
+    Verify {
+        /// Label, bar code, uuid or id
+        tape: String,
+        /// The drive to use; any if not given
+        #[arg(long)]
+        drive: Option<String>,
+        #[command(flatten)]
+        wait: Wait,
+    },
     /// Forget a tape that holds nothing
     Delete {
         /// Label, bar code, uuid or id
@@ -228,6 +239,12 @@ pub fn run(args: TapeArgs, context: &Context) -> CliResult {
             let body = Body::new().maybe("drive_id", resolve::optional_id(client, DRIVE, drive.as_deref())?);
             let answer = client.post(&format!("tapes/{id}/import"), &body.json())?;
             follow::started(context, &answer, Wait::default(), &format!("{tape} is back"))
+        }
+        TapeCommand::Verify { tape, drive, wait } => {
+            let id = resolve::id(client, TAPE, &tape)?;
+            let body = Body::new().maybe("drive_id", resolve::optional_id(client, DRIVE, drive.as_deref())?);
+            let answer = client.post(&format!("tapes/{id}/verify"), &body.json())?;
+            follow::started(context, &answer, wait, &format!("Verifying tape {tape}"))
         }
         TapeCommand::Inspect { tape, drive } => inspect(context, &tape, drive.as_deref()),
         TapeCommand::Delete { tape, sure } => {

@@ -72,8 +72,15 @@ impl Sources {
                 config.tape.refill_percent, config.tape.start_percent
             )));
         }
-        if let Err(error) = config.maintenance.schedule() {
-            return Err(bad(format!("maintenance.schedule (with maintenance.time_zone) is not accepted: {error}")));
+        let schedules = [
+            ("maintenance", config.maintenance.schedule()),
+            ("scrub", config.scrub.schedule()),
+            ("drill", config.drill.schedule()),
+        ];
+        for (section, schedule) in schedules {
+            if let Err(error) = schedule {
+                return Err(bad(format!("{section}.schedule (with {section}.time_zone) is not accepted: {error}")));
+            }
         }
         if config.auth.lockout_max_seconds < config.auth.lockout_seconds {
             return Err(bad(format!(

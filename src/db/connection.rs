@@ -45,7 +45,7 @@ struct Prepare;
 
 impl CustomizeConnection<SqliteConnection, diesel::r2d2::Error> for Prepare {
     fn on_acquire(&self, conn: &mut SqliteConnection) -> Result<(), diesel::r2d2::Error> {
-        conn.batch_execute(POOL_PRAGMAS).map_err(diesel::r2d2::Error::QueryError)
+        prepare(conn).map_err(diesel::r2d2::Error::QueryError)
     }
 }
 
@@ -74,8 +74,18 @@ pub fn open(path: impl AsRef<Path>) -> Result<DbPool> {
 pub fn open_one(path: impl AsRef<Path>) -> Result<Conn> {
     let path = path.as_ref();
     let mut conn = SqliteConnection::establish(&url_of(path)?).map_err(|error| cannot_open(path, error))?;
-    conn.batch_execute(POOL_PRAGMAS).map_err(|error| cannot_open(path, error))?;
+    prepare(&mut conn).map_err(|error| cannot_open(path, error))?;
     Ok(conn)
+}
+
+fn prepare(conn: &mut Conn) -> diesel::QueryResult<()> {
+    conn.batch_execute(POOL_PRAGMAS)?;
+    // what a test of a full disk sets
+    #[cfg(feature = "breakpoints")]
+    if let Some(pages) = std::env::var("TAPEBACKARR_DATABASE_PAGES").ok().and_then(|text| text.parse::<u32>().ok()) {
+        conn.batch_execute(&format!("PRAGMA max_page_count = {pages}"))?;
+    }
+    Ok(())
 }
 
 /// Runs `work` in a transaction that holds the write lock from its beginning; inside another transaction, as a
@@ -83,7 +93,13 @@ pub fn open_one(path: impl AsRef<Path>) -> Result<Conn> {
 pub fn write_transaction<T>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
     let status = AnsiTransactionManager::transaction_manager_status_mut(conn);
     let nested = matches!(status.transaction_depth(), Ok(Some(_)));
-    if nested { conn.transaction(work) } else { conn.immediate_transaction(work) }
+    if nested {
+        return conn.transaction(work);
+    }
+    tape_drive::breakpoint::pass("before a transaction");
+    let done = conn.immediate_transaction(work);
+    tape_drive::breakpoint::pass("after a transaction");
+    done
 }
 
 fn url_of(path: &Path) -> Result<String> {

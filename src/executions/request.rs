@@ -45,6 +45,10 @@ pub enum Request {
     Rebuild(RebuildRequest),
     /// Put away what is over, and look after the database.
     Maintenance(MaintenanceRequest),
+    /// Read tapes back and compare every hash: those named, or those whose turn it is.
+    Scrub(ScrubRequest),
+    /// Restore files chosen at random, compare them, and delete them again.
+    Drill(DrillRequest),
 }
 
 impl Request {
@@ -67,6 +71,8 @@ impl Request {
             Request::ImportV1Tape(_) => "import_v1_tape",
             Request::Rebuild(_) => "rebuild",
             Request::Maintenance(_) => "maintenance",
+            Request::Scrub(_) => "scrub",
+            Request::Drill(_) => "drill",
         }
     }
 }
@@ -383,4 +389,28 @@ pub struct MaintenanceRequest {
     /// What to do; empty: what is done every day.
     #[serde(default)]
     pub chores: Vec<Chore>,
+}
+
+/// Verify whole tapes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ScrubRequest {
+    /// These; none: those whose turn it is, as many as the settings say.
+    pub tape_ids: Vec<i32>,
+    /// Instead of the number of the settings.
+    pub tapes: Option<u32>,
+    /// Use this drive.
+    pub drive_id: Option<i32>,
+}
+
+/// Restore files chosen at random.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DrillRequest {
+    /// So many; none: as the settings say.
+    pub files: Option<u32>,
+    /// Only of this job.
+    pub job_id: Option<i32>,
+    /// Repeat the choice of an earlier drill.
+    pub seed: Option<u32>,
 }

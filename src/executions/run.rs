@@ -2,8 +2,8 @@
 
 use super::{Context, Request};
 use super::{
-    backup, batch_label, database_backup, database_restore, drive_action, format, inspect, label, library_action,
-    maintenance, raw_read, rebuild, restore, v1, verify,
+    backup, batch_label, database_backup, database_restore, drill, drive_action, format, inspect, label,
+    library_action, maintenance, raw_read, rebuild, restore, scrub, v1, verify,
 };
 use crate::Result;
 use serde_json::Value;
@@ -27,5 +27,7 @@ pub fn run(context: &Context) -> Result<Value> {
         Request::ImportV1Tape(request) => v1::import_tape::run(context, &request),
         Request::Rebuild(request) => rebuild::run(context, &request),
         Request::Maintenance(request) => maintenance::run(context, &request),
+        Request::Scrub(request) => scrub::run(context, &request),
+        Request::Drill(request) => drill::run(context, &request),
     }
 }

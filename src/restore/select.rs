@@ -2,7 +2,7 @@
 
 use super::layout;
 use super::metadata::Metadata;
-use super::plan::{Item, Link, Plan, PlannedSet, Run, Segment};
+use super::plan::{Item, Link, Part, Plan, PlannedSet, Run, Segment};
 use super::schedule;
 use crate::catalog::layers::{self, Chain};
 use crate::catalog::select::{self, Reason, SelectedMember, Wanted};
@@ -168,6 +168,40 @@ pub fn arrange(plan: &mut Plan, near: &dyn Fn(i32) -> u8) -> Result<()> {
     plan.visits = schedule::visits(&plan.sets, &runs, near);
     plan.runs = runs.into_iter().map(|(run, _)| run).collect();
     Ok(())
+}
+
+/// What [`only_on_tape`] has left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Elsewhere {
+    /// Parts that are on other tapes.
+    pub parts: usize,
+    /// Members of which some bytes are on the tape, and some on another.
+    pub cut: usize,
+}
+
+/// Leaves of a plan what is wholly on one tape.
+pub fn only_on_tape(plan: &mut Plan, tape_id: i32) -> Result<Elsewhere> {
+    let mut elsewhere = Elsewhere::default();
+    for set in &mut plan.sets {
+        let before = set.parts.len();
+        set.parts.retain(|part| part.tape_id == tape_id);
+        elsewhere.parts += before - set.parts.len();
+    }
+    let before = plan.whole_files.len();
+    plan.whole_files.retain(|file| file.tape_id == tape_id);
+    elsewhere.parts += before - plan.whole_files.len();
+    let Plan { sets, whole_files, items, .. } = plan;
+    items.retain(|item| {
+        let range = item.tar_offset..item.tar_end();
+        let set = sets.get(item.set);
+        let whole = set.is_some_and(|set| set.holds(range.clone()))
+            || whole_files.iter().any(|file| file.set == item.set && file.offsets.contains(&item.tar_offset));
+        let touches = |part: &Part| part.layout.tar_start < range.end && range.start < part.layout.tar_end;
+        elsewhere.cut += usize::from(!whole && set.is_some_and(|set| set.parts.iter().any(touches)));
+        whole
+    });
+    arrange(plan, &|_| 0)?;
+    Ok(elsewhere)
 }
 
 /// Adds a set to the plan, with where its parts are.

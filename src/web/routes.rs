@@ -38,6 +38,8 @@ pub fn all() -> Routes {
         super::import::routes,
         super::retention::routes,
         super::maintenance::routes,
+        super::scrub::routes,
+        super::drills::routes,
     ]
     .into_iter()
     .fold(Routes::default(), |routes, add| add(routes))

@@ -43,6 +43,11 @@ impl Api {
     }
 
     pub fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        self.try_send(method, path, body).unwrap()
+    }
+
+    /// An error if there is nobody who answers.
+    pub fn try_send(&self, method: &str, path: &str, body: Option<&Value>) -> reqwest::Result<Answer> {
         let url = format!("{}{path}", self.base);
         let mut request = self.http.request(method.parse().unwrap(), url);
         if !self.token.is_empty() {
@@ -51,10 +56,10 @@ impl Api {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let response = request.send().unwrap();
+        let response = request.send()?;
         let status = response.status().as_u16();
-        let text = response.text().unwrap();
-        Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
+        let text = response.text()?;
+        Ok(Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) })
     }
 
     pub fn get(&self, path: &str) -> Answer {

@@ -681,3 +681,33 @@ fn an_import_that_is_killed_leaves_nothing_and_can_be_repeated() {
         listed["total"]
     );
 }
+
+#[test]
+fn a_block_that_cannot_be_read_costs_the_files_in_it_and_no_others() {
+    let mut old = Old::new();
+    let (root, paths) = source(&old.server, "source", 31);
+    let tape = OldTape { label: "WORN", uuid: UUIDS[0], record: 64 << 10, ..OldTape::default() };
+    old.tape(&tape, &root, &paths);
+    let file = database(&old.server, &[(&tape, &root, &paths)], &[], "");
+    // the label and its filemark are blocks 0 and 1; the large file comes first, then the small ones
+    let plan = tape_drive::fault::FaultPlan::unreadable_block(2 + 85);
+    let faults = old.server.library_dir().join("drive0.faults");
+    std::fs::write(faults, serde_json::to_string(&plan).unwrap()).unwrap();
+    old.hand_over();
+    import_database(&old.server, &file, &[]);
+    old.load(0);
+    let set = old.server.api.get("/api/v1/backup-sets").ok()[0]["id"].clone();
+    let to = old.server.folder("to");
+    let done = old.restore(json!({"backup_set_id": set, "dest_path": to}));
+    assert_eq!((&done["status"], &done["error_code"]), (&json!("failed"), &json!("restore_incomplete")), "{done}");
+    let errors = done["result"]["errors"].to_string();
+    let lost: Vec<_> = paths.iter().filter(|path| std::fs::symlink_metadata(to.join(path)).is_err()).collect();
+    assert!((1..8).contains(&lost.len()), "{lost:?} {errors}");
+    for path in &paths {
+        match lost.contains(&path) {
+            true => assert!(errors.contains(path.to_str().unwrap()), "{path:?} is not named: {errors}"),
+            false => assert_eq!(facts(&root, path), facts(&to, path), "{path:?}"),
+        }
+    }
+    assert!(paths.last().is_some_and(|last| !lost.contains(&last)), "what is behind it came back");
+}

@@ -13,6 +13,7 @@
 //! [`open_drive`] and [`open_changer`] choose the backend from a device path. [`conformance`] is the one suite of
 //! behaviour that every backend passes.
 
+pub mod breakpoint;
 pub mod changer;
 pub mod conformance;
 pub mod drive;

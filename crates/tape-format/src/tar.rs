@@ -27,7 +27,7 @@ pub const BLOCK: usize = 512;
 pub const EOF: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
 
 /// Whether a block is a header of a member or of records, by its magic and its checksum: what to look for behind damage.
-pub(crate) fn is_header(block: &[u8; BLOCK]) -> bool {
+pub fn is_header(block: &[u8; BLOCK]) -> bool {
     let known = matches!(block[156], b'0'..=b'7' | b'x' | b'g' | b'L' | b'K' | b'S' | b'M' | 0);
     known && &block[257..262] == b"ustar" && fields::verify(block, 0).is_ok()
 }

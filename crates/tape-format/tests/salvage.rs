@@ -326,3 +326,110 @@ fn a_data_file_that_was_never_ended_is_read_as_far_as_it_goes() {
         }
     }
 }
+
+/// Writes tape files made of blocks, and reads whatever that is.
+fn survive(files: &[Vec<Vec<u8>>], key: &Key) {
+    let mut tape = Tape::new(ROOMY);
+    tape.end();
+    for blocks in files {
+        for block in blocks.iter().filter(|block| !block.is_empty()) {
+            tape.drive.write_block(block).unwrap();
+        }
+        tape.drive.write_filemarks(1, FilemarkSync::Flush).unwrap();
+    }
+    let keys = vec![key.clone()];
+    for part in survey(tape.drive.as_mut()).unwrap().parts {
+        let mut place = Place::of(&part);
+        place.may_be.push(Identity { set: Uuid::from_u128(0x5e7), part: 1 });
+        let mut found = Found::default();
+        match read_part(tape.drive.as_mut(), &place, &keys, &mut found) {
+            // What it says can be read is described so that it can be tried.
+            Ok(salvaged) => salvaged.layout.check().unwrap(),
+            Err(FormatError::Drive(error)) => panic!("{error}"),
+            Err(_) => {}
+        }
+        if let Some(toc) = part.toc_block {
+            struct Ignore;
+            impl tape_format::toc::TocSink for Ignore {
+                fn head(&mut self, _: &tape_format::toc::TocHead) -> Result<()> {
+                    Ok(())
+                }
+                fn member(&mut self, _: MemberRecord) -> Result<()> {
+                    Ok(())
+                }
+                fn deleted(&mut self, _: Vec<u8>) -> Result<()> {
+                    Ok(())
+                }
+            }
+            let _ = read_table(tape.drive.as_mut(), toc, &keys, &mut Ignore);
+        }
+    }
+}
+
+/// Beginnings that make a reader go on.
+fn beginnings() -> Vec<Vec<u8>> {
+    let mut tar = Vec::new();
+    tape_format::tar::write_header(&file("f", &[0; 300]).member, &mut tar).unwrap();
+    vec![
+        Vec::new(),
+        tar,
+        vec![0x28, 0xb5, 0x2f, 0xfd],
+        vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255],
+        [&[40][..], b"TBK2"].concat(),
+        b"{\"magic\":\"TAPEBACKARR_TOC\",\"version\":2,".to_vec(),
+        b"TAPEBACKARR|A".to_vec(),
+    ]
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn any_bytes_are_survived(
+        files in proptest::collection::vec(
+            (0usize..7, proptest::collection::vec(proptest::collection::vec(proptest::prelude::any::<u8>(), 0..1500), 0..4)),
+            0..5,
+        ),
+    ) {
+        let beginnings = beginnings();
+        let files: Vec<Vec<Vec<u8>>> = files
+            .into_iter()
+            .map(|(which, mut blocks)| {
+                if let Some(first) = blocks.first_mut() {
+                    first.splice(..0, beginnings[which].iter().copied());
+                }
+                blocks
+            })
+            .collect();
+        survive(&files, &Key::new([3; 32]));
+    }
+
+    #[test]
+    fn a_real_part_that_was_changed_anywhere_is_survived(
+        which in 0usize..6,
+        changes in proptest::collection::vec((proptest::prelude::any::<u32>(), proptest::prelude::any::<u8>()), 0..6),
+        cut in proptest::option::of(proptest::prelude::any::<u32>()),
+        block in 600usize..70_000,
+    ) {
+        let (codec, key) = variants().swap_remove(which);
+        let stream = stream(&[dir("."), file("a", &noise(9000, 1)), file("b", &[7; 40_000]), file("c", b"end")]);
+        let mut tape = Tape::new(ROOMY);
+        let plan = Plan::new(&tape, codec, key);
+        let end = tape.end();
+        let mut source = List::new(stream.frames(20_000, codec));
+        let outcome = write_part(tape.drive.as_mut(), &plan.spec(1, end), &mut source, &mut Recorder::default());
+        let layout = outcome.unwrap().layout;
+        let mut files = Vec::new();
+        for mut bytes in [tape.dump(layout.first_block), tape.dump(layout.toc_block)] {
+            for (at, value) in &changes {
+                let at = *at as usize % bytes.len();
+                bytes[at] = *value;
+            }
+            if let Some(cut) = cut {
+                bytes.truncate(cut as usize % bytes.len());
+            }
+            files.push(bytes.chunks(block).map(<[u8]>::to_vec).collect());
+        }
+        survive(&files, &Key::new([3; 32]));
+    }
+}

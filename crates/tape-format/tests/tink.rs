@@ -135,29 +135,3 @@ fn tink_reads_a_part_that_was_ended_early() {
     let plain = tink("open", plan.key.as_ref().unwrap(), &format!("{}:1", plan.set.uuid), &sealed).unwrap();
     assert!(plain[layout.prelude_bytes as usize..] == stream.bytes[..layout.tar_end as usize]);
 }
-
-/// The program that is printed in the documentation, for people who have nothing else.
-#[test]
-fn the_documented_program_decrypts_a_tape() {
-    let page = format!("{}/../../docs/tape-format.md", env!("CARGO_MANIFEST_DIR"));
-    let page = std::fs::read_to_string(page).unwrap();
-    let (_, rest) = page.split_once("<!-- unseal.py -->\n```python\n").expect("the documentation has the program");
-    let (program, _) = rest.split_once("\n```").unwrap();
-    let stream = stream(&[file("a", &noise(2_500_000, 1)), file("b", b"end")]);
-    let mut tape = Tape::new(ROOMY);
-    let plan = Plan::new(&tape, Codec::None, Some(Key::new([7; 32])));
-    let end = tape.end();
-    let mut source = List::new(stream.frames(1 << 20, Codec::None));
-    let layout =
-        write_part(tape.drive.as_mut(), &plan.spec(1, end), &mut source, &mut Recorder::default()).unwrap().layout;
-    let key = tape.dir.path().join("key.hex");
-    std::fs::write(&key, hex::encode([7; 32])).unwrap();
-    let run = |context: &str, skip: &[&str], input: &[u8]| {
-        filter(&[&["-c", program, key.to_str().unwrap(), context], skip].concat(), input).unwrap()
-    };
-    let plain = run(&format!("{}:1", plan.set.uuid), &[], &tape.dump(layout.first_block));
-    assert!(plain[layout.prelude_bytes as usize..] == stream.bytes);
-    let table = run(&format!("{}:1:toc", plan.set.uuid), &["4096"], &tape.dump(layout.toc_block));
-    let table: serde_json::Value = serde_json::from_slice(&table).unwrap();
-    assert_eq!(table["files"][1]["path"], "b");
-}

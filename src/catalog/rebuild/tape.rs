@@ -93,7 +93,12 @@ pub fn row(conn: &mut Conn, seen: &Seen) -> Result<(Tape, bool)> {
             capacity_bytes: seen.capacity_bytes.filter(|_| tape.capacity_bytes == 0).map(number),
             ..TapeChanges::default()
         };
-        Ok((update(conn, tape.id, &changes)?, made))
+        let nothing_new = changes.uuid.is_none()
+            && changes.labeled_at.is_none()
+            && changes.barcode.is_none()
+            && changes.lto_type.is_none()
+            && changes.capacity_bytes.is_none();
+        Ok((if nothing_new { tape } else { update(conn, tape.id, &changes)? }, made))
     })
 }
 

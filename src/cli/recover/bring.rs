@@ -15,7 +15,7 @@ use crate::restore::reader::{self, ReadError};
 use crate::restore::{Failed, Placed};
 use crate::{Error, Result};
 use indicatif::ProgressBar;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -57,7 +57,9 @@ pub struct Bringing<'a> {
     /// Whether to read a whole part again for what did not come, also from a drive.
     pub thorough: bool,
     bar: ProgressBar,
-    /// What did not come, by path: the index of its set in the plan, and why.
+    /// The sets of the plan that is carried out, as they are numbered in the holdings.
+    sets: Vec<usize>,
+    /// What did not come, by path: its set, and why.
     failed: HashMap<Vec<u8>, (usize, String)>,
 }
 
@@ -72,7 +74,7 @@ impl<'a> Bringing<'a> {
         thorough: bool,
     ) -> Bringing<'a> {
         let bar = super::spinner("restoring");
-        Bringing { holdings, tapes, extractor, report, folder, thorough, bar, failed: HashMap::new() }
+        Bringing { holdings, tapes, extractor, report, folder, thorough, bar, sets: Vec::new(), failed: HashMap::new() }
     }
 
     /// Restores everything of a selection.
@@ -83,8 +85,12 @@ impl<'a> Bringing<'a> {
         for (path, why) in &selected.lost {
             self.lose(path.clone(), why.clone());
         }
+        for (path, set) in &selected.misplaced {
+            let why = "the table of contents says that it is where nothing is".to_owned();
+            self.failed.insert(path.to_vec(), (*set, why));
+        }
         let read = self.carry_out(&selected.plan);
-        let read = read.and_then(|()| self.second_look(&selected.plan, wanted));
+        let read = read.and_then(|()| self.second_look(wanted));
         let linked = read.and_then(|()| self.links(&selected.plan));
         for (path, (_, why)) in std::mem::take(&mut self.failed) {
             self.lose(to_text(&path).into_owned(), why);
@@ -109,6 +115,7 @@ impl<'a> Bringing<'a> {
     }
 
     fn carry_out(&mut self, plan: &Plan) -> CliResult {
+        self.sets = plan.sets.iter().map(|set| usize::try_from(set.set_id).unwrap_or(usize::MAX)).collect();
         let (sender, receiver) = flow::channel();
         let (holdings, tapes) = (self.holdings, self.tapes);
         std::thread::scope(|scope| {
@@ -122,17 +129,26 @@ impl<'a> Bringing<'a> {
     }
 
     /// Reads whole parts from their data for what their tables promised and did not keep.
-    fn second_look(&mut self, plan: &Plan, wanted: &Wanted) -> CliResult {
+    fn second_look(&mut self, wanted: &Wanted) -> CliResult {
         let failed: Vec<(Vec<u8>, usize)> = self.failed.iter().map(|(path, why)| (path.clone(), why.0)).collect();
         let mut parts: BTreeMap<(usize, u32), Vec<Vec<u8>>> = BTreeMap::new();
-        for (path, planned) in failed {
-            let Some(set) = plan.sets.get(planned).and_then(|set| usize::try_from(set.set_id).ok()) else { continue };
+        for (path, set) in failed {
             let Some(part) = self.part_of(set, &path) else { continue };
-            if part.known == Known::Table && (self.thorough || self.tapes.is_quick(part.tape)) {
+            if part.known == Known::Table {
                 parts.entry((set, part.number)).or_default().push(path);
             }
         }
         for ((set, number), paths) in parts {
+            let found = self.counted_otherwise(set, number, &paths);
+            if let Some(found) = found {
+                let again = state::select(&found, &[0], wanted)?;
+                self.carry_out(&again.plan)?;
+            }
+            let paths: Vec<Vec<u8>> = paths.into_iter().filter(|path| self.failed.contains_key(path)).collect();
+            let tape = self.part(set, number).map_or(usize::MAX, |part| part.tape);
+            if paths.is_empty() || !(self.thorough || self.tapes.is_quick(tape)) {
+                continue;
+            }
             if let Some(found) = self.read_again(set, number, &paths)? {
                 let again = state::select(&found, &[0], wanted)?;
                 self.carry_out(&again.plan)?;
@@ -146,6 +162,23 @@ impl<'a> Bringing<'a> {
         parts.iter().find(|part| part.entries.iter().any(|entry| &*entry.path == path))
     }
 
+    fn part(&self, set: usize, number: u32) -> Option<&'a Part> {
+        self.holdings.sets.get(set)?.parts.iter().find(|part| part.number == number)
+    }
+
+    /// The same part with its blocks counted from the other end, if damage has made that another number.
+    fn counted_otherwise(&self, set: usize, number: u32, paths: &[Vec<u8>]) -> Option<Holdings> {
+        let part = self.part(set, number)?;
+        let mut layout = (*part.layout).clone();
+        layout.first_block = part.other_start?;
+        let wanted: HashSet<&[u8]> = paths.iter().map(Vec::as_slice).collect();
+        let entries = part.entries.iter().filter(|entry| wanted.contains(&*entry.path)).cloned().collect();
+        let mut found = Holdings::default();
+        found
+            .add(known_uuid(self.holdings, set), Part { layout: Arc::new(layout), entries, cut: None, ..part.clone() });
+        Some(found)
+    }
+
     /// What a part's data tells of some members; nothing if it tells no more than before.
     fn read_again(&mut self, set: usize, number: u32, paths: &[Vec<u8>]) -> CliResult<Option<Holdings>> {
         struct Members(Vec<SalvagedMember>);
@@ -157,8 +190,7 @@ impl<'a> Bringing<'a> {
                 Ok(())
             }
         }
-        let Some(known) = self.holdings.sets.get(set) else { return Ok(None) };
-        let Some(part) = known.parts.iter().find(|part| part.number == number) else { return Ok(None) };
+        let Some(part) = self.part(set, number) else { return Ok(None) };
         self.bar.set_message(format!("reading part {number} again for {} files", paths.len()));
         let mut drive = self.tapes.open(part.tape)?;
         let keys: Vec<_> = part.key.iter().cloned().collect();
@@ -166,14 +198,16 @@ impl<'a> Bringing<'a> {
         let Ok(salvaged) = read_part(drive.as_mut(), &part.place, &keys, &mut members) else { return Ok(None) };
         let authentic = salvaged.is_authentic();
         let table: HashMap<&[u8], &Entry> = part.entries.iter().map(|entry| (&*entry.path, entry)).collect();
+        let failed: HashSet<&Vec<u8>> = paths.iter().collect();
         let mut entries = Vec::new();
         for member in members.0 {
-            let Some(old) = table.get(member.record.path.as_slice()) else { continue };
-            if !paths.contains(&member.record.path) {
+            let old = table.get(member.record.path.as_slice()).copied();
+            // What the table does not list has its name there spoiled.
+            if old.is_some() && !failed.contains(&member.record.path) {
                 continue;
             }
             let found = Entry::from(member.record);
-            let differs = old.sha256.is_some() && old.sha256 != found.sha256;
+            let differs = old.is_some_and(|old| old.sha256.is_some() && old.sha256 != found.sha256);
             if differs && !authentic {
                 // Either the content or the table is wrong, and nothing tells which.
                 continue;
@@ -184,7 +218,7 @@ impl<'a> Bringing<'a> {
                     format!("{path}: its hash in the table of contents is wrong; what was restored is authentic");
                 self.report.notes.push(note);
             }
-            entries.push(Entry { mtime_ns: old.mtime_ns, ..found });
+            entries.push(Entry { mtime_ns: old.map_or(found.mtime_ns, |old| old.mtime_ns), ..found });
         }
         if entries.is_empty() {
             return Ok(None);
@@ -251,7 +285,8 @@ impl Handler for Bringing<'_> {
 
     fn failed(&mut self, item: &Item, why: &str) {
         self.extractor.give_up(&item.path);
-        self.failed.entry(item.path.to_vec()).or_insert_with(|| (item.set, why.to_owned()));
+        let set = self.sets.get(item.set).copied().unwrap_or(usize::MAX);
+        self.failed.entry(item.path.to_vec()).or_insert_with(|| (set, why.to_owned()));
     }
 
     fn check(&mut self) -> Result<()> {

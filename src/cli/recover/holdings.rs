@@ -93,6 +93,9 @@ pub struct Part {
     pub last: bool,
     /// Where its data is, and where everything in it is.
     pub layout: Arc<PartLayout>,
+    /// Where its data may begin as well: damage has swallowed blocks, and those before it and those behind it are counted
+    /// from different ends.
+    pub other_start: Option<u64>,
     /// Where to read its data without that.
     pub place: Place,
     /// What opens it.

@@ -17,6 +17,8 @@ use tape_format::toc::{Summary, TocHead, TocSink};
 use tape_format::{FormatError, MemberKind, MemberRecord, Result, v1};
 use uuid::Uuid;
 
+/// Blocks that are looked at for damage that swallowed a filemark.
+const SWALLOWED: u64 = 256;
 /// Damaged places that are told one by one.
 const TOLD: usize = 10;
 
@@ -40,8 +42,16 @@ pub fn look(
     drive: &mut dyn TapeDrive,
     into: &mut Holdings,
 ) -> CliResult {
-    let mut look =
-        Look { looking, tape, name: tapes.name(tape), copied: tapes.is_copied(tape), into, earlier: Vec::new() };
+    let mut look = Look {
+        looking,
+        tape,
+        name: tapes.name(tape),
+        copied: tapes.is_copied(tape),
+        into,
+        earlier: Vec::new(),
+        starts: Vec::new(),
+        held: Vec::new(),
+    };
     let name = look.name.clone();
     look.tape(drive).doing(format_args!("cannot read {name}"))
 }
@@ -56,6 +66,10 @@ struct Look<'a> {
     into: &'a mut Holdings,
     /// What tables of contents say of others.
     earlier: Vec<Summary>,
+    /// Where tape files begin.
+    starts: Vec<u64>,
+    /// The data that tables of contents describe.
+    held: Vec<std::ops::Range<u64>>,
 }
 
 /// A table that cannot be used, and its head if that could be read.
@@ -108,30 +122,37 @@ impl Look<'_> {
             self.note("the label cannot be read; it is not needed".into());
         }
         let mut bare = Vec::new();
+        let data = survey.files.iter().filter(|file| !matches!(file.kind, FileKind::Toc(_) | FileKind::Label(_)));
+        self.starts = data.map(|file| file.first_block).collect();
         for part in survey.parts {
             if part.v1 {
                 self.v1(&part, drive);
                 continue;
             }
             let Some(toc) = part.toc_block else {
-                bare.push((part, None));
+                bare.push((part, None, None));
                 continue;
             };
             match self.table(&part, toc, drive) {
-                Ok(()) => {}
+                Ok(None) => {}
+                // The filemark behind it, and its table, are lost; it runs into the data of the next.
+                Ok(Some(limit)) => bare.push((part, None, Some(limit))),
                 Err(unread) => match *unread {
                     Unread { error: FormatError::KeyNeeded { fingerprint }, .. } => self.locked(&part, fingerprint),
                     Unread { error: FormatError::Drive(error), .. } => return Err(error.into()),
                     Unread { error, head } => {
                         let file = part.tape_file;
                         self.note(format!("the table of contents behind tape file {file} is lost: {error}"));
-                        bare.push((part, head));
+                        bare.push((part, head, None));
                     }
                 },
             }
         }
-        for (part, head) in bare {
-            self.data(&part, head.as_deref(), drive)?;
+        // A filemark that is none can make two files of one.
+        let held = std::mem::take(&mut self.held);
+        bare.retain(|(part, _, _)| !held.iter().any(|held| held.contains(&part.first_block)));
+        for (part, head, limit) in bare {
+            self.data(&part, head.as_deref(), limit, drive)?;
         }
         for line in &self.earlier {
             let set = self.into.find(line.set).and_then(|index| self.into.sets.get_mut(index));
@@ -142,7 +163,9 @@ impl Look<'_> {
         Ok(())
     }
 
-    fn table(&mut self, part: &FoundPart, toc: u64, drive: &mut dyn TapeDrive) -> Result<(), Box<Unread>> {
+    /// Adds the part that the table at `toc` describes. If there is other data before it in the same tape file, tells
+    /// where that must end.
+    fn table(&mut self, part: &FoundPart, toc: u64, drive: &mut dyn TapeDrive) -> Result<Option<u64>, Box<Unread>> {
         let looking = self.looking;
         let mut table = Table { looking, head: None, entries: Vec::new(), deleted: Vec::new(), end: 0 };
         let read = read_table(drive, toc, &looking.keys, &mut table);
@@ -158,9 +181,22 @@ impl Look<'_> {
             layout.block_size = COPY_BLOCK_BYTES;
             layout.block_count = layout.stream_bytes.div_ceil(u64::from(COPY_BLOCK_BYTES));
         }
+        let (mut before, mut other_start) = (None, None);
         if part.first_block < toc {
-            layout.first_block = part.first_block;
+            let there = (toc - part.first_block).saturating_sub(1);
+            if there > layout.block_count && !self.copied {
+                before = Some(first_unreadable(drive, layout.first_block, toc));
+            } else if self.copied {
+                layout.first_block = part.first_block;
+            } else if there < layout.block_count {
+                // Damage that swallowed some blocks counts as one.
+                let (front, back) = (part.first_block, layout.first_block);
+                let known = self.starts.contains(&back);
+                layout.first_block = if known { back } else { front };
+                other_start = Some(if known { front } else { back });
+            }
         }
+        self.held.push(layout.first_block..toc);
         self.earlier.extend(head.earlier.iter().cloned());
         let key = looking.keys.iter().find(|key| key.fingerprint() == head.key_fingerprint).cloned();
         let place = Place {
@@ -202,6 +238,7 @@ impl Look<'_> {
                 number: head.part.number,
                 last: head.part.last,
                 layout: Arc::new(layout),
+                other_start,
                 place,
                 key,
                 key_fingerprint: head.key_fingerprint.clone(),
@@ -215,8 +252,21 @@ impl Look<'_> {
                 bytes: head.part.totals.bytes,
             },
         );
-        Ok(())
+        Ok(before)
     }
+}
+
+/// Where data ends before that of a table that was found to begin at `computed`: there, if no damage behind it swallowed
+/// blocks and made it be computed too early; else at the damage.
+fn first_unreadable(drive: &mut dyn TapeDrive, computed: u64, toc: u64) -> u64 {
+    let mut buffer = vec![0; drive.block_limits().map_or(1 << 24, |limits| limits.max.min(1 << 24) as usize)];
+    for block in computed..toc.min(computed.saturating_add(SWALLOWED)) {
+        let read = drive.locate(Position::block(block)).and_then(|()| drive.read_block(&mut buffer));
+        if read.is_err() {
+            return block;
+        }
+    }
+    computed
 }
 
 /// Whole tar blocks for so many bytes.
@@ -247,6 +297,7 @@ fn unknown(tape: usize, part: &FoundPart, number: u32, fingerprint: String, why:
             encrypted: false,
             frames: tape_format::part::FrameTable::default(),
         }),
+        other_start: None,
         place: Place::of(part),
         key: None,
         key_fingerprint: fingerprint,
@@ -301,7 +352,13 @@ impl Look<'_> {
         self.into.add(head.map(|head| head.set), unknown(self.tape, part, number, fingerprint, why));
     }
 
-    fn data(&mut self, part: &FoundPart, head: Option<&TocHead>, drive: &mut dyn TapeDrive) -> Result<()> {
+    fn data(
+        &mut self,
+        part: &FoundPart,
+        head: Option<&TocHead>,
+        limit: Option<u64>,
+        drive: &mut dyn TapeDrive,
+    ) -> Result<()> {
         let looking = self.looking;
         if !looking.deep {
             let why = "it has no table of contents: to know what is in it, all of it must be read (leave out --quick)";
@@ -310,7 +367,11 @@ impl Look<'_> {
         }
         let named =
             self.earlier.iter().filter(|line| line.tape_file == part.tape_file || line.first_block == part.first_block);
-        let mut place = Place::of(part);
+        let mut place = Place { limit, ..Place::of(part) };
+        if limit.is_some() {
+            // What follows is named by its table; this is something else.
+            place.may_be.clear();
+        }
         place.may_be.extend(named.map(|line| Identity { set: line.set, part: line.part }));
         place.may_be.extend(head.map(|head| Identity { set: head.set.uuid, part: head.part.number }));
         place.may_be.extend(looking.may_be);
@@ -372,6 +433,7 @@ impl Look<'_> {
             tape: self.tape,
             number: identity.map_or(1, |identity| identity.part),
             last: salvaged.complete,
+            other_start: None,
             place: Place { codec: Some(salvaged.layout.codec), ..place },
             key: looking.keys.iter().find(|key| key.fingerprint() == salvaged.key_fingerprint).cloned(),
             key_fingerprint: salvaged.key_fingerprint.clone(),

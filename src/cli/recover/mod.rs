@@ -219,7 +219,7 @@ fn restore(
             matched.extend(selected.plan.links.iter().map(|link| link.path.to_vec()));
             matched.extend(selected.lost.iter().map(|lost| from_text(&lost.0).into_owned()));
         }
-        if selected.plan.is_empty() {
+        if selected.plan.is_empty() && selected.misplaced.is_empty() {
             report.lost.extend(selected.lost);
             continue;
         }

@@ -25,6 +25,8 @@ pub struct Selected {
     pub plan: Plan,
     /// What cannot be had.
     pub lost: Vec<Lost>,
+    /// Members that a table of contents puts where its part has nothing, and their sets.
+    pub misplaced: Vec<(Box<[u8]>, usize)>,
 }
 
 /// The sets that make the state of a set, newest first, and what is missing from the chain.
@@ -103,6 +105,10 @@ pub fn select(holdings: &Holdings, chain: &[usize], wanted: &Wanted) -> CliResul
                     if directory && !wanted.is_everything() {
                         above.push(entry);
                     }
+                    continue;
+                }
+                if !is_covered(set, entry) && set.missing_parts().is_empty() {
+                    selected.misplaced.push((entry.path.clone(), index));
                     continue;
                 }
                 if !is_covered(set, entry) {

@@ -165,6 +165,16 @@ impl Writing<'_> {
                         PartEnd::TapeFull => put_back(stream, pending),
                     }
                 }
+                // an empty one is not full because nothing fits
+                Written::NoRoom if tape.earlier.is_empty() && tape.at.file == 1 => {
+                    return Err(Error::conflict(
+                        "tape_too_small",
+                        format!(
+                            "tape {label} is empty, and still has no room for one frame of a backup set (8 MiB) and its table of \
+                             contents: put larger tapes into the pool"
+                        ),
+                    ));
+                }
                 Written::NoRoom => {
                     db::tape_lifecycle::set_status(&mut *context.conn()?, tape.tape_id, TapeStatus::Full)?;
                 }

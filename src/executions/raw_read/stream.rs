@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tape_drive::{Position, Removal, TapeDrive};
+use tape_drive::{DriveErrorKind, Position, Removal, TapeDrive};
 use tape_format::FormatError;
 use tape_format::crypt::Key;
 use tape_format::part::{FileReader, PartKey, PartStream};
@@ -17,6 +17,8 @@ use uuid::Uuid;
 /// Bytes of one message, and messages under way.
 const CHUNK: usize = 1 << 20;
 const DEPTH: usize = 32;
+/// How often reading is begun again behind something that cannot be read; each place is tried twice.
+const MOST_LOST: u32 = 2000;
 
 /// What opens an encrypted file.
 pub enum FileKey {
@@ -33,6 +35,9 @@ pub enum FileKey {
     V1(Key),
     /// Nothing: the bytes are wanted as they are on tape.
     Bytes,
+    /// Nothing, and what cannot be read is passed over: reading goes on behind an error, at the beginning of the next
+    /// block. Only for plain tar, where the next member can be found again, and for members whose content is checked.
+    Forgiving,
 }
 
 enum Message {
@@ -89,18 +94,56 @@ impl DriveTask for StreamFile {
 
 impl StreamFile {
     fn send(&self, drive: &mut dyn TapeDrive) -> tape_format::Result<()> {
+        if let Some(FileKey::Forgiving) = &self.key {
+            return self.send_what_can_be_read(drive);
+        }
         drive.locate(Position::block(self.block))?;
         let mut stream: Box<dyn Read + '_> = match &self.key {
             Some(FileKey::Part { key, set, part }) => {
                 Box::new(PartStream::open(drive, Some(PartKey { key, set: *set, part: *part }))?)
             }
             Some(FileKey::V1(key)) => Box::new(v1::open(drive, Some(key))?),
-            Some(FileKey::Bytes) => Box::new(FileReader::new(drive)?),
+            Some(FileKey::Bytes | FileKey::Forgiving) => Box::new(FileReader::new(drive)?),
             None => Box::new(v1::open(drive, None)?),
         };
+        self.send_all(&mut stream)
+    }
+
+    /// Goes on behind every block that cannot be read.
+    fn send_what_can_be_read(&self, drive: &mut dyn TapeDrive) -> tape_format::Result<()> {
+        let mut block = self.block;
+        let mut tried = None;
+        for _ in 0..MOST_LOST {
+            drive.locate(Position::block(block))?;
+            let mut file = FileReader::new(drive)?;
+            let sent = self.send_all(&mut file);
+            let read = file.blocks();
+            drop(file);
+            let Err(error) = sent else { return Ok(()) };
+            block += read;
+            match &error {
+                FormatError::Drive(drive) if drive.kind == DriveErrorKind::MediumError => {}
+                _ => return Err(error),
+            }
+            // once more, before it is given up
+            if tried.replace(block) != Some(block) {
+                continue;
+            }
+            block += 1;
+            if self.sender.send(Message::Broken(error.into_io())).is_err() {
+                return Ok(());
+            }
+        }
+        Err(FormatError::Source(format!(
+            "{} blocks could not be read; the rest of the tape was not tried",
+            MOST_LOST / 2
+        )))
+    }
+
+    fn send_all(&self, stream: &mut dyn Read) -> tape_format::Result<()> {
         while !self.stop.load(Ordering::Relaxed) {
             let mut chunk = Vec::with_capacity(CHUNK);
-            let length = stream.by_ref().take(CHUNK as u64).read_to_end(&mut chunk).map_err(FormatError::from_io);
+            let length = (&mut *stream).take(CHUNK as u64).read_to_end(&mut chunk).map_err(FormatError::from_io);
             let good = !chunk.is_empty();
             if good && self.sender.send(Message::Data(chunk)).is_err() {
                 return Ok(());

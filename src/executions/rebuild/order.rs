@@ -30,7 +30,8 @@ pub fn stops(head: &TocHead, toc_block: u64, files: u64, capacity: u64) -> Optio
     let listed = stops.iter().map(|stop| stop.data_file);
     let wanted = (1..files).step_by(2);
     let ascending = stops.windows(2).all(|pair| matches!(pair, [a, b] if a.toc_block < b.first_block));
-    if files.is_multiple_of(2) || !listed.eq(wanted) || !ascending {
+    let forward = stops.iter().all(|stop| stop.first_block < stop.toc_block);
+    if files.is_multiple_of(2) || !listed.eq(wanted) || !ascending || !forward {
         return None;
     }
     let block_size = u64::from(head.part.block_size);

@@ -17,8 +17,9 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Read;
 use tape_drive::TapeDrive;
+use tape_format::crypt::Key;
 use tape_format::part::{FileKind, first_block_kind};
-use tape_format::tar::Reader;
+use tape_format::tar::{BLOCK, Reader, is_header};
 use tape_format::{Member, MemberKind};
 
 /// Tape files that may be empty before the data: version 1 sometimes left two filemarks.
@@ -31,7 +32,8 @@ const LOOK_AHEAD: u32 = 4;
 pub fn read(context: &Context, plan: &Plan, drive: Option<i32>, handler: &mut dyn Handler) -> Result<()> {
     for file in plan.whole_files.iter().filter(|file| !file.items.is_empty()) {
         context.check()?;
-        let mut reading = Reading { context, plan, handler, items: HashMap::new(), left: 0, linked: HashMap::new() };
+        let mut reading =
+            Reading { context, plan, handler, items: HashMap::new(), left: 0, linked: HashMap::new(), trouble: None };
         reading.want(file);
         let why = match reading.file(file, drive)? {
             None => "it is not on the tape, although the catalog says so".to_string(),
@@ -52,6 +54,8 @@ struct Reading<'a> {
     left: usize,
     /// Items that are hard links on tape, by the path of the member that has their content.
     linked: HashMap<Vec<u8>, Vec<usize>>,
+    /// What could not be read on the way, the first of it.
+    trouble: Option<String>,
 }
 
 /// An item of the plan.
@@ -99,23 +103,23 @@ impl<'a> Reading<'a> {
 
     /// Reads a data file; why it was not read to its end, if so.
     fn file(&mut self, file: &WholeFile, drive: Option<i32>) -> Result<Option<String>> {
-        let (lease, block, key) = match self.find(file, drive) {
+        let (lease, block, opened) = match self.find(file, drive) {
             Ok(found) => found,
             Err(error) => {
                 self.context.check()?;
                 return Ok(Some(error.message));
             }
         };
-        let mut why = self.pass(&lease, block, key.clone())?;
+        let mut why = self.pass(&lease, block, &opened)?;
         if why.is_none() && !self.linked.is_empty() {
             self.context.phase("reading", "Reading once more, for the content of hard links.")?;
-            why = self.pass(&lease, block, key)?;
+            why = self.pass(&lease, block, &opened)?;
         }
-        Ok(why)
+        Ok(why.or(self.trouble.take()))
     }
 
     /// Gets the tape into a drive and looks for the data.
-    fn find(&mut self, file: &WholeFile, drive: Option<i32>) -> Result<(Lease, u64, Option<tape_format::crypt::Key>)> {
+    fn find(&mut self, file: &WholeFile, drive: Option<i32>) -> Result<(Lease, u64, Opened)> {
         let context = self.context;
         let set = self.plan.sets.get(file.set).ok_or_else(|| Error::internal("a file of no set was planned"))?;
         let (lease, label) = tape_reading::bring_one(context, file.tape_id, drive, Refusal::SkipsTape)?;
@@ -123,22 +127,48 @@ impl<'a> Reading<'a> {
         context
             .phase("reading", format!("Reading tape {}, which version 1 wrote, from its beginning.", label.label))?;
         let (block, kind) = context.perform(&lease, FindData { tape_file: file.tape_file })?;
-        let key = match (kind, set.key_id) {
-            (FileKind::SealedV1(_), Some(id)) => Some(tape_reading::key(context, Some(id))?),
-            (FileKind::SealedV1(_), None) => Some(keys::find(context, &lease, block, None)?.1),
-            _ => None,
+        let opened = match (kind, set.key_id) {
+            (FileKind::SealedV1(_), Some(id)) => Opened::With(tape_reading::key(context, Some(id))?),
+            (FileKind::SealedV1(_), None) => Opened::With(keys::find(context, &lease, block, None)?.1),
+            (FileKind::Tar, _) => Opened::Plain,
+            _ => Opened::Compressed,
         };
-        Ok((lease, block, key))
+        Ok((lease, block, opened))
     }
 
     /// Reads the data file once. Errors are those of the handler.
-    fn pass(&mut self, lease: &Lease, block: u64, key: Option<tape_format::crypt::Key>) -> Result<Option<String>> {
+    fn pass(&mut self, lease: &Lease, block: u64, opened: &Opened) -> Result<Option<String>> {
         let mut taken = Ok(None);
         let context = self.context;
-        let read = stream::read(context, lease, block, key.map(FileKey::V1), &mut |data| taken = self.members(data));
+        let key = match opened {
+            Opened::With(key) => Some(FileKey::V1(key.clone())),
+            Opened::Plain => Some(FileKey::Forgiving),
+            Opened::Compressed => None,
+        };
+        let plain = matches!(opened, Opened::Plain);
+        let read = stream::read(context, lease, block, key, &mut |data| taken = self.runs(data, plain));
         let broken = taken?;
         context.check()?;
         Ok(broken.or(read.err().map(|error| error.message)))
+    }
+
+    /// Takes members. In a plain archive, what is damaged costs what is in it, and the next member is looked for.
+    fn runs(&mut self, data: &mut dyn Read, plain: bool) -> Result<Option<String>> {
+        let mut start = Vec::new();
+        loop {
+            let why = match self.members(&mut start.as_slice().chain(&mut *data))? {
+                Some(why) if plain => why,
+                other => return Ok(other),
+            };
+            self.context
+                .warn(None, &format!("Something on the tape is damaged: {why}. Looking for what is behind it."));
+            self.trouble.get_or_insert(why);
+            self.handler.check()?;
+            match next_header(data) {
+                Some(header) => start = header,
+                None => return Ok(None),
+            }
+        }
     }
 
     /// Takes members until all that are wanted came, or the stream ends or breaks; why it broke.
@@ -246,6 +276,39 @@ impl<'a> Reading<'a> {
         missing.sort_unstable();
         for item in missing.into_iter().filter_map(|index| self.plan.items.get(index)) {
             self.handler.failed(item, why);
+        }
+    }
+}
+
+/// How the data of a tape is opened.
+enum Opened {
+    /// It is tar.
+    Plain,
+    /// It is compressed.
+    Compressed,
+    /// It is encrypted, with this key.
+    With(Key),
+}
+
+/// Errors behind one place after which nothing more is expected.
+const MOST_ERRORS: u32 = 2000;
+
+/// The next header of a member behind damage; nothing at the end.
+fn next_header(data: &mut dyn Read) -> Option<Vec<u8>> {
+    let mut errors = 0;
+    loop {
+        let mut block = [0; BLOCK];
+        match data.read_exact(&mut block) {
+            Ok(()) if is_header(&block) => return Some(block.to_vec()),
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return None,
+            // the next block on tape begins a block of tar, for all blocks on tape are multiples of one
+            Err(_) => {
+                errors += 1;
+                if errors > MOST_ERRORS {
+                    return None;
+                }
+            }
         }
     }
 }

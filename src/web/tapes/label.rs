@@ -4,7 +4,7 @@ use super::create::{free_label, label_name};
 use crate::app::App;
 use crate::auth::Identity;
 use crate::db::{Conn, SetStatus, TapeStatus, drives, executions, sets, tapes};
-use crate::executions::{Afterwards, Destroy, FormatRequest, LabelRequest, Request, VerifyRequest};
+use crate::executions::{Afterwards, Destroy, FormatRequest, LabelRequest, Request, ScrubRequest};
 use crate::web::optional_body::OptionalBody;
 use crate::web::work::{Started, Unsaid, WaitQuery, Work};
 use crate::web::{fields, query};
@@ -152,7 +152,8 @@ pub struct VerifyBody {
     drive_id: Option<i32>,
 }
 
-/// Reads back all complete sets on a tape and compares every hash.
+/// Reads back all complete sets on a tape (of those that go on on other tapes, the parts on this one) and compares every
+/// hash.
 #[utoipa::path(operation_id = "verify_tape", tag = "tapes", params(("id" = i32, Path), WaitQuery),
     request_body = VerifyBody, responses((status = 202, body = Started), (status = 404), (status = 409)))]
 #[post("/tapes/{id}/verify")]
@@ -174,7 +175,7 @@ pub async fn verify(
         }
         let message = format!("Verification of {} sets of tape '{}' started", set_ids.len(), tape.label);
         let fields = serde_json::json!({"set_ids": set_ids});
-        let request = Request::Verify(VerifyRequest { set_ids, drive_id: body.0.drive_id });
+        let request = Request::Scrub(ScrubRequest { tape_ids: vec![tape.id], drive_id: body.0.drive_id, tapes: None });
         Ok(Work::new(request, format!("Verification of tape {}", tape.label), message).with(fields))
     });
     work.await?.answer(&app, &caller, *wait, Unsaid::Start).await

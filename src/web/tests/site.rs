@@ -74,7 +74,7 @@ async fn documents_are_found_by_their_names_only() {
     assert_eq!(list.json.as_array().map(Vec::len), Some(1), "{list:?}");
     let usage = call(&app, site.request(Role::Readonly, "GET", "/api/v1/docs/usage")).await;
     assert_eq!(usage.json, json!({"id": "usage", "title": "usage.md", "content": "# Use"}));
-    for id in ["secret", "recovery", "..%2Fmaster", "usage.md"] {
+    for id in ["secret", "manual-recovery", "..%2Fmaster", "usage.md"] {
         let answer = call(&app, site.request(Role::Readonly, "GET", &format!("/api/v1/docs/{id}"))).await;
         assert_eq!((answer.status, &answer.json["error"]), (404, &"documentation not found".into()), "{id}");
     }

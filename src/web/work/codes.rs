@@ -39,6 +39,7 @@ const CODES: &[(ErrorKind, &[&str])] = &[
             "no_key",
             "no_library",
             "no_pool",
+            "no_room",
             "no_tape",
             "not_resumable",
             "not_running",
@@ -60,6 +61,7 @@ const CODES: &[(ErrorKind, &[&str])] = &[
             "tape_mismatch",
             "tape_not_writable",
             "tape_on_hold",
+            "tape_too_small",
             "tape_transition",
             "unlabelled_tape",
             "write_protected",
@@ -76,6 +78,7 @@ const CODES: &[(ErrorKind, &[&str])] = &[
             "destination_failed",
             "destination_not_mounted",
             "destination_unusable",
+            "drill_failed",
             "format",
             "illegal_request",
             "key_needed",
@@ -106,7 +109,7 @@ const CODES: &[(ErrorKind, &[&str])] = &[
         ],
     ),
     (ErrorKind::Locked, &["device_busy"]),
-    (ErrorKind::Unavailable, &["database_busy", "restarting", "shutdown", "shutting_down"]),
+    (ErrorKind::Unavailable, &["database_busy", "database_io", "disk_full", "restarting", "shutdown", "shutting_down"]),
     (
         ErrorKind::Internal,
         &[

@@ -25,6 +25,7 @@ impl<C: Changer> FaultChanger<C> {
     }
 
     fn command<T>(&mut self, operation: Operation, run: impl FnOnce(&mut C) -> Result<T>) -> Result<T> {
+        crate::breakpoint::pass("before a command of a changer");
         let sense = |key, asc, ascq| Err(DriveError::from_sense(operation, Sense::new(key, asc, ascq)));
         match self.faults.command(operation, None) {
             Some(Condition::MediumChanged) => sense(SenseKey::UnitAttention, 0x28, 0x00),

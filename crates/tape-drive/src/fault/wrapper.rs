@@ -64,6 +64,7 @@ impl<D: Faulty> FaultDrive<D> {
     }
 
     fn course(&mut self, operation: Operation) -> Course {
+        crate::breakpoint::pass("before a command of a drive");
         let position = self.inner.peek_position();
         let Some(condition) = self.faults.command(operation, position) else { return Course::Pass };
         let error = |key, asc, ascq| located(DriveError::from_sense(operation, Sense::new(key, asc, ascq)), position);

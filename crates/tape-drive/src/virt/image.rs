@@ -224,6 +224,8 @@ impl Image {
     /// Writes at the end of the image; if that fails, the file is cut back to what it was.
     fn write_all(&mut self, mut parts: &mut [IoSlice<'_>]) -> io::Result<()> {
         let mut at = self.index.end();
+        #[cfg(feature = "breakpoints")]
+        self.tear(parts, at);
         while !parts.is_empty() {
             match rustix::io::pwritev(&self.file, parts, at) {
                 Ok(0) => return self.undo(io::ErrorKind::WriteZero.into()),
@@ -236,6 +238,13 @@ impl Image {
             }
         }
         Ok(())
+    }
+
+    /// A block of which only the beginning is written when the process is killed.
+    #[cfg(feature = "breakpoints")]
+    fn tear(&self, parts: &[IoSlice<'_>], at: u64) {
+        let _ = rustix::io::pwritev(&self.file, parts.get(..1).unwrap_or_default(), at);
+        crate::breakpoint::pass("in a block");
     }
 
     fn undo(&self, error: io::Error) -> io::Result<()> {

@@ -25,7 +25,16 @@ pub(super) fn read_on(mut index: Index, file: &File, length: u64) -> io::Result<
     loop {
         match object_at(&mut words, at, length)? {
             Found::Object(object, end) => {
-                marks = if object == Object::Filemark { marks + 1 } else { 0 };
+                if object == Object::Filemark {
+                    marks += 1;
+                } else if marks > MOST_MARKS {
+                    // Nobody writes that many: zeros took the place of whole blocks.
+                    index.truncate(index.objects() - marks);
+                    fill(&mut index, Some(object), at);
+                    marks = 0;
+                } else {
+                    marks = 0;
+                }
                 index.push_at(at, object, 1);
                 at = end;
             }
@@ -34,38 +43,67 @@ pub(super) fn read_on(mut index: Index, file: &File, length: u64) -> io::Result<
             Found::Nonsense => break,
         }
     }
-    if marks > MOST_MARKS {
-        // Nobody writes that many: the damage begins with zeros.
-        index.truncate(index.objects() - marks);
-        at = index.end();
-    }
-    if let Some(rest) = read_backwards(&mut words, at, length)? {
-        push_damaged(&mut index, &rest);
+    // Without a readable object behind it, what does not fit is the block that was being written when power failed:
+    // the data ends before it.
+    if let Some(mut rest) = read_backwards(&mut words, at, length)? {
+        drop_false_marks(&mut index, marks, &mut rest);
+        fill(&mut index, rest.runs.last().map(|last| last.0), rest.begin);
         for (object, count) in rest.runs.into_iter().rev() {
             index.push(object, count);
         }
     }
-    // Without a readable object behind it, what does not fit is the block that was being written when power failed:
-    // the data ends before it.
     Ok(index)
 }
 
-/// Fills the index up with what is damaged.
-fn push_damaged(index: &mut Index, rest: &Rest) {
-    let before = index.objects().checked_sub(1).and_then(|last| index.get(last)).map(|(object, _)| object);
-    let behind = rest.runs.last().map(|(object, _)| *object);
-    let stretch = rest.begin.saturating_sub(index.end());
-    // The last block before a filemark may be shorter, so either side will do.
-    let stride = [before, behind].into_iter().flatten().find_map(|object| match object {
-        Object::Block(block) => Some(stored_bytes(block)).filter(|stored| stretch.is_multiple_of(*stored)),
+/// Zeros in the place of a length word look like a filemark, in front of the damage and behind it. Without those that are
+/// false the damage is as long as a number of blocks.
+fn drop_false_marks(index: &mut Index, before: u64, rest: &mut Rest) {
+    let behind = match rest.runs.last() {
+        Some((Object::Filemark, count)) => *count,
+        _ => 0,
+    };
+    let width = Object::Filemark.stride();
+    for (before, behind) in [(0, 0), (before, 0), (0, behind), (before, behind)] {
+        let begin = index.end() - before * width;
+        let end = rest.begin + behind * width;
+        let next = rest.runs.iter().rev().nth(usize::from(behind > 0)).map(|run| run.0);
+        let kept = index.objects() - before;
+        let last = kept.checked_sub(1).and_then(|last| index.get(last)).map(|found| found.0);
+        if stride([last, next], end.saturating_sub(begin)).is_some() {
+            index.truncate(kept);
+            if behind > 0 {
+                rest.runs.pop();
+                rest.begin = end;
+            }
+            return;
+        }
+    }
+    if before > MOST_MARKS {
+        index.truncate(index.objects() - before);
+    }
+}
+
+/// The bytes each of the blocks took that a damaged stretch held exactly, if they were like one of its neighbours.
+fn stride(neighbours: [Option<Object>; 2], stretch: u64) -> Option<u64> {
+    // The last block before a filemark may be shorter, so either neighbour will do.
+    neighbours.into_iter().flatten().find_map(|object| match object {
+        Object::Block(block) => {
+            Some(stored_bytes(block)).filter(|stored| stretch > 0 && stretch.is_multiple_of(*stored))
+        }
         _ => None,
-    });
-    if let Some(stride) = stride.filter(|stride| stretch / stride <= MOST_DAMAGED) {
-        while index.end() + stride < rest.begin {
+    })
+}
+
+/// Fills the index up to `until` with what is damaged.
+fn fill(index: &mut Index, behind: Option<Object>, until: u64) {
+    let before = index.objects().checked_sub(1).and_then(|last| index.get(last)).map(|found| found.0);
+    let stretch = until.saturating_sub(index.end());
+    if let Some(stride) = stride([before, behind], stretch).filter(|stride| stretch / stride <= MOST_DAMAGED) {
+        while index.end() + stride < until {
             index.push_damaged(index.end() + stride);
         }
     }
-    index.push_damaged(rest.begin);
+    index.push_damaged(until);
 }
 
 enum Found {
@@ -128,6 +166,11 @@ fn read_backwards(words: &mut Words<'_>, floor: u64, length: u64) -> io::Result<
             _ => runs.push((object, 1)),
         }
         at = begin;
+    }
+    if let Some((Object::Filemark, count)) = runs.last().copied().filter(|last| last.1 > MOST_MARKS) {
+        // The damage ends with zeros.
+        runs.pop();
+        at += count * Object::Filemark.stride();
     }
     // Zero words alone prove nothing: a file that a crash cut short often ends in zeros.
     let blocks = runs.iter().any(|(object, _)| matches!(object, Object::Block(_)));
@@ -259,7 +302,17 @@ mod tests {
         let clean = image(&whole);
         let start = image(&TAPE[..2]).len() + 1008;
         // Zeros from the middle of a block to the middle of another, and from a block's beginning.
-        for range in [start + 500..start + 2500, start..start + 2500, start + 500..start + 501] {
+        let ranges = [
+            start + 500..start + 2500,
+            start..start + 2500,
+            start + 500..start + 2016,
+            start..start + 2016,
+            start..start + 8,
+            start + 1004..start + 1012,
+            start + 1004..start + 1008,
+            start + 1000..start + 1008,
+        ];
+        for range in ranges {
             let mut bytes = clean.clone();
             bytes[range.clone()].fill(0);
             let index = index_of(&bytes);

@@ -165,7 +165,8 @@ impl Source for Blocks<'_> {
                 Err(error) => {
                     let at = self.at;
                     self.step_over(&error)?;
-                    if self.block_size > 0 {
+                    // Behind a short block nothing of the file is missing; what cannot be read is its filemark.
+                    if self.block_size > 0 && !self.short {
                         self.offset += self.block_size;
                         let why = format!("{} cannot be read: {}", Position::block(at), error.message);
                         return Ok(Next::Hole(Hole { bytes: self.block_size, why }));

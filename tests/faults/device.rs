@@ -1,0 +1,48 @@
+//! Device commands that fail, each with each condition.
+
+use crate::house::{House, Kind};
+use crate::judge;
+use crate::seed::Seed;
+use tape_drive::fault::{Condition, FaultPlan};
+
+/// Runs the job with a plan for both drives; the changer gets one too if it is given.
+pub fn with(kind: Kind, drives: &FaultPlan, changer: Option<&FaultPlan>, what: &str) {
+    let mut house = House::new(kind);
+    let plans = [("drive0", Some(drives)), ("drive1", Some(drives)), ("changer", changer)];
+    for (unit, plan) in plans {
+        if let Some(plan) = plan {
+            let file = house.library().join(format!("{unit}.faults"));
+            std::fs::write(file, serde_json::to_vec(plan).unwrap()).unwrap();
+        }
+    }
+    assert!(house.start(), "{what}");
+    house.run();
+    house.ended().unwrap_or_else(|| panic!("{what}: the server died"));
+    house.end_faults();
+    judge::holds(&mut house, what);
+}
+
+/// One fault, chosen by a number.
+pub fn one(kind: Kind, seed: &mut Seed) {
+    let number = 1 + seed.below(250);
+    let condition = Condition::ALL[seed.below(Condition::ALL.len() as u64) as usize];
+    let plan = FaultPlan::nth(number, condition);
+    with(kind, &plan, None, &format!("{kind:?}, {condition:?} at command {number} of each drive"));
+}
+
+/// Several at once.
+pub fn several(kind: Kind, seed: &mut Seed) {
+    let number = seed.below(u64::MAX);
+    let plan = FaultPlan::from_seed(number, 250);
+    with(kind, &plan, Some(&FaultPlan::from_seed(number ^ 1, 20)), &format!("{kind:?}, plan of seed {number}"));
+}
+
+#[test]
+fn some_commands_fail_in_some_ways() {
+    let mut seed = Seed::new("device");
+    for kind in [Kind::Plain, Kind::Encrypted] {
+        for _ in 0..3 {
+            one(kind, &mut seed);
+        }
+    }
+}
