@@ -18,7 +18,6 @@ pub struct Server {
     pub api: Api,
     child: Child,
     lines: Receiver<String>,
-    port: u16,
     token: String,
 }
 
@@ -56,14 +55,12 @@ impl Server {
     /// A server with nothing but an administrator.
     pub fn bare() -> Server {
         let dir = TempDir::new().unwrap();
-        let port = free_port();
-        let (child, lines) = spawn(dir.path(), port);
+        let (child, lines) = spawn(dir.path());
         let mut server = Server {
             dir,
-            api: Api::new(&format!("http://127.0.0.1:{port}")),
+            api: Api::new(""),
             child,
             lines,
-            port,
             token: String::new(),
         };
         server.set_up();
@@ -91,14 +88,18 @@ impl Server {
         self.api.token = answer["token"].as_str().unwrap().into();
     }
 
+    /// Waits until the server says where it listens.
     fn wait_until_up(&mut self) {
-        let since = Instant::now();
-        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            if let Ok(Some(status)) = self.child.try_wait() {
-                panic!("the server ended with {status}: {:?}", self.lines.try_iter().collect::<Vec<_>>());
+        let until = Instant::now() + Duration::from_secs(60);
+        let mut said = Vec::new();
+        loop {
+            match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(line) => match line.strip_prefix("Listening on ") {
+                    Some(base) => return self.api.base = base.trim().into(),
+                    None => said.push(line),
+                },
+                Err(_) => panic!("the server does not listen: {said:?}"),
             }
-            assert!(since.elapsed() < Duration::from_secs(60), "the server does not listen");
-            std::thread::sleep(Duration::from_millis(20));
         }
     }
 
@@ -165,7 +166,7 @@ impl Server {
     }
 
     pub fn restart(&mut self) {
-        let (child, lines) = spawn(self.dir.path(), self.port);
+        let (child, lines) = spawn(self.dir.path());
         self.child = child;
         self.lines = lines;
         self.wait_until_up();
@@ -182,7 +183,7 @@ impl Server {
                 false => std::fs::remove_file(path).unwrap(),
             }
         }
-        let (child, lines) = spawn(self.dir.path(), self.port);
+        let (child, lines) = spawn(self.dir.path());
         (self.child, self.lines) = (child, lines);
         self.api.token = String::new();
         self.set_up();
@@ -212,7 +213,7 @@ impl Server {
 
     /// A new process on a data folder without a database: an administrator, and nothing else.
     pub fn start_anew(&mut self) {
-        let (child, lines) = spawn(self.dir.path(), self.port);
+        let (child, lines) = spawn(self.dir.path());
         self.child = child;
         self.lines = lines;
         self.api.token.clear();
@@ -249,16 +250,13 @@ impl Drop for Server {
     }
 }
 
-fn free_port() -> u16 {
-    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
-}
-
-fn spawn(dir: &Path, port: u16) -> (Child, Receiver<String>) {
+fn spawn(dir: &Path) -> (Child, Receiver<String>) {
     let mut child = Command::new(PROGRAM)
         .arg("serve")
         .env("TAPEBACKARR_DATA_DIR", dir.join("data"))
         .env("TAPEBACKARR_SERVER__LISTEN", "127.0.0.1")
-        .env("TAPEBACKARR_SERVER__PORT", port.to_string())
+        // any free one: nobody can take it between asking and listening
+        .env("TAPEBACKARR_SERVER__PORT", "0")
         .env("TAPEBACKARR_TAPE__BUFFER_SIZE_MB", "64")
         .env("TAPEBACKARR_TAPE__CHECKPOINT_MB", "16")
         .env("TAPEBACKARR_AUTH__BCRYPT_COST", "4")
