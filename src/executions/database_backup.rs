@@ -81,6 +81,7 @@ fn back_up(context: &Context, request: &DatabaseBackupRequest, tape: &Tape) -> R
             parent: None,
             start: db::now().and_utc().timestamp(),
             compression: "zstd".into(),
+            copy_of: None,
         },
         codec: Codec::Zstd { level: 3 },
         key: Some(Arc::new(key)),

@@ -29,10 +29,9 @@ use drain::Drained;
 use plan::Plan;
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
-use tape::OpenTape;
 
 pub use append::AppendAt;
-pub use tape::next_tape;
+pub use tape::{OpenTape, next_tape};
 pub use write::{SetHeader, Start};
 
 /// So many drives or tapes may fail in a row, without any progress between them, before a run gives up.
