@@ -116,6 +116,7 @@ async fn put_in_order(db: &DbPool, bus: &Bus, catalog: &Addr<CatalogActor>) -> R
         );
     }
     let kept = db::executions::open_sets(&mut *db.get()?)?;
+    db::database_backups::reconcile(&mut *db.get()?)?;
     db::tape_changes::cancel_orphans(&mut *db.get()?)?;
     let unfinished = db::sets::unfinished(&mut *db.get()?)?;
     for set in unfinished.into_iter().filter(|set| !kept.contains(&set.id)) {

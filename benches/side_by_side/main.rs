@@ -15,7 +15,7 @@ mod rival;
 mod tape;
 
 use anyhow::{Context, Result};
-use ours::Buffer;
+use ours::{Buffer, Treatment};
 use results::{Measured, Results, Target};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -31,7 +31,7 @@ fn main() -> Result<()> {
     let runs = number_from("BENCH_RUNS", 5)?.max(1) as usize;
     let wanted = |id: &str| arguments.is_empty() || arguments.iter().any(|argument| argument.eq_ignore_ascii_case(id));
     let mut results = Results::default();
-    if wanted("R1") || wanted("R2") {
+    if ["R1", "R2", "R3"].into_iter().any(wanted) {
         let data = data::large(&folder)?;
         let pairs = [
             Pair {
@@ -40,6 +40,7 @@ fn main() -> Result<()> {
                 data: &data,
                 buffer: Buffer::LIKE_MBUFFER,
                 rival: "tar -b512 -cf - . | mbuffer -q -m512M -P90 | dd bs=256k of=/dev/null status=none",
+                treatment: Treatment::Plain,
                 target: 1.3,
             },
             Pair {
@@ -48,7 +49,18 @@ fn main() -> Result<()> {
                 data: &data,
                 buffer: Buffer::FLOWING,
                 rival: "tar -cf - . | sha256sum",
+                treatment: Treatment::Plain,
                 target: 2.0,
+            },
+            Pair {
+                id: "R3",
+                what: "the same with zstd level 1 and AES-256-GCM; rival: tar | zstd -1 | openssl enc -aes-256-ctr, not hashed, \
+                       not authenticated",
+                data: &data,
+                buffer: Buffer::FLOWING,
+                rival: "tar -cf - . | zstd -1 -q -c | openssl enc -aes-256-ctr -pbkdf2 -pass pass:bench",
+                treatment: Treatment::Secure,
+                target: 1.5,
             },
         ];
         for pair in pairs.iter().filter(|pair| wanted(pair.id)) {
@@ -62,6 +74,7 @@ fn main() -> Result<()> {
             data: &data::small(&folder)?,
             buffer: Buffer::FLOWING,
             rival: "tar -cf - . | dd bs=256k of=/dev/null status=none",
+            treatment: Treatment::Plain,
             target: 1.5,
         };
         results.add(pair.measure(runs, &folder)?);
@@ -71,6 +84,9 @@ fn main() -> Result<()> {
     }
     if wanted("R9") {
         one_file::results(&data::small(&folder)?, &folder, &mut results)?;
+    }
+    if wanted("R10") {
+        results.add(cost(&data::large(&folder)?, runs, &folder)?);
     }
     if wanted("R11") {
         results.add(memory(number_from("BENCH_FILES", 1_000_000)?, &folder)?);
@@ -101,6 +117,7 @@ struct Pair<'a> {
     data: &'a data::Data,
     buffer: Buffer,
     rival: &'static str,
+    treatment: Treatment,
     target: f64,
 }
 
@@ -111,8 +128,8 @@ impl Pair<'_> {
         let (root, bytes) = (&self.data.root, self.data.bytes);
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for run in 0..=runs {
-            let (our_time, report) = ours::run(root, self.buffer, folder)?;
-            let their_time = rival::run(root, self.rival)?;
+            let (our_time, report) = ours::run(root, self.buffer, self.treatment, folder)?;
+            let their_time = rival::run(root, self.rival)?.time;
             eprintln!("  run {run}: ours {our_time:.2?}, rival {their_time:.2?}; {}", report.stages());
             anyhow::ensure!(report.bytes == bytes, "{} bytes were sent instead of {bytes}", report.bytes);
             if run > 0 {
@@ -131,12 +148,33 @@ fn median(times: &mut [Duration]) -> Duration {
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
+/// Processor time per gigabyte of everything that a secure backup does.
+fn cost(data: &data::Data, runs: usize, folder: &Path) -> Result<Measured> {
+    const RIVAL: &str =
+        "tar -cf - . | tee >(sha256sum) | zstd -1 -q -c | openssl enc -aes-256-ctr -pbkdf2 -pass pass:bench";
+    eprintln!("R10: processor time, hashed, compressed, encrypted");
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for run in 0..=runs {
+        let (_, report) = ours::run(&data.root, Buffer::FLOWING, Treatment::Secure, folder)?;
+        let rival = rival::run(&data.root, RIVAL)?;
+        eprintln!("  run {run}: ours {:.2} s, rival {:.2} s", report.cpu_seconds, rival.cpu_seconds);
+        if run > 0 {
+            ours.push(Duration::from_secs_f64(report.cpu_seconds));
+            theirs.push(Duration::from_secs_f64(rival.cpu_seconds));
+        }
+    }
+    let per_gigabyte = |time: Duration| time.as_secs_f64() / (data.bytes as f64 / 1e9);
+    let (ours, theirs) = (per_gigabyte(median(&mut ours)), per_gigabyte(median(&mut theirs)));
+    let what = "processor time per GB, hashed, zstd level 1, encrypted, cataloged; rival: tar | tee >(sha256sum) | zstd -1 | openssl";
+    Ok(Measured::cheaper("R10", what, ours, theirs, "s/GB", 0.75))
+}
+
 /// Peak memory over a source of many files, beyond the buffer.
 fn memory(files: u64, folder: &Path) -> Result<Measured> {
     const BUFFER: Buffer = Buffer { mib: 64, start_percent: 90 };
     eprintln!("R11: {files} files");
     let tree = data::many(files, folder)?;
-    let (time, report) = ours::run(tree.path(), BUFFER, folder)?;
+    let (time, report) = ours::run(tree.path(), BUFFER, Treatment::Plain, folder)?;
     eprintln!("  {time:.2?}; {}", report.stages());
     anyhow::ensure!(report.files == files, "{} files were sent instead of {files}", report.files);
     let beyond = report.peak_rss_kib as f64 / 1024.0 - BUFFER.mib as f64;

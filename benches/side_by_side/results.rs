@@ -9,6 +9,8 @@ use std::path::Path;
 pub enum Target {
     /// Ours divided by the rival's, at least.
     Ratio(f64),
+    /// Ours divided by the rival's, at most.
+    RatioAtMost(f64),
     /// Ours, at most.
     AtMost(f64),
     /// Ours, at least.
@@ -32,6 +34,12 @@ impl Measured {
         Measured { id, what: what.to_string(), ours, rival: Some(rival), unit, target }
     }
 
+    /// Two costs, of which ours should be smaller by a factor.
+    pub fn cheaper(id: &'static str, what: &str, ours: f64, rival: f64, unit: &'static str, target: f64) -> Measured {
+        let target = Target::RatioAtMost(target);
+        Measured { id, what: what.to_string(), ours, rival: Some(rival), unit, target }
+    }
+
     /// A figure without a rival.
     pub fn alone(id: &'static str, what: String, ours: f64, unit: &'static str, target: Target) -> Measured {
         Measured { id, what, ours, rival: None, unit, target }
@@ -44,6 +52,7 @@ impl Measured {
     fn met(&self) -> bool {
         match self.target {
             Target::Ratio(wanted) => self.ratio().is_some_and(|ratio| ratio >= wanted),
+            Target::RatioAtMost(wanted) => self.ratio().is_some_and(|ratio| ratio <= wanted),
             Target::AtMost(limit) => self.ours <= limit,
             Target::AtLeast(limit) => self.ours >= limit,
         }
@@ -52,6 +61,7 @@ impl Measured {
     fn target(&self) -> String {
         match self.target {
             Target::Ratio(wanted) => format!("ratio >= {wanted}"),
+            Target::RatioAtMost(wanted) => format!("ratio <= {wanted}"),
             Target::AtMost(limit) => format!("<= {limit} {}", self.unit),
             Target::AtLeast(limit) => format!(">= {limit} {}", self.unit),
         }

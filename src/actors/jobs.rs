@@ -13,7 +13,8 @@ use crate::db::executions::{Execution, ExecutionChanges, NewExecution};
 use crate::db::{self, ExecutionStatus};
 use crate::events::{Category, Event};
 use crate::executions::{
-    Context as Work, Control as Handle, Log, Progress, ProgressView, Request, Services, Stop, after_a_shutdown, run,
+    Context as Work, Control as Handle, Log, Progress, ProgressView, Request, Services, Stop, after_a_shutdown,
+    database_backup, run,
 };
 use crate::{Error, ErrorKind, Result};
 use actix::prelude::*;
@@ -125,10 +126,34 @@ impl Jobs {
             db::executions::finish(&mut conn, id, status, &changes)
         });
         match stored {
-            Ok(row) => announce(&self.services, &row),
+            Ok(row) => {
+                announce(&self.services, &row);
+                self.follow(&row);
+            }
             Err(error) => tracing::error!(execution = id, %error, "the end of an execution could not be stored"),
         }
         self.tell_waiters(id);
+    }
+
+    /// Puts into the queue what a run asks for at its end.
+    fn follow(&self, row: &Execution) {
+        let queued = database_backup::after(&self.services, row).and_then(|next| {
+            let Some((request, title)) = next else { return Ok(()) };
+            let new = NewExecution {
+                kind: request.kind().into(),
+                title,
+                request: serde_json::to_string(&request)?,
+                ..NewExecution::default()
+            };
+            db::executions::insert(&mut *self.services.db.get()?, &new).map(drop)
+        });
+        if let Err(error) = queued {
+            let message = format!("The database is not copied to tape after {}: {}", row.title, error.message);
+            self.services.bus.publish(
+                Event::error(Category::System, "Database Backup Failed", message)
+                    .details(serde_json::json!({"execution_id": row.id})),
+            );
+        }
     }
 
     fn tell_waiters(&mut self, id: i32) {

@@ -24,6 +24,7 @@ mod session;
 mod api_key;
 mod catalog;
 mod completions;
+mod database;
 mod demo;
 mod drill;
 mod drive;
@@ -147,6 +148,7 @@ enum Command {
     Events(events::EventsArgs),
     Retention(retention::RetentionArgs),
     Maintenance(maintenance::MaintenanceArgs),
+    Database(database::DatabaseArgs),
     Virtual(virtual_library::VirtualArgs),
     Openapi(openapi::OpenapiArgs),
     Completions(completions::CompletionsArgs),
@@ -172,6 +174,7 @@ fn dispatch(global: Global, command: Command) -> CliResult {
         Command::Openapi(args) => openapi::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
+        Command::Database(args) => database::run(args, &global),
         Command::Virtual(args) => virtual_library::run(args, &global),
         Command::Recover(args) => recover::run(args, &global),
         Command::Login(args) => login::run(args, &global),

@@ -112,6 +112,25 @@ pub fn update(conn: &mut Conn, id: i32, changes: &DatabaseBackupChanges) -> Resu
     stored(row, format_args!("database backup {id}"))
 }
 
+/// Changes what is known of the copy in a set, if it is known at all.
+pub fn update_of_set(conn: &mut Conn, set_uuid: &str, changes: &DatabaseBackupChanges) -> Result<()> {
+    diesel::update(database_backups::table.filter(database_backups::set_uuid.eq(set_uuid)))
+        .set(changes)
+        .execute(conn)?;
+    Ok(())
+}
+
+/// After a start nothing is being written: copies that were have failed. How many.
+pub fn reconcile(conn: &mut Conn) -> Result<usize> {
+    let pending = database_backups::table.filter(database_backups::status.eq(DatabaseBackupStatus::Pending));
+    Ok(diesel::update(pending)
+        .set((
+            database_backups::status.eq(DatabaseBackupStatus::Failed),
+            database_backups::error_message.eq("the server stopped while it was being written"),
+        ))
+        .execute(conn)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

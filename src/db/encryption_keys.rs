@@ -89,6 +89,13 @@ pub fn reseal(conn: &mut Conn, id: i32, key_data: &str) -> Result<()> {
     changed(row, format_args!("encryption key {id}"))
 }
 
+/// The same key, wrapped with another master key.
+pub fn rewrap(conn: &mut Conn, id: i32, key_data: &str) -> Result<()> {
+    let row = diesel::update(encryption_keys::table.find(id))
+        .set((encryption_keys::key_data.eq(key_data), encryption_keys::updated_at.eq(now())));
+    changed(row.execute(conn), format_args!("encryption key {id}"))
+}
+
 /// Deletes a key that no job uses and that no set needs: without it those sets could never be read again.
 pub fn delete(conn: &mut Conn, id: i32) -> Result<()> {
     write_transaction(conn, |conn| {

@@ -1,6 +1,7 @@
 //! What the rules of retention look at, and where their verdicts are stored.
 
 use super::errors::changed;
+use super::executions;
 use super::kinds::{DatabaseBackupStatus, ExecutionStatus, SetStatus};
 use super::schema::{backup_set_parts, backup_sets, database_backups, expired_sets, job_executions, set_copies, tapes};
 use super::time::now;
@@ -95,11 +96,12 @@ pub fn sets(conn: &mut Conn) -> Result<Vec<SetRow>> {
         .load(conn)?)
 }
 
-/// Sets that were cut off, but whose run can go on.
+/// Sets that were cut off, but whose run can go on, or waits to.
 pub fn resumable_sets(conn: &mut Conn) -> Result<HashSet<i32>> {
     let open = [ExecutionStatus::Failed, ExecutionStatus::Paused, ExecutionStatus::Pending, ExecutionStatus::Running];
     let ids: Vec<Option<i32>> = job_executions::table
-        .filter(job_executions::can_resume.eq(true).and(job_executions::status.eq_any(open)))
+        .filter(job_executions::can_resume.eq(true).or(job_executions::status.eq_any(executions::ACTIVE)))
+        .filter(job_executions::status.eq_any(open))
         .filter(job_executions::backup_set_id.is_not_null())
         .select(job_executions::backup_set_id)
         .load(conn)?;

@@ -146,6 +146,12 @@ pub fn formatted(conn: &mut Conn, id: i32, uuid: &str, end_file: i64, end_block:
     })
 }
 
+/// Notes which set will be written to a tape next, before anything of it is.
+pub fn will_write(conn: &mut Conn, id: i32, set_uuid: &str) -> Result<()> {
+    let row = diesel::update(tapes::table.find(id)).set(tapes::writing_set.eq(set_uuid));
+    changed(row.execute(conn), format_args!("tape {id}"))
+}
+
 /// A set is about to be written: counts it, and makes a blank or expired tape active.
 pub fn begin_writing(conn: &mut Conn, id: i32, set_uuid: &str) -> Result<Tape> {
     write_transaction(conn, |conn| {

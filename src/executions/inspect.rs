@@ -1,12 +1,16 @@
 //! Reads what is on the tape in a drive: label, sets, the first files; nothing is written.
 
-use super::{Context, InspectRequest, v1};
+use super::{Context, InspectRequest, Lease, v1};
 use crate::Result;
 use crate::actors::drive::tasks::FirstBlock;
 use crate::actors::drive::{DriveTask, Unit};
 use crate::db;
+use crate::restore::database;
 use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use tape_drive::TapeDrive;
+use tape_format::crypt::Key;
 use tape_format::part::{self, FileKind};
 use tape_format::toc::{TocHead, TocKind, TocSink};
 use tape_format::{FormatError, MemberKind, MemberRecord};
@@ -174,6 +178,9 @@ pub fn run(context: &Context, request: &InspectRequest) -> Result<Value> {
                 "compressed": !matches!(label.compression.as_str(), "" | "none"),
                 "known": known.is_some(), "tape_id": known.map(|tape| tape.id), "contents": [],
             });
+            if request.databases {
+                return Ok(merge(merge(base, facts), merge(described, copies(context, &lease)?)));
+            }
             match context.perform(&lease, ReadContents) {
                 Ok(contents) => {
                     described["contents"] = json!(contents.files);
@@ -187,7 +194,34 @@ pub fn run(context: &Context, request: &InspectRequest) -> Result<Value> {
     Ok(merge(merge(base, facts), described))
 }
 
-fn merge(mut into: Value, from: Value) -> Value {
+/// The copies of the database on the tape, as far as the keys of this server open them.
+fn copies(context: &Context, lease: &Lease) -> Result<Value> {
+    let keys = context.services.keys.all(&mut *context.conn()?)?;
+    let survey = context.perform(lease, FindCopies { keys, stop: context.control.flag() })?;
+    Ok(json!({
+        "database_backups": survey.copies, "other_parts": survey.others, "keys_missing": survey.closed,
+    }))
+}
+
+/// Looks for copies of the database.
+pub struct FindCopies {
+    /// What opens them.
+    pub keys: Vec<Key>,
+    /// Ends the search when set.
+    pub stop: Arc<AtomicBool>,
+}
+
+impl DriveTask for FindCopies {
+    type Output = database::Survey;
+    const NAME: &'static str = "look for copies of the database";
+
+    fn run(self, drive: &mut dyn TapeDrive, _: &Unit) -> Result<database::Survey> {
+        database::survey(drive, &self.keys, &self.stop)
+    }
+}
+
+/// Two objects as one.
+pub fn merge(mut into: Value, from: Value) -> Value {
     if let (Some(into), Value::Object(from)) = (into.as_object_mut(), from) {
         into.extend(from);
     }

@@ -228,6 +228,9 @@ pub struct FormatRequest {
 pub struct InspectRequest {
     /// The drive.
     pub drive_id: i32,
+    /// Only look for copies of the database.
+    #[serde(default)]
+    pub databases: bool,
 }
 
 /// What a person does with a drive.
@@ -312,8 +315,15 @@ pub struct RawReadRequest {
 /// Write a copy of the database to a tape.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DatabaseBackupRequest {
-    /// The tape.
-    pub tape_id: i32,
+    /// The tape; none: one chosen from the pool.
+    #[serde(default)]
+    pub tape_id: Option<i32>,
+    /// The pool that a tape is chosen from; none: that of `tape_id`, or of `after_tape`.
+    #[serde(default)]
+    pub pool_id: Option<i32>,
+    /// The tape that a run has just ended on: it is taken if it is in the pool and has room.
+    #[serde(default)]
+    pub after_tape: Option<i32>,
     /// The key it is encrypted with; none: the newest one. Without any key it is refused.
     #[serde(default)]
     pub encryption_key_id: Option<i32>,
@@ -325,10 +335,18 @@ pub struct DatabaseBackupRequest {
 /// Read a copy of the database back from tape into a file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DatabaseRestoreRequest {
-    /// The copy.
-    pub database_backup_id: i32,
-    /// The file it becomes; it must not exist.
-    pub dest_path: String,
+    /// The copy, if this server knows it …
+    #[serde(default)]
+    pub database_backup_id: Option<i32>,
+    /// … or the drive with a tape that it is on …
+    #[serde(default)]
+    pub drive_id: Option<i32>,
+    /// … and the number of its tape file; none: the newest copy on the tape.
+    #[serde(default)]
+    pub tape_file: Option<u64>,
+    /// The file it becomes, which must not exist; none: the database of this server, from the next start on.
+    #[serde(default)]
+    pub dest_path: Option<String>,
 }
 
 /// Take a database of version 1 (the Go program) over.

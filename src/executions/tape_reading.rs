@@ -122,7 +122,8 @@ impl Feeder<'_> {
         let context = self.context;
         let segments = self.feed.jobs(visit, &mut |set, _| key(context, set.key_id))?;
         self.context.phase("reading", format!("Reading from tape {}.", label.label))?;
-        let task = ReadVisit { segments, sender: self.feed.sender().clone(), stop: self.context.control.flag() };
+        let (sender, stop) = (self.feed.sender().clone(), self.context.control.flag());
+        let task = ReadVisit { segments, sender, stop, tape: label.uuid };
         match self.context.perform(&lease, task)? {
             Ok(report) => {
                 self.feed.visited(&report);
@@ -375,6 +376,7 @@ struct ReadVisit {
     segments: Vec<SegmentJob>,
     sender: Sending,
     stop: Arc<AtomicBool>,
+    tape: uuid::Uuid,
 }
 
 impl DriveTask for ReadVisit {
@@ -382,7 +384,7 @@ impl DriveTask for ReadVisit {
     const NAME: &'static str = "read files from the tape";
 
     fn run(self, drive: &mut dyn TapeDrive, _: &Unit) -> Result<Self::Output> {
-        match reader::read(drive, &self.segments, &self.sender, &self.stop) {
+        match reader::read(drive, &self.segments, &self.sender, &self.stop, Some(self.tape)) {
             // so that the drive is shown to be in trouble
             Err(ReadError::Drive(error)) => Err(error),
             other => Ok(other),

@@ -29,6 +29,13 @@ impl MasterKey {
         Self::open_from(conn, data_dir, credentials.as_deref())
     }
 
+    /// The master key of a data folder that is being filled from a tape: the one that is there, or a new one. Which keys it
+    /// opens is not asked.
+    pub fn for_recovery(data_dir: &Path) -> Result<MasterKey> {
+        let file = data_dir.join(NAME);
+        Ok(MasterKey { key: Key::new(*secret_file::read_or_create(&file)?), file })
+    }
+
     fn open_from(conn: &mut Conn, data_dir: &Path, credentials: Option<&Path>) -> Result<MasterKey> {
         let rows = encryption_keys::list(conn)?;
         if let Some(file) = credentials.map(|dir| dir.join(NAME))

@@ -94,6 +94,27 @@ impl KeyStore {
         }
     }
 
+    /// Makes a database from elsewhere usable by this server: the keys in it are wrapped with the master key of this server,
+    /// as far as it opens them or has them in `known`. Names and fingerprints of those for which that cannot be done.
+    pub fn take_over(&self, foreign: &mut Conn, known: &[Key]) -> Result<Vec<String>> {
+        let mut lost = Vec::new();
+        for row in encryption_keys::list(foreign)? {
+            if wrap::unwrap(&self.master.key, &row.key_data, &row.key_fingerprint).is_some() {
+                continue;
+            }
+            match known.iter().find(|key| key.fingerprint() == row.key_fingerprint) {
+                Some(key) => encryption_keys::rewrap(foreign, row.id, &wrap::wrap(&self.master.key, key)?)?,
+                None => lost.push(format!("{} ({})", row.name, row.key_fingerprint)),
+            }
+        }
+        Ok(lost)
+    }
+
+    /// All keys of this server, readable, to try them on a tape.
+    pub fn all(&self, conn: &mut Conn) -> Result<Vec<Key>> {
+        Ok(self.open_all(conn)?.into_iter().map(|(_, key)| key).collect())
+    }
+
     /// All keys, readable. Only for key sheets.
     pub(super) fn open_all(&self, conn: &mut Conn) -> Result<Vec<(EncryptionKey, Key)>> {
         let rows = encryption_keys::list(conn)?;

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tape_drive::{DriveError, DriveErrorKind, Removal, TapeDrive};
 use tape_format::crypt::{Key, segment_of};
-use tape_format::part::{PartLayout, PartReader};
+use tape_format::part::{PartLayout, PartReader, read_label};
 use tape_format::{Codec, FormatError};
+use uuid::Uuid;
 
 /// How often a place that cannot be read is tried.
 const ATTEMPTS: u32 = 3;
@@ -58,7 +59,8 @@ pub enum ReadError {
     Part(Error),
 }
 
-/// Reads all segments in order. Removal of the tape is prevented meanwhile.
+/// Reads all segments in order. Removal of the tape is prevented meanwhile. A drive that was reset, or says that its medium
+/// may have changed, is gone on with if the tape still is `tape`.
 ///
 /// # Errors
 /// Those that are not about a place on the tape.
@@ -67,11 +69,16 @@ pub fn read(
     segments: &[SegmentJob],
     sender: &Sending,
     stop: &AtomicBool,
+    tape: Option<Uuid>,
 ) -> Result<VisitReport, ReadError> {
-    drive.set_removal(Removal::Prevented).map_err(drive_failed)?;
+    if drive.set_removal(Removal::Prevented).is_err() {
+        // told of something that happened before; reading the label tells whether it matters
+        drive.set_removal(Removal::Prevented).map_err(drive_failed)?;
+    }
     let mut report = VisitReport::default();
-    let result =
-        segments.iter().try_for_each(|segment| Feeding { segment, sender, stop, report: &mut report }.read(drive));
+    let result = segments
+        .iter()
+        .try_for_each(|segment| Feeding { segment, sender, stop, tape, report: &mut report }.read(drive));
     let released = drive.set_removal(Removal::Allowed).map_err(drive_failed);
     result.and(released).map(|()| report)
 }
@@ -84,6 +91,7 @@ struct Feeding<'a> {
     segment: &'a SegmentJob,
     sender: &'a Sending,
     stop: &'a AtomicBool,
+    tape: Option<Uuid>,
     report: &'a mut VisitReport,
 }
 
@@ -157,7 +165,7 @@ impl Feeding<'_> {
         let opened = PartReader::open(drive, &segment.layout, segment.key.as_ref());
         let mut reader = match opened {
             Ok(reader) => reader,
-            Err(error) => return about_place(error).map(Err),
+            Err(error) => return self.about_place(drive, error).map(Err),
         };
         let mut sent = Ok(());
         let result = reader.read_range(*at, end, &mut |bytes| {
@@ -174,8 +182,22 @@ impl Feeding<'_> {
         sent?;
         match result {
             Ok(()) => Ok(Ok(())),
-            Err(error) => about_place(error).map(Err),
+            Err(error) => self.about_place(drive, error).map(Err),
         }
+    }
+
+    /// Lets an error through after which the place on the tape can be tried again; any other ends the visit.
+    fn about_place(&self, drive: &mut dyn TapeDrive, error: FormatError) -> Result<FormatError, ReadError> {
+        use DriveErrorKind::{MediumChanged, ParametersChanged, Reset};
+        if let (FormatError::Drive(attention), Some(tape)) = (&error, self.tape)
+            && matches!(attention.kind, MediumChanged | Reset | ParametersChanged)
+        {
+            let same = read_label(drive).is_ok_and(|label| label.uuid == tape);
+            if same && drive.set_removal(Removal::Prevented).is_ok() {
+                return Ok(error);
+            }
+        }
+        about_place(error)
     }
 
     /// The wanted member that `at` is in, or the next one.

@@ -15,6 +15,7 @@ mod parallel;
 mod rebuild;
 mod recovering;
 mod restoring;
+mod retention;
 mod schedule;
 mod scrubbing;
 mod server;

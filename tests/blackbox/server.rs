@@ -201,6 +201,27 @@ impl Server {
         tapebackarr::db::open_one(self.dir.path().join("data/tapebackarr.db")).unwrap()
     }
 
+    /// Loses the database and every key of the stopped server, but not its library.
+    pub fn lose_everything(&self) {
+        for entry in std::fs::read_dir(self.dir.path().join("data")).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_file() {
+                std::fs::remove_file(entry.path()).unwrap();
+            }
+        }
+    }
+
+    /// A new process on a data folder without a database: an administrator, and nothing else.
+    pub fn start_anew(&mut self) {
+        let (child, lines) = spawn(self.dir.path(), self.port);
+        self.child = child;
+        self.lines = lines;
+        self.api.token.clear();
+        let token = self.setup_token();
+        let body = json!({"token": token, "username": "admin", "password": PASSWORD});
+        self.api.post("/api/v1/auth/setup", body).ok();
+        self.log_in();
+    }
+
     /// SIGTERM, and wait for the orderly end.
     pub fn stop(&mut self) -> std::process::ExitStatus {
         let pid = rustix::process::Pid::from_child(&self.child);

@@ -3,6 +3,8 @@
 use crate::house::{House, Kind};
 use crate::judge;
 use crate::seed::Seed;
+use serde_json::json;
+use tape_drive::Operation;
 use tape_drive::fault::{Condition, FaultPlan};
 
 /// Runs the job with a plan for both drives; the changer gets one too if it is given.
@@ -35,6 +37,25 @@ pub fn several(kind: Kind, seed: &mut Seed) {
     let number = seed.below(u64::MAX);
     let plan = FaultPlan::from_seed(number, 250);
     with(kind, &plan, Some(&FaultPlan::from_seed(number ^ 1, 20)), &format!("{kind:?}, plan of seed {number}"));
+}
+
+/// A drive that was reset in the middle of a restore, or thinks that its medium may have changed: it is looked at, and gone on
+/// with.
+#[test]
+fn a_restore_goes_on_after_unit_attentions() {
+    for condition in [Condition::Reset, Condition::MediumChanged, Condition::ParametersChanged, Condition::Aborted] {
+        let mut house = House::new(Kind::Plain);
+        assert!(house.start());
+        let set = house.api.run_job(1, json!({}))["result"]["backup_set_id"].clone();
+        house.stop();
+        let plan = FaultPlan::nth_of(30, Operation::Read, condition);
+        for drive in ["drive0", "drive1"] {
+            let file = house.library().join(format!("{drive}.faults"));
+            std::fs::write(file, serde_json::to_vec(&plan).unwrap()).unwrap();
+        }
+        assert!(house.start());
+        judge::restored(&mut house, &set, "source", &format!("{condition:?} while it is restored"));
+    }
 }
 
 #[test]

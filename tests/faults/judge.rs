@@ -43,7 +43,8 @@ fn release(house: &mut House) {
     }
 }
 
-fn restored(house: &mut House, set: &Value, folder: &str, what: &str) {
+/// A set comes back as its source is.
+pub fn restored(house: &mut House, set: &Value, folder: &str, what: &str) {
     let to = house.folder.path().join(format!("restored-{set}"));
     let started =
         house.api.post("/api/v1/restore/run", json!({"backup_set_id": set, "dest_path": to.to_str().unwrap()})).ok();

@@ -308,7 +308,8 @@ fn feed(holdings: &Holdings, tapes: &Tapes, mut feed: Feed<'_>, plan: &Plan) -> 
                 key.ok_or_else(|| Error::bad_request("the key of an encrypted part is not at hand"))
             });
             let jobs = jobs.map_err(|error| error.to_string())?;
-            match reader::read(drive.as_mut(), &jobs, feed.sender(), &stop) {
+            let uuid = tapes.seen().get(tape).and_then(|seen| seen.label.as_ref()).map(|label| label.uuid);
+            match reader::read(drive.as_mut(), &jobs, feed.sender(), &stop, uuid) {
                 Ok(report) => {
                     feed.visited(&report);
                     Ok(true)

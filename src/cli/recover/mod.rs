@@ -8,7 +8,7 @@ mod archive;
 mod bring;
 mod holdings;
 mod join;
-mod keys;
+pub mod keys;
 mod list;
 mod look;
 mod state;

@@ -57,8 +57,11 @@ pub fn prepare(context: &Context, lease: &Lease, tape_id: i32, label: &Label) ->
             )])?;
             Ok(expected)
         }
-        Tail::Toc { block } => adopt::adopt(context, lease, tape_id, &writing, expected, block)?
-            .map_or_else(|| Err(refuse(context, tape_id, mismatch)?), Ok),
+        Tail::Toc { block } => match adopt::adopt(context, lease, tape_id, &writing, expected, block)? {
+            // more behind it: this database is older than the tape, and knows nothing of that
+            Some(end) if end.block == found.at.block => Ok(end),
+            _ => Err(refuse(context, tape_id, mismatch)?),
+        },
     }
 }
 

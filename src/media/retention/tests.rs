@@ -325,3 +325,42 @@ fn a_hundred_thousand_sets_are_decided_in_a_moment() {
     eprintln!("100000 sets decided in {took:?}");
     assert!(took < std::time::Duration::from_secs(5), "{took:?} (unoptimised)");
 }
+
+/// With the database: 100000 sets of 100 jobs in chains of ten, a part each, on 500 tapes. `cargo test --release` gives the
+/// figure that counts.
+#[test]
+fn planning_for_a_hundred_thousand_sets_takes_moments() {
+    use diesel::connection::SimpleConnection;
+    let db = crate::db::testing::database();
+    let conn = &mut *db.conn();
+    crate::db::testing::job(conn, "j");
+    conn.batch_execute(
+        "BEGIN; WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 100)
+         INSERT INTO backup_jobs (id, name, source_id, pool_id, backup_type, time_zone, keep_weekly, keep_monthly)
+             SELECT i, 'job ' || i, 1, 1, 'full', 'Europe/Berlin', 5, 12 FROM n;
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
+         INSERT INTO tapes (id, label, pool_id, status) SELECT i, 'T' || i, 1, 'full' FROM n;
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)
+         INSERT INTO backup_sets (id, uuid, job_id, tape_id, backup_type, start_time, end_time, status, parent_set_id)
+             SELECT i, 'u' || i, i / 1001 + 1, i / 201 + 1, 'full', datetime('2024-01-01', '+' || (i % 1000) || ' days'),
+                 datetime('2024-01-01 02:00', '+' || (i % 1000) || ' days'), 'completed',
+                 CASE WHEN i % 10 = 0 THEN NULL ELSE i - 1 END FROM n WHERE i > 9;
+         INSERT INTO backup_set_parts (backup_set_id, part_number, tape_id, tape_file, first_block, block_count, block_size,
+                 toc_block, end_block, tar_start, tar_end, prelude_bytes, stream_bytes, frame_table)
+             SELECT id, 1, tape_id, 1, 2, 1, 1, 3, 4, 0, 1, 0, 1, x'00' FROM backup_sets; COMMIT",
+    )
+    .expect("rows");
+    let begun = std::time::Instant::now();
+    let evaluation = Evaluation::read(conn, at("2026-12-01 00:00")).expect("evaluation");
+    let read = begun.elapsed();
+    let tapes = crate::db::tapes::all(conn).expect("tapes");
+    let facts = evaluation.tapes(conn, &tapes).expect("tapes");
+    let took = begun.elapsed();
+    let free = facts.iter().filter(|tape| tape.outlook() == super::tapes::Outlook::Free).count();
+    eprintln!(
+        "{} sets read and decided in {read:?}, with tapes in {took:?}; {free} tapes are free",
+        evaluation.sets.len()
+    );
+    assert!(evaluation.sets.len() > 99_000 && free > 0 && free < 500);
+    assert!(took < std::time::Duration::from_secs(20), "{took:?} (unoptimised)");
+}

@@ -316,7 +316,7 @@ impl Bench {
                             }
                         })
                         .collect();
-                    match reader::read(tape.drive.as_mut(), &jobs, &sender, &AtomicBool::new(false)) {
+                    match reader::read(tape.drive.as_mut(), &jobs, &sender, &AtomicBool::new(false), None) {
                         Ok(report) => *blocks += report.blocks,
                         Err(ReadError::Stopped) => return,
                         Err(ReadError::Drive(error) | ReadError::Part(error)) => {

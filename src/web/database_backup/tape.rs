@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::auth::Identity;
 use crate::db::database_backups::{self, DatabaseBackupListed};
-use crate::db::{DatabaseBackupStatus, Page, encryption_keys, tapes};
+use crate::db::{self, DatabaseBackupStatus, Page, drives, encryption_keys, pools, tapes};
 use crate::executions::{DatabaseBackupRequest, DatabaseRestoreRequest, Request};
 use crate::media::choose::Place;
 use crate::media::lifecycle;
@@ -28,8 +28,10 @@ pub async fn list(app: web::Data<App>) -> Result<web::Json<Vec<DatabaseBackupLis
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct BackupBody {
-    /// The tape. Required.
+    /// The tape; or …
     tape_id: Option<i32>,
+    /// … the pool that a tape is chosen from. Without either: the pool that the settings name.
+    pool_id: Option<i32>,
     /// The key it is encrypted with; none: the newest one.
     encryption_key_id: Option<i32>,
 }
@@ -45,10 +47,25 @@ pub async fn backup(
     body: web::Json<BackupBody>,
 ) -> Result<HttpResponse> {
     let body = body.into_inner();
+    let config = app.services.config.clone();
     let work = query(&app.services.db, move |conn| {
-        let tape_id = body.tape_id.ok_or_else(|| invalid("tape_id", "tape_id is required"))?;
-        let tape = existing("tape_id", tapes::find(conn, tape_id))?;
-        if lifecycle::place(conn, &tape)? == Place::Shelf {
+        let tape = body.tape_id.map(|id| existing("tape_id", tapes::find(conn, id))).transpose()?;
+        let pool = match (&tape, body.pool_id, config.database_backup.pool.trim()) {
+            (Some(_), _, _) => None,
+            (None, Some(id), _) => Some(existing("pool_id", pools::find(conn, id))?),
+            (None, None, "") => {
+                let message = "tape_id or pool_id is required (or the setting database_backup.pool)";
+                return Err(invalid("tape_id", message));
+            }
+            (None, None, name) => {
+                let message =
+                    || invalid("pool_id", format!("database_backup.pool names '{name}', which does not exist"));
+                Some(pools::find_by_name(conn, name)?.ok_or_else(message)?)
+            }
+        };
+        if let Some(tape) = &tape
+            && lifecycle::place(conn, tape)? == Place::Shelf
+        {
             return Err(invalid("tape_id", "tape not loaded in any drive"));
         }
         if let Some(key) = body.encryption_key_id {
@@ -57,15 +74,24 @@ pub async fn backup(
             let message = "a database backup is always encrypted, and there is no encryption key yet; create one first";
             return Err(Error::conflict("no_key", message));
         }
-        let row = database_backups::insert(conn, tape.id)?;
+        let row = tape.as_ref().map(|tape| database_backups::insert(conn, tape.id)).transpose()?.map(|row| row.id);
         let request = DatabaseBackupRequest {
-            tape_id: tape.id,
+            tape_id: tape.as_ref().map(|tape| tape.id),
+            pool_id: pool.as_ref().map(|pool| pool.id),
+            after_tape: None,
             encryption_key_id: body.encryption_key_id,
-            database_backup_id: Some(row.id),
+            database_backup_id: row,
         };
-        let title = format!("Database backup to tape {}", tape.label);
+        let title = match (&tape, &pool) {
+            (Some(tape), _) => format!("Database backup to tape {}", tape.label),
+            (None, pool) => {
+                let name = pool.as_ref().map_or("", |pool| pool.name.as_str());
+                format!("Database backup to a tape of pool {name}")
+            }
+        };
         let message = format!("{title} started");
-        Ok(Work::new(Request::DatabaseBackup(request), title, message).with(json!({"id": row.id})))
+        let fields = row.map_or_else(|| json!({}), |id| json!({"id": id}));
+        Ok(Work::new(Request::DatabaseBackup(request), title, message).with(fields))
     });
     work.await?.answer(&app, &caller, *wait, Unsaid::Start).await
 }
@@ -74,13 +100,20 @@ pub async fn backup(
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct RestoreBody {
-    /// The copy. Required.
+    /// The copy, by its id in the list; or …
     backup_id: Option<i32>,
+    /// … the drive with a tape that it is on, whether this server knows of it or not.
+    drive_id: Option<i32>,
+    /// With `drive_id`: the number of its tape file; none: the newest copy on the tape.
+    tape_file: Option<u64>,
     /// The file it becomes; none: one in the data folder named after the copy.
     dest_path: Option<String>,
+    /// `true`: it becomes no file, but the database of this server from the next start on. The one in use until then is
+    /// kept beside it.
+    use_at_next_start: bool,
 }
 
-/// Reads a copy of the database back from tape into a file beside the one in use. To run the server with it, upload it.
+/// Reads a copy of the database back from tape: into a file beside the one in use, or to run with from the next start on.
 #[utoipa::path(operation_id = "restore_database", tag = "database-backup", params(WaitQuery), request_body = RestoreBody,
     responses((status = 202, body = Started), (status = 400), (status = 404), (status = 409)))]
 #[post("/database-backup/restore")]
@@ -93,27 +126,46 @@ pub async fn restore(
     let body = body.into_inner();
     let data_dir = app.services.config.data_dir.clone();
     let work = query(&app.services.db, move |conn| {
-        let id = body.backup_id.ok_or_else(|| invalid("backup_id", "backup_id is required"))?;
-        let copy = database_backups::find(conn, id)?;
-        if copy.status != DatabaseBackupStatus::Completed {
-            let message = format!("database backup {id} is {}; only a completed one can be restored", copy.status);
-            return Err(Error::conflict("database_backup_state", message));
-        }
-        let default = data_dir.join(format!("restored-{}-{id}.db", copy.backup_time.format("%Y%m%d-%H%M%S")));
-        let dest_path = match body.dest_path.as_deref().map(str::trim).filter(|path| !path.is_empty()) {
-            Some(path) if Path::new(path).is_absolute() => path.to_string(),
-            Some(path) => return Err(invalid("dest_path", format!("dest_path must be absolute: '{path}'"))),
-            None => default.display().to_string(),
+        let (title, name) = match (body.backup_id, body.drive_id) {
+            (Some(id), _) => {
+                let copy = database_backups::find(conn, id)?;
+                if copy.status != DatabaseBackupStatus::Completed {
+                    let message =
+                        format!("database backup {id} is {}; only a completed one can be restored", copy.status);
+                    return Err(Error::conflict("database_backup_state", message));
+                }
+                let tape = tapes::find(conn, copy.tape_id)?;
+                let title = format!("Restore of database backup {id} from tape {}", tape.label);
+                (title, format!("{}-{id}", copy.backup_time.format("%Y%m%d-%H%M%S")))
+            }
+            (None, Some(id)) => {
+                let drive = existing("drive_id", drives::find(conn, id))?;
+                let title = format!("Restore of a database backup from the tape in drive {}", drive.name());
+                (title, format!("{}", db::now().format("%Y%m%d-%H%M%S")))
+            }
+            (None, None) => return Err(invalid("backup_id", "backup_id or drive_id is required")),
         };
-        if Path::new(&dest_path).exists() {
-            let message = format!("{dest_path} exists already; name another file");
+        let dest_path = match body.dest_path.as_deref().map(str::trim).filter(|path| !path.is_empty()) {
+            Some(_) if body.use_at_next_start => {
+                return Err(invalid("dest_path", "with use_at_next_start the copy becomes no file"));
+            }
+            Some(path) if Path::new(path).is_absolute() => Some(path.to_string()),
+            Some(path) => return Err(invalid("dest_path", format!("dest_path must be absolute: '{path}'"))),
+            None if body.use_at_next_start => None,
+            None => Some(data_dir.join(format!("restored-{name}.db")).display().to_string()),
+        };
+        if let Some(path) = dest_path.as_ref().filter(|path| Path::new(path).exists()) {
+            let message = format!("{path} exists already; name another file");
             return Err(Error::conflict("already_exists", message));
         }
-        let tape = tapes::find(conn, copy.tape_id)?;
-        let title = format!("Restore of database backup {id} from tape {}", tape.label);
         let message = format!("{title} started");
         let fields = json!({"dest_path": dest_path});
-        let request = DatabaseRestoreRequest { database_backup_id: id, dest_path };
+        let request = DatabaseRestoreRequest {
+            database_backup_id: body.backup_id,
+            drive_id: body.drive_id,
+            tape_file: body.tape_file,
+            dest_path,
+        };
         Ok(Work::new(Request::DatabaseRestore(request), title, message).with(fields))
     });
     work.await?.answer(&app, &caller, *wait, Unsaid::Start).await

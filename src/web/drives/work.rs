@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::auth::Identity;
 use crate::db::drives;
 use crate::executions::{DriveAction, DriveRequest, FormatRequest, InspectRequest, Request};
+use crate::restore::database::MEMBER;
 use crate::web::optional_body::OptionalBody;
 use crate::web::query;
 use crate::web::tapes::{BatchLabelBody, confirmed, start_batch};
@@ -145,7 +146,7 @@ pub async fn inspect_tape(
 ) -> Answer {
     let drive = enabled(&app, *id).await?;
     let title = format!("Inspection of the tape in drive {}", drive.name());
-    let request = Request::Inspect(InspectRequest { drive_id: drive.id });
+    let request = Request::Inspect(InspectRequest { drive_id: drive.id, databases: false });
     if wait.wait == Some(false) {
         let message = format!("{title} started");
         return Work::new(request, title, message).answer(&app, &caller, *wait, Unsaid::Start).await;
@@ -161,14 +162,15 @@ pub async fn inspect_tape(
     Ok(HttpResponse::Ok().json(answer))
 }
 
-/// Looks for copies of the database on the tape in the drive.
+/// Looks for copies of the database on the tape in the drive. They are encrypted: those are found whose keys this server has.
+/// `keys_missing` are the fingerprints of keys without which there may be more.
 #[utoipa::path(operation_id = "scan_for_database_backup", tag = "drives", params(("id" = i32, Path)),
     responses((status = 200, description = "Copies of the database on the tape"), (status = 404)))]
 #[get("/drives/{id}/scan-for-db-backup")]
 pub async fn scan_for_db_backup(app: web::Data<App>, caller: Identity, id: web::Path<i32>) -> Answer {
     let drive = enabled(&app, *id).await?;
     let title = format!("Search for database backups in drive {}", drive.name());
-    let request = Request::Inspect(InspectRequest { drive_id: drive.id });
+    let request = Request::Inspect(InspectRequest { drive_id: drive.id, databases: true });
     let execution = app.submit(request, title, caller.user_id()).await?;
     let base = json!({"drive_id": drive.id, "device_path": drive.device_path, "execution_id": execution});
     let found = match finished(&app, execution).await {
@@ -181,21 +183,17 @@ pub async fn scan_for_db_backup(app: web::Data<App>, caller: Identity, id: web::
 }
 
 fn database_backups(seen: &Value) -> Value {
-    let contents = seen.get("contents").and_then(Value::as_array).cloned().unwrap_or_default();
-    let path_of = |entry: &Value| entry.get("path").and_then(Value::as_str).unwrap_or_default().to_string();
-    let is_database = |path: &str| {
-        path.ends_with(".db") && path.rsplit('/').next().is_some_and(|name| name.starts_with("tapebackarr"))
-    };
-    let copies: Vec<Value> = contents
+    let copies = seen.get("database_backups").and_then(Value::as_array).cloned().unwrap_or_default();
+    let listed: Vec<Value> = copies
         .iter()
-        .map(|entry| (path_of(entry), entry))
-        .filter(|(path, _)| is_database(path))
-        .map(|(name, entry)| json!({"name": name, "entry": entry}))
+        .map(|copy| crate::web::work::merged(json!({"name": MEMBER, "entry": copy}), copy.clone()))
         .collect();
+    let others = seen.get("other_parts").and_then(Value::as_u64).unwrap_or(0);
+    let no_tape = seen.get("status") == Some(&json!("no_tape"));
     json!({
         "tape_label": seen.get("label"), "tape_uuid": seen.get("uuid"), "db_backups_found": !copies.is_empty(),
-        "db_backups": copies, "total_entries": contents.len(),
-        "scan_error": seen.get("contents_error").or_else(|| seen.get("message").filter(|_| seen.get("status") == Some(&json!("no_tape")))),
+        "total_entries": others + copies.len() as u64, "db_backups": listed, "keys_missing": seen.get("keys_missing"),
+        "scan_error": seen.get("message").filter(|_| no_tape).or_else(|| seen.get("label_message")),
     })
 }
 
@@ -204,13 +202,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn copies_of_the_database_are_found_among_the_contents() {
-        let seen =
-            json!({"label": "T1", "uuid": "u", "contents": [{"path": "etc/passwd"}, {"path": "tapebackarr.db"}]});
+    fn copies_of_the_database_are_told_in_the_words_of_the_contract() {
+        let seen = json!({
+            "label": "T1", "uuid": "u", "other_parts": 3, "keys_missing": ["ab"],
+            "database_backups": [{"tape_file": 5, "size": 4096}],
+        });
         let found = database_backups(&seen);
-        assert_eq!(found["db_backups_found"], json!(true));
-        assert_eq!(found["db_backups"][0]["name"], json!("tapebackarr.db"));
-        assert_eq!(found["total_entries"], json!(2));
+        assert_eq!((&found["db_backups_found"], &found["total_entries"]), (&json!(true), &json!(4)));
+        let copy = &found["db_backups"][0];
+        assert_eq!((&copy["name"], &copy["tape_file"]), (&json!("tapebackarr.db"), &json!(5)));
+        assert_eq!(found["keys_missing"], json!(["ab"]));
         assert_eq!(database_backups(&json!({}))["db_backups_found"], json!(false));
     }
 }

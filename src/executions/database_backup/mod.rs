@@ -1,0 +1,192 @@
+//! Writes a consistent copy of the database to a tape, always encrypted: it holds password hashes and wrapped keys.
+//!
+//! On demand, and after runs ([`after`]). The tape is got first and told what will be written to it, then the copy is made: so a
+//! server that runs with the copy one day knows that the tape goes on behind the end that it has on record.
+
+mod after;
+
+use super::backup::{OpenTape, SetHeader, Start, drain, next_tape};
+use super::{Context, DatabaseBackupRequest};
+use crate::backup::engine::{self, EngineOptions};
+use crate::catalog::commit::CommitPart;
+use crate::db::database_backups::{self, DatabaseBackupChanges};
+use crate::db::{self, DatabaseBackupStatus, TapeStatus, encryption_keys::EncryptionKey};
+use crate::restore::database::MEMBER;
+use crate::{Error, Result};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tape_drive::Compression;
+use tape_format::codec::Codec;
+use tape_format::crypt::Key;
+use tape_format::toc::{SetInfo, SetKind};
+use uuid::Uuid;
+
+pub use after::after;
+
+/// Tapes that are tried, when one turns out to be too full.
+const TRIES: usize = 3;
+
+/// What came of it.
+struct Copy {
+    part: CommitPart,
+    checksum: String,
+    size: u64,
+}
+
+/// Backs the database up.
+pub fn run(context: &Context, request: &DatabaseBackupRequest) -> Result<Value> {
+    let mut row = request.database_backup_id;
+    let done = back_up(context, request, &mut row);
+    let (key, copy) = match done {
+        Ok(done) => done,
+        Err(error) => {
+            if let Some(row) = row {
+                let failed = DatabaseBackupChanges {
+                    status: Some(DatabaseBackupStatus::Failed),
+                    error_message: Some(Some(error.message.clone())),
+                    ..DatabaseBackupChanges::default()
+                };
+                database_backups::update(&mut *context.conn()?, row, &failed)?;
+            }
+            return Err(error);
+        }
+    };
+    Ok(json!({
+        "database_backup_id": row, "tape_id": copy.part.tape_id, "file_size": copy.size, "checksum": copy.checksum,
+        "key_fingerprint": key.key_fingerprint,
+    }))
+}
+
+fn back_up(context: &Context, request: &DatabaseBackupRequest, row: &mut Option<i32>) -> Result<(EncryptionKey, Copy)> {
+    let (key_row, key) = key(context, request.encryption_key_id)?;
+    let key = Arc::new(key);
+    let (pool_id, mut named) = target(context, request)?;
+    let mut tries = 1;
+    loop {
+        let tape = next_tape(context, pool_id, named, &[])?;
+        match write(context, &key, pool_id, tape, row) {
+            // the tape has become full, and another one is chosen now; one that a person named is not exchanged
+            Err(error) if error.code == "tape_full" && request.tape_id.is_none() && tries < TRIES => {
+                context.log(&format!("{}; trying another tape.", error.message));
+                tries += 1;
+                named = None;
+            }
+            done => return done.map(|copy| (key_row, copy)),
+        }
+    }
+}
+
+/// The pool it goes to, and the tape, if it is decided already.
+fn target(context: &Context, request: &DatabaseBackupRequest) -> Result<(i32, Option<i32>)> {
+    let mut conn = context.conn()?;
+    let no_pool =
+        |label: &str| Error::conflict("no_pool", format!("tape {label} is in no pool; put it into one first"));
+    if let Some(id) = request.tape_id {
+        let tape = db::tapes::find(&mut conn, id)?;
+        return Ok((tape.pool_id.ok_or_else(|| no_pool(&tape.label))?, Some(id)));
+    }
+    let after = request.after_tape.map(|id| db::tapes::find(&mut conn, id)).transpose()?;
+    let pool_id = request.pool_id.or(after.as_ref().and_then(|tape| tape.pool_id)).ok_or_else(|| {
+        Error::conflict("no_pool", "name a tape or a pool for the database backup (setting database_backup.pool)")
+    })?;
+    let size = db::upkeep::size(&mut conn)?.size_bytes;
+    let suits = |tape: &db::tapes::Tape| {
+        tape.pool_id == Some(pool_id)
+            && tape.status == TapeStatus::Active
+            && tape.hold_reason.is_none()
+            && (tape.capacity_bytes == 0 || tape.free_bytes() > size)
+    };
+    let named = after.filter(suits);
+    if let Some(tape) = &named {
+        context.why(&[format!("The copy goes behind the run, on tape {}.", tape.label)])?;
+    }
+    Ok((pool_id, named.map(|tape| tape.id)))
+}
+
+fn key(context: &Context, wanted: Option<i32>) -> Result<(EncryptionKey, Key)> {
+    let mut conn = context.conn()?;
+    let id = match wanted {
+        Some(id) => id,
+        None => db::encryption_keys::list(&mut conn)?.iter().map(|key| key.id).max().ok_or_else(|| {
+            Error::conflict(
+                "no_key",
+                "a database backup is always encrypted, and there is no encryption key yet; create one first",
+            )
+        })?,
+    };
+    let key = context.services.keys.for_writing(&mut conn, id)?;
+    Ok((db::encryption_keys::find(&mut conn, id)?, key))
+}
+
+/// Copies the database, and the copy to a tape. `row` is its row in the list, which is made if there is none.
+fn write(context: &Context, key: &Arc<Key>, pool_id: i32, tape: OpenTape, row: &mut Option<i32>) -> Result<Copy> {
+    let uuid = Uuid::new_v4();
+    let id = announce(context, tape.tape_id, uuid, row)?;
+    context.phase("scanning", "Copying the database.")?;
+    let folder = tempfile::Builder::new().prefix("database-backup-").tempdir_in(&context.services.config.data_dir)?;
+    let file = folder.path().join(MEMBER);
+    db::copy_to(&mut *context.conn()?, &file)?;
+    let size = std::fs::metadata(&file)?.len();
+    let header = SetHeader {
+        set_id: None,
+        info: SetInfo {
+            uuid,
+            job: "database".into(),
+            kind: SetKind::Database,
+            parent: None,
+            start: db::now().and_utc().timestamp(),
+            compression: "zstd".into(),
+            copy_of: None,
+        },
+        codec: Codec::Zstd { level: 3 },
+        key: Some(key.clone()),
+        drive_compression: Compression::Off,
+        block_size: context.services.config.tape.block_size,
+        spool_dir: context.services.config.spool_dir(),
+        checkpoint_bytes: u64::MAX,
+    };
+    let engine = engine::start(EngineOptions {
+        codec: header.codec,
+        cancel: context.control.flag(),
+        ..EngineOptions::new(folder.path())
+    })?;
+    let (drained, _tape) = drain::drain(context, &header, pool_id, engine, tape, Start::default())?;
+    let checksum = drained.checksum.clone();
+    let part = match <[CommitPart; 1]>::try_from(drained.parts) {
+        Ok([part]) => part,
+        Err(parts) => {
+            let message = format!("the copy took {} tapes; it must fit on one, so take an emptier tape", parts.len());
+            return Err(Error::conflict("tape_full", message));
+        }
+    };
+    let done = DatabaseBackupChanges {
+        tape_id: Some(part.tape_id),
+        file_size: Some(size as i64),
+        checksum: Some(Some(checksum.clone())),
+        block_offset: Some(Some(part.layout.first_block as i64)),
+        tape_file: Some(Some(part.layout.tape_file as i64)),
+        status: Some(DatabaseBackupStatus::Completed),
+        ..DatabaseBackupChanges::default()
+    };
+    database_backups::update(&mut *context.conn()?, id, &done)?;
+    Ok(Copy { part, checksum, size })
+}
+
+/// Stores, before the copy is made, what will be written to which tape: the copy must know of itself.
+fn announce(context: &Context, tape_id: i32, uuid: Uuid, row: &mut Option<i32>) -> Result<i32> {
+    db::write_transaction(&mut *context.conn()?, |conn| {
+        let id = match *row {
+            Some(id) => id,
+            None => database_backups::insert(conn, tape_id)?.id,
+        };
+        *row = Some(id);
+        let changes = DatabaseBackupChanges {
+            tape_id: Some(tape_id),
+            set_uuid: Some(Some(uuid.to_string())),
+            ..DatabaseBackupChanges::default()
+        };
+        database_backups::update(conn, id, &changes)?;
+        db::tape_lifecycle::will_write(conn, tape_id, &uuid.to_string())?;
+        Ok(id)
+    })
+}
