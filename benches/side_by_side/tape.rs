@@ -62,7 +62,6 @@ pub fn write(
         timestamp: 1_800_000_000,
         key_fingerprint: key.map(Key::fingerprint).unwrap_or_default(),
         compression: options.codec.name().into(),
-        copy_of: None,
     };
     match drive.load() {
         // A cartridge that was just put in says so once.
@@ -79,6 +78,7 @@ pub fn write(
         parent: None,
         start: 1_800_000_000,
         compression: options.codec.name().into(),
+        copy_of: None,
     };
     let codec = options.codec;
     let catalog = match records {
