@@ -19,6 +19,7 @@ use actix_web::web::Data;
 use diesel::connection::SimpleConnection;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -132,6 +133,17 @@ async fn put_in_order(db: &DbPool, bus: &Bus, catalog: &Addr<CatalogActor>) -> R
     Ok(())
 }
 
+/// What drills had restored when the server crashed is deleted.
+fn clear_drills(spool: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(spool)? {
+        let entry = entry?;
+        if entry.file_name().as_encoded_bytes().starts_with(b"drill-") {
+            std::fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// Everything that must be there before the first request.
 struct House {
     app: App,
@@ -148,6 +160,7 @@ impl House {
         std::fs::create_dir_all(&early.data_dir)
             .map_err(|error| Error::from(error).context(format!("the data folder {}", early.data_dir.display())))?;
         std::fs::create_dir_all(early.spool_dir())?;
+        clear_drills(&early.spool_dir())?;
         let db = db::open(early.database_path())?;
         let config = sources.resolve(&db::settings::list(&mut *db.get()?)?)?;
         crate::executions::v1_uploads::clear(&mut *db.get()?, &config.data_dir)?;

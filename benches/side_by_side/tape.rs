@@ -78,6 +78,7 @@ pub fn write(
         parent: None,
         start: 1_800_000_000,
         compression: options.codec.name().into(),
+        copy_of: None,
     };
     let codec = options.codec;
     let catalog = match records {

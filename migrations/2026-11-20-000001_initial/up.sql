@@ -276,6 +276,13 @@ CREATE TABLE expired_sets (
     expired_at TIMESTAMP NOT NULL
 );
 
+-- ours: sets that are copies of others on other tapes, made with the same members and hashes
+CREATE TABLE set_copies (
+    set_id INTEGER PRIMARY KEY NOT NULL REFERENCES backup_sets(id) ON DELETE CASCADE,
+    copy_of TEXT NOT NULL  -- uuid of the original, which may have been forgotten
+);
+CREATE INDEX idx_set_copies_original ON set_copies(copy_of);
+
 -- ours: the parts of a set, in order; most sets have one
 CREATE TABLE backup_set_parts (
     id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,

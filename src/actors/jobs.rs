@@ -224,6 +224,7 @@ fn announce(services: &Services, row: &Execution) {
         "maintenance" => "Maintenance",
         "scrub" => "Scrub",
         "drill" => "Restore Drill",
+        "copy" => "Copy",
         "database_restore" => "Database Restore",
         _ => "Database Backup",
     };

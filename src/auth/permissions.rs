@@ -141,6 +141,7 @@ pub const ROUTES: &[Route] = &[
     delete("/api/v1/tapes/{id}", OPERATOR),
     get("/api/v1/tapes/{id}/contents", READONLY),
     post("/api/v1/tapes/{id}/verify", OPERATOR),
+    post("/api/v1/tapes/{id}/copy", OPERATOR),
     post("/api/v1/tapes/{id}/label", OPERATOR),
     post("/api/v1/tapes/{id}/format", OPERATOR),
     post("/api/v1/tapes/{id}/export", OPERATOR),
@@ -237,6 +238,7 @@ pub const ROUTES: &[Route] = &[
     delete("/api/v1/backup-sets/{id}", OPERATOR),
     post("/api/v1/backup-sets/{id}/cancel", OPERATOR),
     post("/api/v1/backup-sets/{id}/verify", OPERATOR),
+    post("/api/v1/backup-sets/{id}/copy", OPERATOR),
 
     post("/api/v1/import/v1-database", ADMIN),
     post("/api/v1/import/v1-tape", OPERATOR),

@@ -4,7 +4,7 @@
 
 use super::spanning::{self, Rest};
 use crate::Result;
-use crate::db::schema::snapshots;
+use crate::db::schema::{backup_sets, snapshots};
 use crate::db::{self, Conn, set_parts::NewPart, sets::BackupSet, sets::SetChanges, write_transaction};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -45,6 +45,43 @@ pub struct CommitSet {
     pub expires_at: Option<NaiveDateTime>,
     /// Fingerprint and name of the key it was encrypted with.
     pub key: Option<(String, String)>,
+}
+
+/// A copy is complete on tape: its figures and times are those of what was copied.
+pub fn commit_copy(conn: &mut Conn, set_id: i32, original: &BackupSet) -> Result<BackupSet> {
+    write_transaction(conn, |conn| {
+        let parts = db::set_parts::of_set(conn, set_id)?;
+        if let Some(key) = original.encryption_key_id.filter(|_| original.encrypted) {
+            let key = db::encryption_keys::find(conn, key)?;
+            let changes = db::tapes::TapeChanges {
+                encryption_key_fingerprint: Some(key.key_fingerprint),
+                encryption_key_name: Some(key.name),
+                ..Default::default()
+            };
+            for part in &parts {
+                db::tapes::update(conn, part.tape_id, &changes)?;
+            }
+        }
+        spanning::tell(conn, set_id, Rest::Nothing)?;
+        let changes = SetChanges {
+            tape_id: parts.first().map(|part| part.tape_id),
+            file_count: Some(original.file_count),
+            total_bytes: Some(original.total_bytes),
+            stored_bytes: Some(parts.iter().map(|part| part.stream_bytes).sum()),
+            warning_count: Some(original.warning_count),
+            deleted_count: Some(original.deleted_count),
+            start_block: parts.first().map(|part| Some(part.first_block)),
+            end_block: parts.last().map(|part| Some(part.end_block)),
+            checksum: Some(original.checksum.clone()),
+            ..Default::default()
+        };
+        db::sets::complete(conn, set_id, &changes)?;
+        diesel::update(backup_sets::table.find(set_id))
+            .set(backup_sets::end_time.eq(original.end_time))
+            .execute(conn)?;
+        db::checkpoints::end(conn, set_id)?;
+        db::sets::find(conn, set_id)
+    })
 }
 
 /// Stores it.

@@ -100,6 +100,17 @@ pub fn members(
     Ok(())
 }
 
+/// The paths that a set records as gone since its parent.
+pub fn deleted(conn: &mut Conn, set_id: i32) -> Result<Vec<Vec<u8>>> {
+    let rows: Vec<(String, String)> = catalog_versions::table
+        .inner_join(catalog_dirs::table.on(catalog_dirs::id.eq(catalog_versions::dir_id)))
+        .filter(catalog_versions::set_id.eq(set_id).and(catalog_versions::kind.eq(kind::DELETED)))
+        .order((catalog_dirs::path, catalog_versions::name))
+        .select((catalog_dirs::path, catalog_versions::name))
+        .load(conn)?;
+    Ok(rows.iter().map(|(dir, name)| from_text(&join(dir, name)).into_owned()).collect())
+}
+
 /// What the parts of a set before this one hold.
 pub fn totals_before(conn: &mut Conn, set_id: i32, part: i32) -> Result<Totals> {
     let sums = diesel::dsl::sql::<(BigInt, BigInt, BigInt)>(

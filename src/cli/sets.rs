@@ -1,9 +1,10 @@
 //! `sets`: what was written, and where.
 
-use super::args::Sure;
+use super::args::{Sure, Wait};
 use super::exit::CliResult;
+use super::follow;
 use super::output::{Context, bytes, count, text, time, yes_no};
-use super::resolve::{self, JOB};
+use super::resolve::{self, JOB, POOL};
 use super::verify::{self, VerifyArgs};
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -15,6 +16,7 @@ Examples:
   tapebackarr sets list --job nightly
   tapebackarr sets show 17
   tapebackarr sets verify 17
+  tapebackarr sets copy 17 --to OFFSITE
   tapebackarr sets protect 17
   tapebackarr ls --set 17 /")]
 pub struct SetsArgs {
@@ -37,6 +39,16 @@ enum SetsCommand {
     },
     /// Read it back from tape and compare every hash
     Verify(VerifyArgs),
+    /// Copy a set to tapes of another pool
+    Copy {
+        /// Its id
+        set: i64,
+        /// The pool
+        #[arg(long = "to", value_name = "POOL")]
+        pool: String,
+        #[command(flatten)]
+        wait: Wait,
+    },
     /// Keep a set, and what it builds on, whatever the rules of retention say
     Protect {
         /// Its id
@@ -87,6 +99,7 @@ pub fn run(args: SetsArgs, context: &Context) -> CliResult {
                 text("Job", "job_name"),
                 text("Type", "backup_type"),
                 text("Parent set", "parent_set_id"),
+                text("Copy of", "copy_of"),
                 text("Status", "status"),
                 text("Tape", "tape_label"),
                 count("Files", "file_count"),
@@ -106,6 +119,11 @@ pub fn run(args: SetsArgs, context: &Context) -> CliResult {
             format.record(&client.get(&format!("backup-sets/{set}"))?, &fields)
         }
         SetsCommand::Verify(args) => verify::run(&args, context),
+        SetsCommand::Copy { set, pool, wait } => {
+            let body = json!({ "pool_id": resolve::id(client, POOL, &pool)? });
+            let answer = client.post(&format!("backup-sets/{set}/copy"), &body)?;
+            follow::started(context, &answer, wait, &format!("Copying set {set} to pool {pool}"))
+        }
         SetsCommand::Protect { set } => protect(context, set, true),
         SetsCommand::Release { set } => protect(context, set, false),
         SetsCommand::Delete { set, sure } => {

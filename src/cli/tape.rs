@@ -17,6 +17,7 @@ Examples:
   tapebackarr tape batch-label --library Rack-2 --pool DAILY   all blank tapes, by bar code
   tapebackarr tape create DAILY-001 --pool DAILY --drive 1 --write-label
   tapebackarr tape verify DAILY-001
+  tapebackarr tape copy DAILY-001 --to OFFSITE
   tapebackarr tape export DAILY-001 --to 'Safe 2'
   tapebackarr tape format DAILY-001 --drive 1")]
 pub struct TapeArgs {
@@ -140,6 +141,16 @@ enum TapeCommand {
         #[command(flatten)]
         wait: Wait,
     },
+    /// Copy all complete sets of a tape to tapes of another pool
+    Copy {
+        /// Label, bar code, uuid or id
+        tape: String,
+        /// The pool
+        #[arg(long = "to", value_name = "POOL")]
+        pool: String,
+        #[command(flatten)]
+        wait: Wait,
+    },
     /// Forget a tape that holds nothing
     Delete {
         /// Label, bar code, uuid or id
@@ -245,6 +256,12 @@ pub fn run(args: TapeArgs, context: &Context) -> CliResult {
             let body = Body::new().maybe("drive_id", resolve::optional_id(client, DRIVE, drive.as_deref())?);
             let answer = client.post(&format!("tapes/{id}/verify"), &body.json())?;
             follow::started(context, &answer, wait, &format!("Verifying tape {tape}"))
+        }
+        TapeCommand::Copy { tape, pool, wait } => {
+            let id = resolve::id(client, TAPE, &tape)?;
+            let body = json!({ "pool_id": resolve::id(client, POOL, &pool)? });
+            let answer = client.post(&format!("tapes/{id}/copy"), &body)?;
+            follow::started(context, &answer, wait, &format!("Copying tape {tape} to pool {pool}"))
         }
         TapeCommand::Inspect { tape, drive } => inspect(context, &tape, drive.as_deref()),
         TapeCommand::Delete { tape, sure } => {

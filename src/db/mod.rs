@@ -11,6 +11,7 @@ pub mod api_keys;
 pub mod audit;
 pub mod checkpoints;
 pub mod connection;
+pub mod copies;
 pub mod dashboard;
 pub mod database_backups;
 pub mod drive_health;

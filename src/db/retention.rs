@@ -3,7 +3,7 @@
 use super::errors::changed;
 use super::executions;
 use super::kinds::{DatabaseBackupStatus, ExecutionStatus, SetStatus};
-use super::schema::{backup_set_parts, backup_sets, database_backups, expired_sets, job_executions, tapes};
+use super::schema::{backup_set_parts, backup_sets, database_backups, expired_sets, job_executions, set_copies, tapes};
 use super::time::now;
 use super::{Conn, write_transaction};
 use crate::Result;
@@ -37,6 +37,12 @@ pub struct SetRow {
     pub expires_at: Option<NaiveDateTime>,
     /// Since when it has expired, as last stored.
     pub expired_at: Option<NaiveDateTime>,
+    /// Its name on tape.
+    pub uuid: String,
+    /// If it is a copy: the name of its original.
+    pub copy_of: Option<String>,
+    /// The pool of the tape it begins on.
+    pub pool_id: Option<i32>,
 }
 
 /// A copy of the database on tape.
@@ -69,6 +75,8 @@ pub struct Mark {
 pub fn sets(conn: &mut Conn) -> Result<Vec<SetRow>> {
     Ok(backup_sets::table
         .left_join(expired_sets::table)
+        .left_join(set_copies::table)
+        .inner_join(tapes::table)
         .order(backup_sets::id)
         .select((
             backup_sets::id,
@@ -81,6 +89,9 @@ pub fn sets(conn: &mut Conn) -> Result<Vec<SetRow>> {
             backup_sets::protected,
             backup_sets::expires_at,
             expired_sets::expired_at.nullable(),
+            backup_sets::uuid,
+            set_copies::copy_of.nullable(),
+            tapes::pool_id,
         ))
         .load(conn)?)
 }

@@ -502,6 +502,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    set_copies (set_id) {
+        set_id -> Integer,
+        copy_of -> Text,
+    }
+}
+
+diesel::table! {
     snapshots (id) {
         id -> Integer,
         source_id -> Integer,
@@ -710,6 +717,7 @@ diesel::joinable!(proxmox_job_executions -> proxmox_backup_jobs (job_id));
 diesel::joinable!(proxmox_restores -> proxmox_backups (backup_id));
 diesel::joinable!(restore_operations -> backup_sets (backup_set_id));
 diesel::joinable!(restore_operations -> job_executions (execution_id));
+diesel::joinable!(set_copies -> backup_sets (set_id));
 diesel::joinable!(snapshots -> backup_sets (backup_set_id));
 diesel::joinable!(snapshots -> backup_sources (source_id));
 diesel::joinable!(tape_change_requests -> tape_spanning_sets (spanning_set_id));
@@ -756,6 +764,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     proxmox_restores,
     restore_operations,
     settings,
+    set_copies,
     snapshots,
     tape_change_requests,
     tape_drives,

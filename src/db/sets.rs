@@ -2,7 +2,7 @@
 
 use super::errors::{changed, found, refuse_if_used, stored};
 use super::kinds::{BackupType, FormatType, PartFormat, SetStatus, SpanningStatus};
-use super::schema::{backup_jobs, backup_set_parts, backup_sets, catalog_versions, tape_pools, tapes};
+use super::schema::{backup_jobs, backup_set_parts, backup_sets, catalog_versions, set_copies, tape_pools, tapes};
 use super::time::{now, rfc3339, rfc3339_option};
 use super::{Conn, Page, write_transaction};
 use crate::{Error, Result};
@@ -98,6 +98,8 @@ pub struct SetListed {
     pub tape_label: String,
     /// Name of that tape's pool.
     pub pool_name: Option<String>,
+    /// If it is a copy: the name on tape (uuid) of its original.
+    pub copy_of: Option<String>,
 }
 
 /// A set that begins.
@@ -212,14 +214,23 @@ pub fn find_listed(conn: &mut Conn, id: i32) -> Result<SetListed> {
     let row = backup_sets::table
         .inner_join(backup_jobs::table)
         .inner_join(tapes::table.left_join(tape_pools::table))
+        .left_join(set_copies::table)
         .filter(backup_sets::id.eq(id))
-        .select((BackupSet::as_select(), backup_jobs::name, tapes::label, tape_pools::name.nullable()))
+        .select((
+            BackupSet::as_select(),
+            backup_jobs::name,
+            tapes::label,
+            tape_pools::name.nullable(),
+            set_copies::copy_of.nullable(),
+        ))
         .first(conn);
     found(row, format_args!("backup set {id}")).map(listed)
 }
 
-fn listed((set, job_name, tape_label, pool_name): (BackupSet, String, String, Option<String>)) -> SetListed {
-    SetListed { set, job_name, tape_label, pool_name }
+type Listed = (BackupSet, String, String, Option<String>, Option<String>);
+
+fn listed((set, job_name, tape_label, pool_name, copy_of): Listed) -> SetListed {
+    SetListed { set, job_name, tape_label, pool_name, copy_of }
 }
 
 /// Sets, newest first.
@@ -227,7 +238,14 @@ pub fn list(conn: &mut Conn, filter: &SetFilter, page: Page) -> Result<Vec<SetLi
     let mut query = backup_sets::table
         .inner_join(backup_jobs::table)
         .inner_join(tapes::table.left_join(tape_pools::table))
-        .select((BackupSet::as_select(), backup_jobs::name, tapes::label, tape_pools::name.nullable()))
+        .left_join(set_copies::table)
+        .select((
+            BackupSet::as_select(),
+            backup_jobs::name,
+            tapes::label,
+            tape_pools::name.nullable(),
+            set_copies::copy_of.nullable(),
+        ))
         .order((backup_sets::start_time.desc(), backup_sets::id.desc()))
         .limit(page.limit)
         .offset(page.offset)
@@ -245,18 +263,32 @@ pub fn list(conn: &mut Conn, filter: &SetFilter, page: Page) -> Result<Vec<SetLi
 }
 
 /// The newest completed set of a job that an incremental can be an increment of: not one of version 1, which does not
-/// know what its files were like exactly enough.
+/// know what its files were like exactly enough, and not a copy, which has a life of its own.
 pub fn latest_completed(conn: &mut Conn, job_id: i32) -> Result<Option<BackupSet>> {
     let of_v1 = backup_set_parts::table
         .filter(backup_set_parts::backup_set_id.eq(backup_sets::id).and(backup_set_parts::layout.eq(PartFormat::V1)));
-    Ok(backup_sets::table
+    let newest_first: Vec<BackupSet> = backup_sets::table
         .filter(backup_sets::job_id.eq(job_id).and(backup_sets::status.eq(SetStatus::Completed)))
         .filter(backup_sets::format_type.eq(FormatType::Raw).and(diesel::dsl::not(diesel::dsl::exists(of_v1))))
+        .filter(diesel::dsl::not(diesel::dsl::exists(set_copies::table.filter(set_copies::set_id.eq(backup_sets::id)))))
         .order((backup_sets::start_time.desc(), backup_sets::id.desc()))
+        .limit(SAME_SECOND)
         .select(BackupSet::as_select())
-        .first(conn)
-        .optional()?)
+        .load(conn)?;
+    // times of sets that were found on tapes are whole seconds: of those of one second, an increment is the newer one
+    let mut newest = newest_first.first();
+    while let Some(set) = newest {
+        let soon = |other: &&BackupSet| (set.start_time - other.start_time).num_seconds().abs() < 1;
+        match newest_first.iter().find(|other| other.parent_set_id == Some(set.id) && soon(other)) {
+            Some(increment) if increment.id != set.id => newest = Some(increment),
+            _ => break,
+        }
+    }
+    Ok(newest.cloned())
 }
+
+/// More runs of a job do not begin within a second.
+const SAME_SECOND: i64 = 16;
 
 /// The sets that are increments of this one.
 pub fn children(conn: &mut Conn, id: i32) -> Result<Vec<BackupSet>> {
@@ -341,14 +373,15 @@ fn must_be_unfinished(conn: &mut Conn, id: i32, to: SetStatus) -> Result<()> {
     Err(Error::conflict("set_state", format!("backup set {id} is {} and cannot become {to}", set.status)))
 }
 
-/// Deletes a set with its parts. Refused while it is being written, while others are increments of it, and while the
-/// catalog still knows its files ([`crate::catalog::discard`] first).
+/// Deletes a set with its parts. Refused while it is being written, while others are increments of it (unless a copy of
+/// it takes its place), and while the catalog still knows its files ([`crate::catalog::discard`] first).
 pub fn delete(conn: &mut Conn, id: i32) -> Result<()> {
     write_transaction(conn, |conn| {
         let set = find(conn, id)?;
         if matches!(set.status, SetStatus::Running | SetStatus::Pending) {
             return Err(Error::conflict("set_state", format!("backup set {id} is {}; cancel it first", set.status)));
         }
+        super::copies::hand_over(conn, id, &[])?;
         let increments = backup_sets::table.filter(backup_sets::parent_set_id.eq(id)).count().get_result(conn)?;
         let what = format!("backup set {id}");
         refuse_if_used(&what, &[("later incremental sets", increments)], "delete those first")?;

@@ -49,6 +49,8 @@ pub enum Request {
     Scrub(ScrubRequest),
     /// Restore files chosen at random, compare them, and delete them again.
     Drill(DrillRequest),
+    /// Copy sets to another pool.
+    Copy(CopyRequest),
 }
 
 impl Request {
@@ -73,6 +75,7 @@ impl Request {
             Request::Maintenance(_) => "maintenance",
             Request::Scrub(_) => "scrub",
             Request::Drill(_) => "drill",
+            Request::Copy(_) => "copy",
         }
     }
 }
@@ -413,4 +416,13 @@ pub struct DrillRequest {
     pub job_id: Option<i32>,
     /// Repeat the choice of an earlier drill.
     pub seed: Option<u32>,
+}
+
+/// Copy sets to another pool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyRequest {
+    /// The sets. Those that the pool has already are left out.
+    pub set_ids: Vec<i32>,
+    /// The pool.
+    pub pool_id: i32,
 }

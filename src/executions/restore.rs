@@ -7,14 +7,15 @@ mod report;
 
 use super::{Context, RestoreRequest, tape_reading};
 use crate::db::{self, Conn, RestoreStatus, SourceType, restores::NewRestore, restores::RestoreChanges};
-use crate::restore::Failed;
 use crate::restore::extract::Extractor;
 use crate::restore::metadata::Trust;
 use crate::restore::select::{self, Selected, Selection};
+use crate::restore::{Failed, copies};
 use crate::{Error, ErrorKind, Result};
 use handler::Restoring;
 use report::Report;
 use serde_json::Value;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
@@ -27,7 +28,8 @@ const NAMED: usize = 20;
 pub fn run(context: &Context, request: &RestoreRequest) -> Result<Value> {
     let started = db::now();
     context.phase("planning", "Looking up what is to be restored, and from which tapes.")?;
-    let (set_id, selected) = select(&mut *context.conn()?, request)?;
+    let Chosen { set_id, chain, selected, why } = select(&mut *context.conn()?, request)?;
+    context.why(&why)?;
     let kind = destination::kind(request.destination_type.as_deref())?;
     let path = destination::prepare(kind, &request.dest_path)?;
     let plan = &selected.plan;
@@ -45,7 +47,7 @@ pub fn run(context: &Context, request: &RestoreRequest) -> Result<Value> {
     for tape in plan.tapes() {
         report.tapes.push(db::tapes::find(&mut *context.conn()?, tape.tape_id)?.label);
     }
-    let done = restore(context, request, &path, &selected, &mut report);
+    let done = restore(context, request, &path, (&chain, &selected), &mut report);
     let outcome = done.and_then(|()| report.outcome());
     let stored = db::restores::update(&mut *context.conn()?, record.id, &changes(&report, request, &outcome));
     let outcome = outcome.map_err(|error| match error.details {
@@ -57,8 +59,19 @@ pub fn run(context: &Context, request: &RestoreRequest) -> Result<Value> {
     Ok(value)
 }
 
+/// What is restored.
+struct Chosen {
+    /// The set that was named.
+    set_id: i32,
+    /// The sets that are read: its chain, or copies of them.
+    chain: Vec<i32>,
+    selected: Selected,
+    /// Why copies.
+    why: Vec<String>,
+}
+
 /// The set that was named, and the plan for what is wanted of it.
-fn select(conn: &mut Conn, request: &RestoreRequest) -> Result<(i32, Selected)> {
+fn select(conn: &mut Conn, request: &RestoreRequest) -> Result<Chosen> {
     let set_id = match (request.backup_set_id, request.job_id) {
         (Some(set), None) => set,
         (None, Some(job)) => select::set_as_of(conn, job, request.as_of)?,
@@ -68,8 +81,8 @@ fn select(conn: &mut Conn, request: &RestoreRequest) -> Result<(i32, Selected)> 
         true => select::alone(conn, set_id)?,
         false => select::state_of(conn, set_id)?,
     };
-    let paths: Vec<String> = request.file_paths.iter().chain(&request.folder_paths).cloned().collect();
-    let selected = select::plan(conn, &Selection { chain, paths })?;
+    let (chain, why) = copies::best(conn, &chain)?;
+    let selected = select::plan(conn, &Selection { chain: chain.clone(), paths: paths(request) })?;
     if selected.plan.is_empty() && selected.broken.is_empty() {
         let missing = &selected.missing;
         let named: Vec<&str> = missing.iter().take(NAMED).map(String::as_str).collect();
@@ -81,7 +94,11 @@ fn select(conn: &mut Conn, request: &RestoreRequest) -> Result<(i32, Selected)> 
             format!("nothing of what was asked for is {what}"),
         ));
     }
-    Ok((set_id, selected))
+    Ok(Chosen { set_id, chain, selected, why })
+}
+
+fn paths(request: &RestoreRequest) -> Vec<String> {
+    request.file_paths.iter().chain(&request.folder_paths).cloned().collect()
 }
 
 /// How much was asked for, what cannot be had included; directories do not count.
@@ -95,7 +112,7 @@ fn restore(
     context: &Context,
     request: &RestoreRequest,
     path: &Path,
-    selected: &Selected,
+    (chain, selected): (&[i32], &Selected),
     report: &mut Report,
 ) -> Result<()> {
     let unusable = |error: crate::restore::safe::SafeError| {
@@ -106,7 +123,7 @@ fn restore(
     for (directory, metadata) in &selected.plan.directories {
         extractor.know_directory(directory.clone(), metadata.clone());
     }
-    let mut restoring = Restoring { context, extractor, report };
+    let mut restoring = Restoring { context, extractor, report, unread: Vec::new() };
     for path in &selected.missing {
         restoring.lost(path, "it is not in this backup");
     }
@@ -115,7 +132,11 @@ fn restore(
     }
     let plan = &selected.plan;
     let read = tape_reading::read(context, plan, request.drive_id, &mut restoring, &|_, _| Ok(()))
+        .and_then(|()| from_copies(context, request, chain, &mut restoring))
         .and_then(|()| restoring.links(plan));
+    for (path, why) in std::mem::take(&mut restoring.unread) {
+        restoring.give_up(&path, &why);
+    }
     // also after a failure: what was restored so far is to be as it was, not half-done
     restoring.finish();
     read?;
@@ -124,6 +145,51 @@ fn restore(
         restoring.verify(plan)?;
     }
     Ok(())
+}
+
+/// Tries what could not be read again with copies of its sets, until there are no others. What remains is lost.
+fn from_copies(
+    context: &Context,
+    request: &RestoreRequest,
+    chain: &[i32],
+    restoring: &mut Restoring<'_>,
+) -> Result<()> {
+    let (mut chain, mut tried) = (chain.to_vec(), chain.to_vec());
+    loop {
+        let unread = std::mem::take(&mut restoring.unread);
+        let next = match unread.is_empty() {
+            true => return Ok(()),
+            false => copies::next(&mut *context.conn()?, &chain, &tried)?,
+        };
+        let Some(next) = next else {
+            unread.iter().for_each(|(path, why)| restoring.give_up(path, why));
+            return Ok(());
+        };
+        let mut plan =
+            select::plan(&mut *context.conn()?, &Selection { chain: next.clone(), paths: paths(request) })?.plan;
+        let mut wanted: HashMap<Box<[u8]>, String> = unread.into_iter().collect();
+        let others: Vec<bool> = plan.sets.iter().map(|set| !tried.contains(&set.set_id)).collect();
+        plan.items
+            .retain(|item| others.get(item.set).copied().unwrap_or_default() && wanted.remove(&item.path).is_some());
+        plan.links.clear();
+        select::arrange(&mut plan, &|_| 0)?;
+        wanted.iter().for_each(|(path, why)| restoring.give_up(path, why));
+        tried.extend(&next);
+        chain = next;
+        if plan.items.is_empty() {
+            continue;
+        }
+        let sets: Vec<String> = plan.sets.iter().map(|set| set.set_id.to_string()).collect();
+        context.why(&[format!(
+            "{} entries could not be read; they are read from copies (sets {}).",
+            plan.items.len(),
+            sets.join(", ")
+        )])?;
+        for tape in plan.tapes() {
+            restoring.report.tapes.push(db::tapes::find(&mut *context.conn()?, tape.tape_id)?.label);
+        }
+        tape_reading::read(context, &plan, request.drive_id, restoring, &|_, _| Ok(()))?;
+    }
 }
 
 /// The error of a destination that takes nothing more.

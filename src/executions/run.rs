@@ -2,7 +2,7 @@
 
 use super::{Context, Request};
 use super::{
-    backup, batch_label, database_backup, database_restore, drill, drive_action, format, inspect, label,
+    backup, batch_label, copy, database_backup, database_restore, drill, drive_action, format, inspect, label,
     library_action, maintenance, raw_read, rebuild, restore, scrub, v1, verify,
 };
 use crate::Result;
@@ -29,5 +29,6 @@ pub fn run(context: &Context) -> Result<Value> {
         Request::Maintenance(request) => maintenance::run(context, &request),
         Request::Scrub(request) => scrub::run(context, &request),
         Request::Drill(request) => drill::run(context, &request),
+        Request::Copy(request) => copy::run(context, &request),
     }
 }

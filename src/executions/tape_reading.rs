@@ -251,6 +251,14 @@ enum Found {
     Nothing(Need),
 }
 
+/// Takes this tape and a drive for it if both are free now and no person is needed.
+pub fn try_take(context: &Context, tape_id: i32) -> Result<Option<Lease>> {
+    match look_for(context, &Wish { tapes: &[tape_id], later: &[], drive: None })? {
+        Found::Tape(lease) => Ok(Some(lease)),
+        Found::Busy(_) | Found::Nothing(_) => Ok(None),
+    }
+}
+
 fn look_for(context: &Context, wish: &Wish<'_>) -> Result<Found> {
     let mut needed = None;
     let taken = context.services.drives.reservations.try_take(context.id, &mut |taken| {

@@ -128,6 +128,13 @@ pub fn may_expire(conn: &mut Conn, tape: &Tape) -> Result<()> {
 pub fn forget_sets(context: &Context, tape_id: i32) -> Result<()> {
     let label = db::tapes::find(&mut *context.conn()?, tape_id)?.label;
     let here: HashSet<i32> = db::sets::on_tape(&mut *context.conn()?, tape_id)?.iter().map(|set| set.id).collect();
+    let going: Vec<i32> = here.iter().copied().collect();
+    for set in &here {
+        if let Some(heir) = db::copies::hand_over(&mut *context.conn()?, *set, &going)? {
+            context
+                .log(&format!("What builds on backup set {set} builds on set {heir} now, which has the same content."));
+        }
+    }
     for set in with_increments(&mut *context.conn()?, &here)? {
         let parts = db::set_parts::of_set_listed(&mut *context.conn()?, set)?;
         let mut elsewhere: Vec<&str> =

@@ -7,6 +7,7 @@
 
 pub mod archive;
 pub mod check;
+pub mod copies;
 pub mod database;
 pub mod existing;
 pub mod extract;

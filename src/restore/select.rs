@@ -47,11 +47,13 @@ pub struct Selected {
 
 /// The newest set of a job that was completed by a moment; without a moment the newest of all.
 pub fn set_as_of(conn: &mut Conn, job_id: i32, moment: Option<NaiveDateTime>) -> Result<i32> {
-    use crate::db::schema::backup_sets;
+    use crate::db::schema::{backup_sets, set_copies};
     let job = db::jobs::find(conn, job_id)?;
     let mut query = backup_sets::table
         .filter(backup_sets::job_id.eq(job_id).and(backup_sets::status.eq(SetStatus::Completed)))
-        .order((backup_sets::end_time.desc(), backup_sets::id.desc()))
+        .left_join(set_copies::table)
+        // a copy ends when its original does, which comes before it
+        .order((backup_sets::end_time.desc(), set_copies::copy_of.is_null().desc(), backup_sets::id.desc()))
         .select(backup_sets::id)
         .into_boxed();
     if let Some(moment) = moment {
@@ -112,7 +114,7 @@ pub fn plan(conn: &mut Conn, selection: &Selection) -> Result<Selected> {
     select::clear(conn)?;
     let mut plan = Plan::default();
     for set_id in &gathered.sets {
-        planned_set(conn, *set_id, &mut plan)?;
+        plan_set(conn, *set_id, &mut plan)?;
     }
     let mut broken = gathered.leave_out_missing_parts(conn, &plan)?;
     broken.extend(gathered.resolve(&mut plan));
@@ -205,7 +207,7 @@ pub fn only_on_tape(plan: &mut Plan, tape_id: i32) -> Result<Elsewhere> {
 }
 
 /// Adds a set to the plan, with where its parts are.
-fn planned_set(conn: &mut Conn, set_id: i32, plan: &mut Plan) -> Result<()> {
+pub fn plan_set(conn: &mut Conn, set_id: i32, plan: &mut Plan) -> Result<()> {
     let set = db::sets::find(conn, set_id)?;
     if set.format_type == FormatType::Ltfs {
         return Err(Error::new(

@@ -108,6 +108,7 @@ fn tapes_that_are_not_what_they_seem_are_not_written() {
     server.kill();
     write_foreign(&dir.join(format!("cartridges/{}.tap", codes[0])));
     server.restart();
+    let api = server.api.clone();
 
     // an unlabelled tape in the pool is no candidate
     let job = api.job("j", api.source("s", &source), 1, json!({}));

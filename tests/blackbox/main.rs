@@ -2,6 +2,7 @@
 
 mod api;
 mod bad_input;
+mod copying;
 mod crash;
 mod damage;
 mod database;

@@ -102,12 +102,12 @@ fn ten_sets_on_one_tape_are_restored_and_readable_without_us() {
 
     let data_file = |set: &Value| {
         let detail = api.get(&format!("/api/v1/backup-sets/{set}")).ok();
-        (detail["uuid"].as_str().unwrap().to_string(), detail["parts"][0]["tape_file"].as_u64().unwrap())
+        detail["parts"][0]["tape_file"].as_u64().unwrap()
     };
     // the chain without us: the full one, then what each incremental names as gone, then what it holds
     let chain = server.dir.path().join("dumped-chain");
     for (set, state) in &states {
-        let (_, file) = data_file(set);
+        let file = data_file(set);
         let contents = server.dump(&tape, file + 1);
         let end = contents.iter().rposition(|byte| *byte != 0).unwrap() + 1;
         let contents: Value = serde_json::from_slice(&contents[..end]).unwrap();
@@ -118,7 +118,7 @@ fn ten_sets_on_one_tape_are_restored_and_readable_without_us() {
         files::assert_equal(state, &chain);
     }
     for (name, set, how) in &others {
-        let (uuid, file) = data_file(set);
+        let file = data_file(set);
         let dumped = server.dump(&tape, file);
         let to = server.dir.path().join(format!("dumped-{name}"));
         match *how {
@@ -127,10 +127,12 @@ fn ten_sets_on_one_tape_are_restored_and_readable_without_us() {
             "gzip" => untar(&pipe("gzip", &["-d", "-c"], &dumped), &to),
             _ => {
                 assert!(!contains(&dumped, b"ustar"), "an encrypted set shows no headers");
-                let keyfile = server.dir.path().join("key.hex");
-                std::fs::write(&keyfile, hex(key["key_base64"].as_str().unwrap())).unwrap();
-                let unseal = [&unseal(), keyfile.to_str().unwrap(), &format!("{uuid}:1")];
-                let plain = pipe("python3", &[&["-c"], &unseal[..]].concat(), &dumped);
+                let keyfile = server.dir.path().join("key.txt");
+                std::fs::write(&keyfile, key["key_base64"].as_str().unwrap()).unwrap();
+                let program = server.dir.path().join("recover.py");
+                std::fs::write(&program, printed_program()).unwrap();
+                let args = [program.to_str().unwrap(), "open", keyfile.to_str().unwrap()];
+                let plain = pipe("python3", &args, &dumped);
                 untar(&pipe("zstd", &["-d", "-c"], &plain), &to);
             }
         }
@@ -138,16 +140,11 @@ fn ten_sets_on_one_tape_are_restored_and_readable_without_us() {
     }
 }
 
-/// The decrypting program that is printed in the documentation.
-fn unseal() -> String {
-    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/tape-format.md")).unwrap();
-    let (_, rest) = page.split_once("<!-- unseal.py -->\n```python\n").expect("the documentation has the program");
+/// The program that is printed in the guide for people who have nothing else.
+fn printed_program() -> String {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/manual-recovery.md")).unwrap();
+    let (_, rest) = page.split_once("<!-- recover.py -->\n```python\n").expect("the guide has the program");
     rest.split_once("\n```").unwrap().0.to_string()
-}
-
-fn hex(base64: &str) -> String {
-    let decoded = pipe("base64", &["-d"], base64.as_bytes());
-    decoded.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {

@@ -8,7 +8,7 @@ use crate::db::schema::{backup_jobs, backup_sets, backup_sources};
 use crate::db::sets::{self, BackupSet, NewSet};
 use crate::db::sources::NewSource;
 use crate::db::tapes::Tape;
-use crate::db::{BackupType, Compression, Conn, SetStatus, now, pools, sources, write_transaction};
+use crate::db::{BackupType, Compression, Conn, SetStatus, copies, now, pools, sources, write_transaction};
 use diesel::prelude::*;
 use tape_format::toc::{SealedHead, SetInfo, SetKind, Summary};
 
@@ -82,7 +82,10 @@ pub fn open(conn: &mut Conn, named: &Named<'_>) -> Result<Found> {
         };
         let job = job(conn, named, key)?;
         let parent = match info.parent {
-            Some(parent) => sets::find_by_uuid(conn, &parent.to_string())?.map(|set| set.id),
+            Some(parent) => match sets::find_by_uuid(conn, &parent.to_string())? {
+                Some(set) => Some(set.id),
+                None => copies::any_of(conn, &parent.to_string())?,
+            },
             None => None,
         };
         let new = NewSet {
@@ -111,6 +114,11 @@ pub fn open(conn: &mut Conn, named: &Named<'_>) -> Result<Found> {
             ))
             .execute(conn)?;
         adopt_children(conn, set.id, &uuid)?;
+        if let Some(original) = info.copy_of {
+            // a copy stands in for a parent that is not there
+            copies::insert(conn, set.id, &original.to_string())?;
+            adopt_children(conn, set.id, &original.to_string())?;
+        }
         Ok(Found::Take { set_id: set.id, before })
     })
 }

@@ -2,9 +2,9 @@
 
 use super::resume::{self, Place};
 use super::tape::{OpenTape, next_tape};
-use super::write::{SetHeader, Start, Stream, WritePart, part_error};
+use super::write::{Deleted, SetHeader, Start, Stream, WritePart, part_error};
 use super::{AppendAt, feed};
-use crate::backup::engine::{Engine, EngineReport, Gone};
+use crate::backup::engine::{Engine, EngineReport};
 use crate::backup::stats::Progress as EngineProgress;
 use crate::catalog::commit::CommitPart;
 use crate::catalog::spanning::{self, Rest};
@@ -14,10 +14,11 @@ use crate::executions::context::stopped;
 use crate::executions::{Context, Progress};
 use crate::{Error, Result};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tape_format::Frame;
 use tape_format::toc::Totals;
 use tape_format::part::{PartEnd, PartErrorKind, PartLayout, PartOutcome, TapeState};
+use tape_format::{Frame, FrameSource};
 
 /// A set that is completely on tape.
 pub struct Drained {
@@ -56,7 +57,7 @@ pub fn drain(
     let mut lent = Some(Stream::new(context, start, feed, Box::new(engine.frames())));
     let watch = engine.watch();
     context.progress.set_probe(Some(Box::new(move |progress| copy(&watch.progress(), progress))));
-    let set = Writing { context, header, deleted: engine.gone(), done };
+    let set = Writing { context, header, deleted: Arc::new(engine.gone()), done };
     let result = set.parts(pool_id, first, &mut lent);
     context.progress.set_probe(None);
     let mut report = engine.finish();
@@ -96,6 +97,40 @@ pub fn drain(
     Ok((drained, last_tape))
 }
 
+/// Writes the frames of a set that was written before, which others read; `gone` are the paths it recorded as gone.
+/// Returns the tape it ended on, still held.
+pub fn write_frames(
+    context: &Context,
+    header: &SetHeader,
+    pool_id: i32,
+    frames: Box<dyn FrameSource>,
+    gone: Vec<Vec<u8>>,
+    first: OpenTape,
+) -> Result<OpenTape> {
+    let set_id = header.set_id.ok_or_else(|| Error::internal("frames are copied to a set without a row"))?;
+    let (feed, feeder) = feed::start(context.services.catalog.clone(), set_id)?;
+    let mut lent = Some(Stream::new(context, Start::default(), Some(feed), frames));
+    let set = Writing { context, header, deleted: Arc::new(gone.clone()), done: 0 };
+    let result = set.parts(pool_id, first, &mut lent);
+    if let Some(feed) = lent.as_mut().and_then(|stream| stream.feed.as_mut())
+        && result.is_ok()
+    {
+        gone.into_iter().for_each(|path| feed.gone(path));
+    }
+    // so that whoever reads notices, and the feeder has everything
+    drop(lent);
+    let stored = feeder.finish();
+    let result = result.map_err(|error| match context.control.stopped() {
+        Some(why) if error.code == "source_failed" => stopped(why),
+        _ => error,
+    });
+    let (_, last_tape) = match (result, &stored) {
+        (Err(error), Err(catalog)) if error.code == "internal" => return Err(catalog.clone()),
+        (result, _) => result?,
+    };
+    stored.map(|()| last_tape)
+}
+
 /// What the walk and the ring tell, for people.
 fn copy(engine: &EngineProgress, progress: &Progress) {
     progress.scanned_files.store(engine.scanned_files, Ordering::Relaxed);
@@ -129,7 +164,7 @@ struct Writing<'a> {
     context: &'a Context,
     header: &'a SetHeader,
     /// Paths that are gone.
-    deleted: Gone,
+    deleted: Deleted,
     /// Parts that were on tape before.
     done: u32,
 }

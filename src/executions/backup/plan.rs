@@ -225,6 +225,7 @@ impl SetHeader {
                 parent: parent.map(|parent| uuid_of(&parent.uuid)).transpose()?,
                 start: set.start_time.and_utc().timestamp(),
                 compression: set.compression_type.clone(),
+                copy_of: db::copies::original_of(&mut conn, set.id)?.map(|uuid| uuid_of(&uuid)).transpose()?,
             },
             codec: codec_of_set(set, None, &config.backup)?,
             key,

@@ -6,7 +6,6 @@ use super::resume::{Keeper, Place};
 use super::tape::OpenTape;
 use crate::actors::drive::tasks::check_tape;
 use crate::actors::drive::{DriveTask, Unit};
-use crate::backup::engine::Gone;
 use crate::catalog::from_toc::Tally;
 use crate::executions::{Context, Control, Progress};
 use crate::{Error, Result};
@@ -17,7 +16,7 @@ use tape_drive::{Compression, Removal, TapeDrive};
 use tape_format::codec::Codec;
 use tape_format::crypt::Key;
 use tape_format::part::{
-    self, Checkpoint, PartError, PartObserver, PartOutcome, PartProgress, PartSpec, PendingFirst, Wish,
+    self, Checkpoint, DeletedPaths, PartError, PartObserver, PartOutcome, PartProgress, PartSpec, PendingFirst, Wish,
 };
 use tape_format::toc::{SetInfo, Summary};
 use tape_format::{FormatError, Frame, FrameSource, Label, MemberRecord, Unfinished};
@@ -159,6 +158,9 @@ impl Observer<'_> {
     }
 }
 
+/// Paths that are gone since the parent set.
+pub type Deleted = Arc<dyn DeletedPaths + Send>;
+
 /// Writes one part at the end of a tape.
 pub struct WritePart {
     /// What the parts have in common.
@@ -172,14 +174,14 @@ pub struct WritePart {
     /// Earlier sets on the tape.
     pub earlier: Vec<Summary>,
     /// Paths that are gone.
-    pub deleted: Gone,
+    pub deleted: Deleted,
     /// The frames.
     pub stream: Stream,
 }
 
 impl WritePart {
     /// Part `number` of a set, at the end of `tape`.
-    pub fn new(header: &SetHeader, tape: &OpenTape, number: u32, deleted: Gone, stream: Stream) -> WritePart {
+    pub fn new(header: &SetHeader, tape: &OpenTape, number: u32, deleted: Deleted, stream: Stream) -> WritePart {
         WritePart {
             header: header.clone(),
             number,
@@ -218,7 +220,7 @@ impl DriveTask for WritePart {
                 codec: header.codec,
                 key: header.key.as_deref(),
                 earlier: &earlier,
-                deleted: &deleted,
+                deleted: &*deleted,
                 spool_dir: &header.spool_dir,
                 checkpoint_bytes: header.checkpoint_bytes,
             };

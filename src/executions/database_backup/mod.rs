@@ -136,6 +136,7 @@ fn write(context: &Context, key: &Arc<Key>, pool_id: i32, tape: OpenTape, row: &
             parent: None,
             start: db::now().and_utc().timestamp(),
             compression: "zstd".into(),
+            copy_of: None,
         },
         codec: Codec::Zstd { level: 3 },
         key: Some(key.clone()),

@@ -14,8 +14,6 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-/// Left free in data_dir beside what is restored.
-const MARGIN: u64 = 64 << 20;
 /// Failures that the message names.
 const NAMED: usize = 3;
 
@@ -31,8 +29,7 @@ pub fn run(context: &Context, request: &DrillRequest) -> Result<Value> {
     let seed = request.seed.unwrap_or_else(|| uuid::Uuid::new_v4().as_fields().0);
     context.phase("planning", format!("Choosing files with the seed {seed}."))?;
     let (chosen, bytes) = choose(context, request, seed)?;
-    let data_dir = &context.services.config.data_dir;
-    check_room(data_dir, bytes)?;
+    super::room::check(&context.services.config.spool_dir(), bytes)?;
     let folder = tempfile::Builder::new().prefix("drill-").tempdir_in(context.services.config.spool_dir())?;
     let mut files = Vec::new();
     for part in &chosen {
@@ -80,21 +77,6 @@ fn choose(context: &Context, request: &DrillRequest, seed: u32) -> Result<(Vec<C
     // so that each tape is loaded once
     chosen.sort_by_key(|(tape, part)| (*tape, part.set_id));
     Ok((chosen.into_iter().map(|(_, part)| part).collect(), bytes))
-}
-
-/// Refuses to fill the disk that the server needs.
-fn check_room(folder: &Path, bytes: u64) -> Result<()> {
-    let system = rustix::fs::statvfs(folder).map_err(std::io::Error::from)?;
-    let free = system.f_bavail.saturating_mul(system.f_frsize);
-    if free >= bytes.saturating_add(MARGIN) {
-        return Ok(());
-    }
-    let message = format!(
-        "{} has {free} bytes free, and {bytes} bytes with some room to spare are needed: make room there, or ask for \
-         fewer files",
-        folder.display()
-    );
-    Err(Error::conflict("no_room", message))
 }
 
 fn rehearse(context: &Context, chosen: &Chosen, folder: &Path) -> Result<Vec<Outcome>> {

@@ -108,6 +108,7 @@ mod tests {
             parent: None,
             start: 0,
             compression: "none".into(),
+            copy_of: None,
         };
         let tape = TapeInfo { label: "A".into(), uuid: Uuid::nil(), pool: String::new() };
         let totals = Totals::default();

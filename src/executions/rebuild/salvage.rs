@@ -44,6 +44,7 @@ impl Lost<'_> {
                 parent: None,
                 start: line.start,
                 compression: "none".into(),
+                copy_of: None,
             },
             (None, None) => SetInfo {
                 uuid: Uuid::new_v4(),
@@ -52,6 +53,7 @@ impl Lost<'_> {
                 parent: None,
                 start: 0,
                 compression: "none".into(),
+                copy_of: None,
             },
         }
     }

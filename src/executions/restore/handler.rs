@@ -17,6 +17,8 @@ pub struct Restoring<'a> {
     pub context: &'a Context,
     pub extractor: Extractor,
     pub report: &'a mut Report,
+    /// What could not be read, and why: perhaps a copy can.
+    pub unread: Vec<(Box<[u8]>, String)>,
 }
 
 impl Handler for Restoring<'_> {
@@ -47,8 +49,7 @@ impl Handler for Restoring<'_> {
     }
 
     fn failed(&mut self, item: &Item, why: &str) {
-        self.extractor.give_up(&item.path);
-        self.lost(&to_text(&item.path), why);
+        self.unread.push((item.path.clone(), why.into()));
     }
 
     fn check(&mut self) -> Result<()> {
@@ -57,6 +58,12 @@ impl Handler for Restoring<'_> {
 }
 
 impl Restoring<'_> {
+    /// What could not be read from anywhere.
+    pub fn give_up(&mut self, path: &[u8], why: &str) {
+        self.extractor.give_up(path);
+        self.lost(&to_text(path), why);
+    }
+
     /// Something that was asked for is not there.
     pub fn lost(&mut self, path: &str, why: &str) {
         self.context.warn(Some(path), why);

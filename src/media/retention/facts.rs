@@ -65,8 +65,10 @@ impl Evaluation {
                 owners.insert(job.id, Owner { rule, zone: parse_time_zone(&job.time_zone).unwrap_or(Tz::UTC) });
                 jobs.insert(job.id, JobRule { name: job.name, pool_id: job.pool_id, rule });
             }
-            let sets = judged_sets(rows::sets(conn)?, &rows::resumable_sets(conn)?, &owners, at);
             let rules = pools.into_values().map(|pool| (pool.id, Rule::of_pool(&pool))).collect();
+            let sets = rows::sets(conn)?;
+            let copies = Copies::of(&sets, &rules, &mut owners);
+            let sets = judged_sets(sets, &copies, &rows::resumable_sets(conn)?, &owners, at);
             let copies = judged_copies(rows::copies(conn)?, &rules, at);
             let index = sets.iter().enumerate().map(|(index, set)| (set.row.id, index)).collect();
             let whole_or_found = [SetStatus::Completed, SetStatus::Incomplete];
@@ -141,15 +143,60 @@ impl Evaluation {
     }
 }
 
+/// Copies of sets: they are kept by the rule of the pool they are in, those of each job by themselves.
+struct Copies {
+    /// For each job and pool the owner of the job's copies there.
+    owners: HashMap<(i32, i32), i32>,
+    /// For each original and pool the copy.
+    of: HashMap<(String, i32), i32>,
+    names: HashMap<i32, String>,
+}
+
+impl Copies {
+    fn of(rows: &[SetRow], rules: &HashMap<i32, Rule>, owners: &mut HashMap<i32, Owner>) -> Copies {
+        let mut copies = Copies { owners: HashMap::new(), of: HashMap::new(), names: HashMap::new() };
+        for row in rows {
+            copies.names.insert(row.id, row.copy_of.clone().unwrap_or_else(|| row.uuid.clone()));
+            let (Some(original), Some(pool)) = (&row.copy_of, row.pool_id) else { continue };
+            if row.status == SetStatus::Completed {
+                copies.of.insert((original.clone(), pool), row.id);
+            }
+            let (Some(rule), Some(job)) = (rules.get(&pool), owners.get(&row.job_id)) else { continue };
+            let owner = Owner { rule: *rule, zone: job.zone };
+            // jobs have positive ids
+            let next = -1 - copies.owners.len() as i32;
+            let id = *copies.owners.entry((row.job_id, pool)).or_insert(next);
+            owners.insert(id, owner);
+        }
+        copies
+    }
+
+    fn owner(&self, row: &SetRow) -> i32 {
+        let own = row.copy_of.as_ref().and(row.pool_id).and_then(|pool| self.owners.get(&(row.job_id, pool)));
+        own.copied().unwrap_or(row.job_id)
+    }
+
+    /// What a set builds on: a copy on the copy in its own pool, if there is one.
+    fn parent(&self, row: &SetRow) -> Option<i32> {
+        let parent = row.parent_set_id?;
+        let beside = row.copy_of.as_ref().and(row.pool_id).and_then(|pool| {
+            let original = self.names.get(&parent)?;
+            self.of.get(&(original.clone(), pool)).copied()
+        });
+        Some(beside.unwrap_or(parent))
+    }
+}
+
 fn judged_sets(
     rows: Vec<SetRow>,
+    copies: &Copies,
     resumable: &HashSet<i32>,
     owners: &HashMap<i32, Owner>,
     at: NaiveDateTime,
 ) -> Vec<Judged<SetRow>> {
     let fact = |row: &SetRow| SetFact {
         id: row.id,
-        owner: row.job_id,
+        owner: copies.owner(row),
         stage: match row.status {
             SetStatus::Completed => Stage::Complete,
             SetStatus::Pending | SetStatus::Running => Stage::Open,
@@ -159,7 +206,7 @@ fn judged_sets(
         },
         start: row.start_time,
         end: row.end_time.unwrap_or(row.start_time),
-        parent: row.parent_set_id,
+        parent: copies.parent(row),
         protected: row.protected,
     };
     let facts: Vec<SetFact> = rows.iter().map(fact).collect();

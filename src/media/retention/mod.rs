@@ -3,7 +3,7 @@
 //! **A set is kept if any rule keeps it:** its days are not over; it is among the last n of its job; it is the newest of
 //! one of the last k days, weeks, months or years that have a set, in the time zone of the job; a person protected it. What
 //! a kept set builds on is kept with it, up to the full set. A set that is being written, or whose run can go on,
-//! is kept; one that was never completed is not. Copies of the database are kept by the rule of the pool they are in,
+//! is kept; one that was never completed is not. A copy of a set, and a copy of the database, is kept by the rule of the pool it is in,
 //! and the newest of all is always kept.
 //!
 //! * [`rule`]: what a job and its pool ask for

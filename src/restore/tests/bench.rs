@@ -186,6 +186,7 @@ impl Bench {
             parent: None,
             start: 0,
             compression: spec.codec.name().into(),
+            copy_of: None,
         };
         let mut frames = List(frames(members, spec));
         let deleted: Vec<Vec<u8>> = deleted.iter().map(|path| path.as_bytes().to_vec()).collect();

@@ -2,7 +2,7 @@
 
 use crate::db::{Conn, SourceType, drives};
 use crate::executions::{ExistingPolicy, RestoreRequest};
-use crate::restore::select;
+use crate::restore::{copies, select};
 use crate::web::fields::{self, existing, invalid};
 use crate::{Error, Result};
 use chrono::{DateTime, NaiveDateTime, Utc};
@@ -107,7 +107,8 @@ impl RestoreBody {
 /// The sets that make the state a checked request names, newest first.
 pub fn chain(conn: &mut Conn, request: &RestoreRequest) -> Result<Vec<i32>> {
     let set = request.backup_set_id.ok_or_else(|| Error::internal("a checked restore names a set"))?;
-    if request.only_this_set { select::alone(conn, set) } else { select::state_of(conn, set) }
+    let chain = if request.only_this_set { select::alone(conn, set)? } else { select::state_of(conn, set)? };
+    Ok(copies::best(conn, &chain)?.0)
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use crate::actors::jobs::{Command, Control};
 use crate::app::App;
 use crate::auth::Identity;
 use crate::db::executions::{self, ExecutionFilter};
-use crate::db::{Conn, Page, SetStatus, retention, sets, write_transaction};
-use crate::executions::{Request, VerifyRequest};
+use crate::db::{Conn, Page, SetStatus, copies, pools, retention, sets, write_transaction};
+use crate::executions::{CopyRequest, Request, VerifyRequest};
 use crate::web::optional_body::OptionalBody;
 use crate::web::reply::Status;
 use crate::web::work::{Started, Unsaid, WaitQuery, Work};
@@ -37,7 +37,8 @@ fn may_delete(conn: &mut Conn, id: i32) -> Result<()> {
         return Err(Error::conflict("set_protected", format!("backup set {id} is protected; release it first")));
     }
     let children: Vec<i32> = sets::children(conn, id)?.iter().map(|child| child.id).collect();
-    if children.is_empty() {
+    let others = copies::family(conn, &set)?;
+    if children.is_empty() || others.iter().any(|other| *other != id) {
         return Ok(());
     }
     let list: Vec<String> = children.iter().map(|child| format!("set {child}")).collect();
@@ -150,4 +151,42 @@ pub async fn verify(
     let title = format!("Verification of set {} of job {}", set.set.id, set.job_name);
     let message = format!("{title} started");
     Work::new(request, title, message).answer(&app, &caller, *wait, Unsaid::Start).await
+}
+
+/// Where a copy goes.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct CopyBody {
+    /// The pool; another one than that of the set.
+    pub pool_id: i32,
+}
+
+/// Copies a set to tapes of another pool.
+#[utoipa::path(operation_id = "copy_backup_set", tag = "backup-sets", params(("id" = i32, Path), WaitQuery),
+    request_body = CopyBody,
+    responses((status = 202, body = Started), (status = 400), (status = 404), (status = 409)))]
+#[post("/backup-sets/{id}/copy")]
+pub async fn copy(
+    app: web::Data<App>,
+    caller: Identity,
+    id: web::Path<i32>,
+    wait: web::Query<WaitQuery>,
+    body: web::Json<CopyBody>,
+) -> Result<HttpResponse> {
+    let pool_id = body.pool_id;
+    let work = query(&app.services.db, move |conn| {
+        let set = sets::find(conn, *id)?;
+        if set.status != SetStatus::Completed {
+            let message = format!("backup set {} is {}; only a complete one can be copied", set.id, set.status);
+            return Err(Error::conflict("set_state", message));
+        }
+        let pool = fields::existing("pool_id", pools::find(conn, pool_id))?;
+        if copies::pools_of(conn, set.id)?.contains(&pool_id) {
+            let message = format!("backup set {} is on tapes of pool {} itself", set.id, pool.name);
+            return Err(Error::conflict("same_pool", message));
+        }
+        let title = format!("Copy of set {} to pool {}", set.id, pool.name);
+        let message = format!("{title} started");
+        Ok(Work::new(Request::Copy(CopyRequest { set_ids: vec![set.id], pool_id }), title, message))
+    });
+    work.await?.answer(&app, &caller, *wait, Unsaid::Start).await
 }

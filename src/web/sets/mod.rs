@@ -5,7 +5,7 @@ mod files;
 mod list;
 
 use super::Routes;
-pub use change::discard_set;
+pub use change::{CopyBody, discard_set};
 pub use files::{FilesQuery, page_of};
 
 /// The routes.
@@ -18,4 +18,5 @@ pub fn routes(routes: Routes) -> Routes {
         .add(change::remove)
         .add(change::cancel)
         .add(change::verify)
+        .add(change::copy)
 }

@@ -3,9 +3,10 @@
 use super::create::{free_label, label_name};
 use crate::app::App;
 use crate::auth::Identity;
-use crate::db::{Conn, SetStatus, TapeStatus, drives, executions, sets, tapes};
-use crate::executions::{Afterwards, Destroy, FormatRequest, LabelRequest, Request, ScrubRequest};
+use crate::db::{Conn, SetStatus, TapeStatus, drives, executions, pools, sets, tapes};
+use crate::executions::{Afterwards, CopyRequest, Destroy, FormatRequest, LabelRequest, Request, ScrubRequest};
 use crate::web::optional_body::OptionalBody;
+use crate::web::sets::CopyBody;
 use crate::web::work::{Started, Unsaid, WaitQuery, Work};
 use crate::web::{fields, query};
 use crate::{Error, Result};
@@ -177,6 +178,41 @@ pub async fn verify(
         let fields = serde_json::json!({"set_ids": set_ids});
         let request = Request::Scrub(ScrubRequest { tape_ids: vec![tape.id], drive_id: body.0.drive_id, tapes: None });
         Ok(Work::new(request, format!("Verification of tape {}", tape.label), message).with(fields))
+    });
+    work.await?.answer(&app, &caller, *wait, Unsaid::Start).await
+}
+
+/// Copies all complete sets of which a part is on a tape to tapes of another pool.
+#[utoipa::path(operation_id = "copy_tape", tag = "tapes", params(("id" = i32, Path), WaitQuery),
+    request_body = CopyBody,
+    responses((status = 202, body = Started), (status = 400), (status = 404), (status = 409)))]
+#[post("/tapes/{id}/copy")]
+pub async fn copy(
+    app: web::Data<App>,
+    caller: Identity,
+    id: web::Path<i32>,
+    wait: web::Query<WaitQuery>,
+    body: web::Json<CopyBody>,
+) -> Result<HttpResponse> {
+    let pool_id = body.pool_id;
+    let work = query(&app.services.db, move |conn| {
+        let tape = tapes::find(conn, *id)?;
+        let pool = fields::existing("pool_id", pools::find(conn, pool_id))?;
+        if tape.pool_id == Some(pool_id) {
+            let message = format!("tape '{}' is in pool {} itself", tape.label, pool.name);
+            return Err(Error::conflict("same_pool", message));
+        }
+        let sets = sets::on_tape(conn, tape.id)?;
+        let set_ids: Vec<i32> =
+            sets.iter().filter(|set| set.status == SetStatus::Completed).map(|set| set.id).collect();
+        if set_ids.is_empty() {
+            let message = format!("there is no complete backup set on tape '{}'", tape.label);
+            return Err(Error::conflict("nothing_to_copy", message));
+        }
+        let title = format!("Copy of tape {} to pool {}", tape.label, pool.name);
+        let message = format!("Copy of {} sets of tape '{}' to pool {} started", set_ids.len(), tape.label, pool.name);
+        let fields = serde_json::json!({"set_ids": set_ids});
+        Ok(Work::new(Request::Copy(CopyRequest { set_ids, pool_id }), title, message).with(fields))
     });
     work.await?.answer(&app, &caller, *wait, Unsaid::Start).await
 }

@@ -29,6 +29,7 @@ pub fn routes(routes: Routes) -> Routes {
         .add(label::label)
         .add(label::format)
         .add(label::verify)
+        .add(label::copy)
         .add(batch::batch_label)
         .add(batch::status)
         .add(batch::cancel)

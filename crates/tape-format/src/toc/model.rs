@@ -42,6 +42,9 @@ pub struct SetInfo {
     pub start: i64,
     /// `none`, `lto`, `gzip` or `zstd`.
     pub compression: String,
+    /// If it is a copy: the set it is a copy of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy_of: Option<Uuid>,
 }
 
 /// Numbers of members and bytes.

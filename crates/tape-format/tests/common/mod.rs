@@ -328,6 +328,7 @@ pub fn set_info(codec: Codec) -> SetInfo {
         parent: None,
         start: 1_700_000_000,
         compression: codec.name().into(),
+        copy_of: None,
     }
 }
 
