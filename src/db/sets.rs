@@ -277,12 +277,13 @@ pub fn latest_completed(conn: &mut Conn, job_id: i32) -> Result<Option<BackupSet
         .load(conn)?;
     // times of sets that were found on tapes are whole seconds: of those of one second, an increment is the newer one
     let mut newest = newest_first.first();
-    while let Some(set) = newest {
-        let soon = |other: &&BackupSet| (set.start_time - other.start_time).num_seconds().abs() < 1;
-        match newest_first.iter().find(|other| other.parent_set_id == Some(set.id) && soon(other)) {
-            Some(increment) if increment.id != set.id => newest = Some(increment),
-            _ => break,
-        }
+    for _ in 0..newest_first.len() {
+        let increment = newest.and_then(|set| {
+            let soon = |other: &&BackupSet| (set.start_time - other.start_time).num_seconds().abs() < 1;
+            newest_first.iter().find(|other| other.parent_set_id == Some(set.id) && soon(other))
+        });
+        let Some(increment) = increment else { break };
+        newest = Some(increment);
     }
     Ok(newest.cloned())
 }

@@ -56,13 +56,7 @@ impl Server {
     pub fn bare() -> Server {
         let dir = TempDir::new().unwrap();
         let (child, lines) = spawn(dir.path());
-        let mut server = Server {
-            dir,
-            api: Api::new(""),
-            child,
-            lines,
-            token: String::new(),
-        };
+        let mut server = Server { dir, api: Api::new(""), child, lines, token: String::new() };
         server.set_up();
         server
     }

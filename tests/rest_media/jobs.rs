@@ -186,7 +186,8 @@ fn a_whole_run_is_cataloged_browsed_searched_verified_restored_and_deleted() {
     assert_eq!(house.get("/backup-sets").is(200), json!([]));
     assert_eq!(house.get("/catalog/search?q=notes").is(200), json!([]));
     assert_eq!(house.get("/executions?kind=backup&limit=1").is(200), json!([]), "they went with the job");
-    let ended = |kind| house.get(&format!("/executions?status=completed&kind={kind}")).is(200).as_array().unwrap().len();
+    let ended =
+        |kind| house.get(&format!("/executions?status=completed&kind={kind}")).is(200).as_array().unwrap().len();
     assert_eq!((ended("verify"), ended("scrub")), (1, 1));
     house.get("/executions?status=odd").about("status");
     house.post("/executions/1/cancel", json!({})).fails(409, "not_running");

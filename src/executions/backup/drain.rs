@@ -16,8 +16,8 @@ use crate::{Error, Result};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tape_format::toc::Totals;
 use tape_format::part::{PartEnd, PartErrorKind, PartLayout, PartOutcome, TapeState};
+use tape_format::toc::Totals;
 use tape_format::{Frame, FrameSource};
 
 /// A set that is completely on tape.
