@@ -103,7 +103,7 @@ impl Api {
         let since = Instant::now();
         loop {
             let row = self.get(&format!("/api/v1/executions/{id}")).ok();
-            if !row["tape_change"].is_null() {
+            if !row["tape_change"].is_null() && row["phase"] == "waiting" {
                 assert_eq!(row["phase"], "waiting", "{row}");
                 return row["tape_change"].clone();
             }

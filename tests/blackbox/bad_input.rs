@@ -146,6 +146,7 @@ fn tapes_that_are_not_what_they_seem_are_not_written() {
     server.kill();
     tape_drive::virt::library::set_write_protection(&dir, &codes[2], WriteProtection::On).unwrap();
     server.restart();
+    let api = server.api.clone();
     let started = api.post(&format!("/api/v1/jobs/{job}/run"), json!({"tape_id": 3})).ok();
     let message = failed(&server, started, "write_protected");
     assert!(message.contains("tab"), "{message}");

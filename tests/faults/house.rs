@@ -170,7 +170,12 @@ impl House {
     /// Starts the server; false if it was killed before it listened.
     pub fn start(&mut self) -> bool {
         self.spawn();
-        self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
+        std::thread::sleep(Duration::from_millis(1));
+        let lives = self.lives();
+        if !lives && !self.breakpoint().with_extension("hit").exists() {
+            eprintln!("the server ended: {}", std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default());
+        }
+        lives
     }
 
     fn spawn(&mut self) -> Option<String> {
@@ -197,7 +202,7 @@ impl House {
             .env("TAPEBACKARR_BREAKPOINTS", self.breakpoint())
             .env("TAPEBACKARR_DATABASE_PAGES", self.pages.map_or(String::new(), |pages| pages.to_string()))
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(std::fs::File::create(self.folder.path().join("log")).unwrap())
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
