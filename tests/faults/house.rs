@@ -173,7 +173,10 @@ impl House {
         std::thread::sleep(Duration::from_millis(1));
         let lives = self.lives();
         if !lives && !self.breakpoint().with_extension("hit").exists() {
-            eprintln!("the server ended: {}", std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default());
+            eprintln!(
+                "the server ended: {}",
+                std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+            );
         }
         lives
     }
