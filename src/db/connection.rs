@@ -36,8 +36,9 @@ const POOL_WAIT: Duration = Duration::from_secs(10);
 
 /// What every connection of the pool is set to. `temp_store` stays a file: a sort of millions of catalog rows must
 /// not need their size in memory. Page cache 16 MiB each. `auto_vacuum` counts for a file that is made, so that its free
-/// pages can be given back in small steps ([`super::upkeep`]); it must come first.
-const POOL_PRAGMAS: &str = "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA busy_timeout = 15000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+/// pages can be given back in small steps ([`super::upkeep`]); it must come before the journal is made. The time-out comes
+/// first of all: whatever is asked before it fails at once if another connection has the file locked for a moment.
+const POOL_PRAGMAS: &str = "PRAGMA busy_timeout = 15000; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
      PRAGMA foreign_keys = ON; PRAGMA cache_size = -16384;";
 
 #[derive(Debug)]
@@ -171,6 +172,18 @@ mod tests {
     fn number(conn: &mut Conn, pragma: &str) -> i32 {
         let sql = format!("SELECT {pragma} AS value FROM pragma_{pragma}");
         diesel::sql_query(sql).get_result::<Number>(conn).expect("pragma").value
+    }
+
+    #[test]
+    fn opening_waits_while_another_has_the_file_locked() {
+        let dir = tempfile::tempdir().expect("folder");
+        let path = dir.path().join("test.db");
+        let mut other = SqliteConnection::establish(path.to_str().expect("text")).expect("other");
+        other.batch_execute("CREATE TABLE t (x); BEGIN EXCLUSIVE; INSERT INTO t VALUES (1);").expect("lock");
+        let opening = std::thread::spawn(move || open_one(&path).map(drop));
+        std::thread::sleep(Duration::from_millis(200));
+        other.batch_execute("COMMIT").expect("unlock");
+        opening.join().expect("thread").expect("it waits and opens");
     }
 
     #[test]
