@@ -49,7 +49,11 @@ fn ends_well(hands: &Hands, source: &std::path::Path, started: &Value, request: 
     let row = api.wait(&started["execution_id"]);
     assert_eq!((&row["status"], &row["result"]["resumed"]), (&json!("completed"), &json!(true)), "{row}");
     let request = api.get(&format!("/api/v1/tape-changes/{}", request["id"])).ok();
-    assert_eq!((&request["status"], &request["new_tape_label"]), (&json!("completed"), &json!("H00002L9")), "{request}");
+    assert_eq!(
+        (&request["status"], &request["new_tape_label"]),
+        (&json!("completed"), &json!("H00002L9")),
+        "{request}"
+    );
     let set = api.get(&format!("/api/v1/backup-sets/{}", row["result"]["backup_set_id"])).ok();
     let tapes: Vec<_> = set["parts"].as_array().unwrap().iter().map(|part| part["tape_label"].clone()).collect();
     assert_eq!(tapes, ["H00001L9", "H00002L9"], "{set}");
