@@ -24,5 +24,6 @@ mod seed;
 mod server;
 mod spanning;
 mod spanning_hands;
+mod spanning_restart;
 mod spanning_trouble;
 mod version1;
