@@ -22,4 +22,5 @@ mod server;
 mod spanning;
 mod spanning_hands;
 mod spanning_trouble;
+mod stages;
 mod version1;
