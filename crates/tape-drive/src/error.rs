@@ -6,7 +6,7 @@
 use crate::Position;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use tape_scsi::Sense;
+use tape_scsi::{ScsiError, Sense, Status, TransportError};
 
 /// Result of a command to a drive or a changer.
 pub type Result<T, E = DriveError> = std::result::Result<T, E>;
@@ -152,6 +152,23 @@ impl DriveError {
         let kind = crate::sense_kind(&sense).unwrap_or(DriveErrorKind::HardwareError);
         let message = crate::sense_map::describe(&kind, &sense);
         DriveError::new(kind, operation, message).with_sense(sense)
+    }
+
+    /// The error of a command that failed as `error` says.
+    pub fn from_scsi(operation: Operation, error: ScsiError) -> Self {
+        use DriveErrorKind as Kind;
+        let kind = match error {
+            ScsiError::Check(sense) => return DriveError::from_sense(operation, sense),
+            ScsiError::Status(Status::BUSY | Status::RESERVATION_CONFLICT | Status::TASK_SET_FULL) => Kind::Busy,
+            // The rest of SAM-5's statuses, and CHECK CONDITION that does not say why: nobody knows what was done.
+            ScsiError::Status(_) => Kind::Aborted,
+            ScsiError::Transport(TransportError::TimedOut(_)) => Kind::Aborted,
+            ScsiError::Transport(TransportError::Reset) => Kind::Reset,
+            ScsiError::Transport(TransportError::System(rustix::io::Errno::BUSY)) => Kind::Busy,
+            ScsiError::Transport(_) => Kind::Io,
+            ScsiError::Malformed(_) => Kind::HardwareError,
+        };
+        DriveError::new(kind, operation, error.to_string())
     }
 
     /// The same, described by `message` instead.
