@@ -137,7 +137,14 @@ pub struct DriveError {
 impl DriveError {
     /// An error of `kind` in `operation`, described by `message`.
     pub fn new(kind: DriveErrorKind, operation: Operation, message: impl Into<String>) -> Self {
-        DriveError { kind, sense: None, operation, position: None, suspect_since: None, message: message.into().into_boxed_str() }
+        DriveError {
+            kind,
+            sense: None,
+            operation,
+            position: None,
+            suspect_since: None,
+            message: message.into().into_boxed_str(),
+        }
     }
 
     /// The same, with the sense data it was derived from.
