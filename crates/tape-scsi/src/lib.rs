@@ -15,6 +15,7 @@ mod bytes;
 pub mod command;
 mod error;
 mod mam;
+pub mod mode_page;
 mod sense;
 mod sense_key;
 mod tape_alert;
