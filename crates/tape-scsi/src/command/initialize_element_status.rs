@@ -1,4 +1,4 @@
-//! INITIALIZE ELEMENT STATUS, of the whole library (SMC-3, 6.4) or of some of its elements (SMC-3, 6.5): the robot looks
+//! INITIALIZE ELEMENT STATUS, of the whole library or WITH RANGE of some elements (SMC-3): the robot looks
 //! what is where, and reads the bar codes again.
 
 use crate::{Command, Data, ScsiError, Timeout, Transport};

@@ -13,7 +13,7 @@ const NAME: &str = "INQUIRY";
 /// Bytes of the standard data that every device has (SPC-5, 6.7.2).
 const STANDARD_LENGTH: u8 = 36;
 
-/// What kind of device it is (SPC-5, table 152): the two that belong to tapes, and all others.
+/// What kind of device it is: the two that belong to tapes, and all others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeviceType {
     /// 01h: a tape drive.

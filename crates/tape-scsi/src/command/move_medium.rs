@@ -1,4 +1,4 @@
-//! MOVE MEDIUM (SMC-3, 6.6) and EXCHANGE MEDIUM (SMC-3, 6.2): what a robot is for.
+//! MOVE MEDIUM and EXCHANGE MEDIUM (SMC-3; SCSI-2, 17.2.3 and 17.2.1): what a robot is for.
 
 use crate::{Command, Data, ScsiError, Timeout, Transport};
 

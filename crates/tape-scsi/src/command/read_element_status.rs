@@ -1,4 +1,4 @@
-//! READ ELEMENT STATUS (SMC-3, 6.11): what a library believes to be where.
+//! READ ELEMENT STATUS (SMC-3; SCSI-2, 17.2.5): what a library believes to be where.
 //!
 //! [`report`] is the answer as bytes, [`descriptor`] one element of it.
 

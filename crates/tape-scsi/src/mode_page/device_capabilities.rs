@@ -1,4 +1,4 @@
-//! Device capabilities (SMC-3, 7.3.2, page 1Fh): from where to where a robot can move a cartridge.
+//! Device capabilities (SMC-3, mode page 1Fh): from where to where a robot can move a cartridge.
 
 use crate::Malformed;
 use crate::bytes::u8_at;

@@ -1,4 +1,4 @@
-//! Element address assignment (SMC-3, 7.3.3, page 1Dh): how many elements of which kind a library has, and where each kind
+//! Element address assignment (SMC-3, mode page 1Dh): how many elements of which kind a library has, and where each kind
 //! begins.
 
 use crate::Malformed;

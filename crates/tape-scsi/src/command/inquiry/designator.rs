@@ -1,12 +1,12 @@
 //! Designators: the names of a device that stay the same wherever it is attached (SPC-5, 7.7.6.1).
 //!
 //! They come in the device identification page, and in READ ELEMENT STATUS, where a library says with one of them which
-//! drive is in a bay (SMC-3, 6.11.5).
+//! drive is in a bay (SMC-3, DVCID).
 
 use crate::text::ascii;
 use std::fmt::Write;
 
-/// What a designator names (SPC-5, table 604).
+/// What a designator names (SPC-5, 7.7.6.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Association {
     /// 0: the logical unit: this drive, this robot.
@@ -19,7 +19,7 @@ pub enum Association {
     Reserved,
 }
 
-/// How it is made up (SPC-5, table 605).
+/// How it is made up (SPC-5, 7.7.6.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DesignatorKind {
     /// 0: as the vendor likes; often just the serial number.

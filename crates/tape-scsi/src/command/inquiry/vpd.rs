@@ -1,4 +1,4 @@
-//! Vital product data pages (SPC-5, 7.7; SSC-5, 8.5 for B0h and up).
+//! Vital product data pages (SPC-5, 7.7; SSC-5 for B0h and up).
 
 use super::designator::{self, Designator};
 use super::page_command;
@@ -12,17 +12,17 @@ pub const SUPPORTED_PAGES: u8 = 0x00;
 pub const UNIT_SERIAL_NUMBER: u8 = 0x80;
 /// Its designators.
 pub const DEVICE_IDENTIFICATION: u8 = 0x83;
-/// What a tape drive can do with write-once media (SSC-5, 8.5.2).
+/// What a tape drive can do with write-once media (SSC-5).
 pub const SEQUENTIAL_ACCESS_CAPABILITIES: u8 = 0xb0;
-/// The serial number that the maker gave a tape drive; a library may show another one on page 80h (SSC-5, 8.5.3).
+/// The serial number that the maker gave a tape drive; a library may show another one on page 80h (SSC-5).
 pub const MANUFACTURER_SERIAL_NUMBER: u8 = 0xb1;
-/// Which TapeAlert flags it can raise (SSC-5, 8.5.4).
+/// Which TapeAlert flags it can raise (SSC-5).
 pub const TAPE_ALERT_SUPPORTED: u8 = 0xb2;
-/// The serial number of the library that the drive sits in (SSC-5, 8.5.5).
+/// The serial number of the library that the drive sits in (SSC-5).
 pub const AUTOMATION_SERIAL_NUMBER: u8 = 0xb3;
-/// The element address of the drive's bay in that library (SSC-5, 8.5.6).
+/// The element address of the drive's bay in that library (SSC-5).
 pub const DATA_TRANSFER_ELEMENT: u8 = 0xb4;
-/// Checksums between host and drive that it knows (SSC-5, 8.5.7).
+/// Checksums between host and drive that it knows (SSC-5).
 pub const LOGICAL_BLOCK_PROTECTION: u8 = 0xb5;
 
 const NAME: &str = "a vital product data page";
@@ -37,7 +37,7 @@ pub fn content(page: u8, bytes: &[u8]) -> Result<&[u8], Malformed> {
     bytes.get(4..end).ok_or(Malformed::short(NAME))
 }
 
-/// A page with its header, as a device of this type (SPC-5, table 152) sends it; contents over 65535 bytes are cut.
+/// A page with its header, as a device of this type sends it; contents over 65535 bytes are cut.
 pub fn encode(device_type: super::DeviceType, page: u8, content: &[u8]) -> Vec<u8> {
     let length = u16::try_from(content.len()).unwrap_or(u16::MAX);
     let [high, low] = length.to_be_bytes();
@@ -46,7 +46,7 @@ pub fn encode(device_type: super::DeviceType, page: u8, content: &[u8]) -> Vec<u
     bytes
 }
 
-/// What a tape drive says of write-once media (SSC-5, table 196).
+/// What a tape drive says of write-once media (SSC-5, sequential-access device capabilities page).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SequentialAccessCapabilities {
     /// WORM: it can use write-once cartridges.
@@ -68,7 +68,7 @@ impl SequentialAccessCapabilities {
     }
 }
 
-/// One method of logical block protection (SSC-5, table 202).
+/// One method of logical block protection (SSC-5, logical block protection page).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProtectionMethod {
     /// 1: Reed-Solomon CRC of ECMA-319; 2: CRC32C.

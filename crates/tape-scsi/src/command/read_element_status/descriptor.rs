@@ -1,4 +1,4 @@
-//! One element descriptor (SMC-3, 6.11.3 to 6.11.6, tables 48, 50, 51 and 52).
+//! One element descriptor of READ ELEMENT STATUS (SMC-3; in SCSI-2: 17.2.5.3 to 17.2.5.6).
 
 use super::report::Fields;
 use crate::bytes::{u8_at, u16_at};
@@ -6,7 +6,7 @@ use crate::command::inquiry::designator::{self, Designator};
 use crate::text::{ascii, put_ascii};
 use serde::{Deserialize, Serialize};
 
-/// Element types (SMC-3, table 10).
+/// Element types (SMC-3, element types).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ElementKind {
@@ -41,7 +41,7 @@ impl ElementKind {
     }
 }
 
-/// What the library knows of the cartridge's kind (SMC-3, table 49).
+/// What the library knows of the cartridge's kind (SMC-3, MEDIUM TYPE).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MediumType {
     /// 0: it does not tell.
@@ -87,7 +87,7 @@ impl MediumType {
     }
 }
 
-/// Volume tag information (SMC-3, 6.11.8): what the bar code reader read.
+/// Volume tag information (SMC-3): what the bar code reader read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct VolumeTag {
     /// The bar code, trimmed; empty if none was read.

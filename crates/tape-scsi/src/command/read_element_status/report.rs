@@ -1,4 +1,4 @@
-//! The answer: a header (SMC-3, table 46), and a page for each run of elements of one kind (table 47).
+//! The answer: a header, and a page for each run of elements of one kind.
 
 use super::NAME;
 use super::descriptor::{ElementKind, ElementStatus, FIXED, TAG};
