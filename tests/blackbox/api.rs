@@ -70,6 +70,20 @@ impl Api {
         self.send("POST", path, Some(&body))
     }
 
+    /// Waits until the answer to a GET is as it should be, and returns it.
+    #[track_caller]
+    pub fn wait_for(&self, path: &str, condition: impl Fn(&Value) -> bool) -> Value {
+        let since = Instant::now();
+        loop {
+            let answer = self.get(path).ok();
+            if condition(&answer) {
+                return answer;
+            }
+            assert!(since.elapsed() < Duration::from_secs(60), "{path} is still {answer}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Waits for the end of an execution and returns its row.
     #[track_caller]
     pub fn wait(&self, execution: &Value) -> Value {

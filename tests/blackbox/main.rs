@@ -21,5 +21,6 @@ mod scrubbing;
 mod server;
 mod spanning;
 mod spanning_hands;
+mod spanning_restart;
 mod spanning_trouble;
 mod version1;
