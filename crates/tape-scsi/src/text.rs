@@ -3,8 +3,10 @@
 /// The text of a field, without what fills it: blanks, and the zeros that some devices use instead. What is no printable
 /// ASCII becomes `?`, so that nothing of it can play tricks on a terminal or a page.
 pub(crate) fn ascii(bytes: &[u8]) -> String {
-    let text: String =
-        bytes.iter().map(|&byte| if matches!(byte, b' '..=b'~') { char::from(byte) } else { fill_or_unknown(byte) }).collect();
+    let text: String = bytes
+        .iter()
+        .map(|&byte| if matches!(byte, b' '..=b'~') { char::from(byte) } else { fill_or_unknown(byte) })
+        .collect();
     text.trim().to_owned()
 }
 

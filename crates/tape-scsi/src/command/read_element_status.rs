@@ -84,8 +84,7 @@ mod tests {
 
     #[test]
     fn an_empty_library_is_an_answer() {
-        let request =
-            Request { kind: None, first: 0, count: 8, fields: Fields::default(), without_motion: false };
+        let request = Request { kind: None, first: 0, count: 8, fields: Fields::default(), without_motion: false };
         let script = Scripted::new([Step::on(&[0xb8]).data(&[0; 8])]);
         assert!(read_element_status(&mut script.clone(), &request).unwrap().elements.is_empty());
     }

@@ -104,7 +104,9 @@ mod tests {
         assert!(page.can_exchange(Drive, Storage) && !page.can_exchange(Storage, Drive));
         assert!(!page.can_move(Transport, Drive));
         let usual = DeviceCapabilities::usual();
-        assert!(usual.can_move(ImportExport, Drive) && !usual.can_store(Transport) && !usual.can_exchange(Storage, Drive));
+        assert!(
+            usual.can_move(ImportExport, Drive) && !usual.can_store(Transport) && !usual.can_exchange(Storage, Drive)
+        );
     }
 
     proptest! {

@@ -72,8 +72,7 @@ mod tests {
     use proptest::prelude::*;
 
     /// As a library of a third party (tgt 1.0.85) sends it, with 8 slots, a mail slot and 2 drives.
-    const RECORDED: [u8; 20] =
-        [0x1d, 0x12, 0x01, 0xf4, 0, 1, 0x03, 0xe8, 0, 8, 0x02, 0x58, 0, 1, 0, 1, 0, 2, 0, 0];
+    const RECORDED: [u8; 20] = [0x1d, 0x12, 0x01, 0xf4, 0, 1, 0x03, 0xe8, 0, 8, 0x02, 0x58, 0, 1, 0, 1, 0, 2, 0, 0];
 
     #[test]
     fn a_recorded_page() {

@@ -164,7 +164,8 @@ pub(crate) mod tests {
         assert_eq!(Designator::t10("IBM", "ULT3580-TD6", "LABDRV0001").serial().as_deref(), Some("LABDRV0001"));
         let without_product = Designator { bytes: b"IET     00010003\0\0\0".to_vec(), ..Designator::t10("", "", "") };
         assert_eq!(without_product.serial().as_deref(), Some("00010003"));
-        let own = Designator { kind: DesignatorKind::VendorSpecific, bytes: b"10WT012345 ".to_vec(), ..without_product };
+        let own =
+            Designator { kind: DesignatorKind::VendorSpecific, bytes: b"10WT012345 ".to_vec(), ..without_product };
         assert_eq!(own.serial().as_deref(), Some("10WT012345"));
         assert_eq!(Designator { bytes: vec![], ..own.clone() }.serial(), None);
         assert_eq!(Designator { code_set: 1, ..own }.serial(), None);

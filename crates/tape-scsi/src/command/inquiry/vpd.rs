@@ -104,9 +104,8 @@ pub fn protection_methods(content: &[u8]) -> Vec<ProtectionMethod> {
 pub fn encode_protection_methods(methods: &[ProtectionMethod]) -> Vec<u8> {
     let mut content = vec![0; 4];
     for method in methods {
-        let flags = (u8::from(method.on_write) << 7)
-            | (u8::from(method.on_read) << 6)
-            | (u8::from(method.on_recover) << 5);
+        let flags =
+            (u8::from(method.on_write) << 7) | (u8::from(method.on_read) << 6) | (u8::from(method.on_recover) << 5);
         content.extend([0x05, method.method, method.length & 0x3f, flags, 0, 0]);
     }
     content

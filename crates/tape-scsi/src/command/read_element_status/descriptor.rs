@@ -245,10 +245,7 @@ fn scsi2_address(bytes: &[u8]) -> Option<(u8, u8)> {
 }
 
 fn decode_tag(field: &[u8]) -> VolumeTag {
-    VolumeTag {
-        identifier: ascii(field.get(..32).unwrap_or(&[])),
-        sequence: u16_at(field, 34).unwrap_or(0),
-    }
+    VolumeTag { identifier: ascii(field.get(..32).unwrap_or(&[])), sequence: u16_at(field, 34).unwrap_or(0) }
 }
 
 fn encode_tag(tag: Option<&VolumeTag>, out: &mut Vec<u8>) {

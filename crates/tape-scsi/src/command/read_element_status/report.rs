@@ -131,7 +131,34 @@ mod tests {
     #[test]
     fn mail_slots_tell_who_filled_them() {
         let bytes = [
-            0, 16, 0, 1, 0, 0, 0, 20, 3, 0, 0, 12, 0, 0, 0, 12, 0, 16, 0b0011_1111, 0, 0x30, 0x03, 0, 0, 0, 0x02, 0, 0,
+            0,
+            16,
+            0,
+            1,
+            0,
+            0,
+            0,
+            20,
+            3,
+            0,
+            0,
+            12,
+            0,
+            0,
+            0,
+            12,
+            0,
+            16,
+            0b0011_1111,
+            0,
+            0x30,
+            0x03,
+            0,
+            0,
+            0,
+            0x02,
+            0,
+            0,
         ];
         let report = decode(&bytes, Fields::default()).unwrap();
         let mut expected = ElementStatus::new(16, ElementKind::ImportExport);
