@@ -8,6 +8,7 @@ mod damage;
 mod database;
 mod files;
 mod hands;
+mod hostile_requests;
 mod incremental;
 mod manual;
 mod many_sets;
@@ -18,6 +19,8 @@ mod restoring;
 mod retention;
 mod schedule;
 mod scrubbing;
+#[path = "../faults/seed.rs"]
+mod seed;
 mod server;
 mod spanning;
 mod spanning_hands;
