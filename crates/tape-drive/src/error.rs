@@ -131,13 +131,20 @@ pub struct DriveError {
     /// For deferred errors and lost buffers: everything written from this position on may not be on the tape.
     pub suspect_since: Option<Position>,
     /// In words: what happened and what to do.
-    pub message: String,
+    pub message: Box<str>,
 }
 
 impl DriveError {
     /// An error of `kind` in `operation`, described by `message`.
     pub fn new(kind: DriveErrorKind, operation: Operation, message: impl Into<String>) -> Self {
-        DriveError { kind, sense: None, operation, position: None, suspect_since: None, message: message.into() }
+        DriveError {
+            kind,
+            sense: None,
+            operation,
+            position: None,
+            suspect_since: None,
+            message: message.into().into_boxed_str(),
+        }
     }
 
     /// The same, with the sense data it was derived from.
@@ -173,7 +180,7 @@ impl DriveError {
 
     /// The same, described by `message` instead.
     pub fn saying(mut self, message: impl Into<String>) -> Self {
-        self.message = message.into();
+        self.message = message.into().into_boxed_str();
         self
     }
 
