@@ -5,6 +5,7 @@
 
 pub mod initialize_element_status;
 pub mod inquiry;
+pub mod mode_sense;
 pub mod move_medium;
 pub mod read_block_limits;
 pub mod read_element_status;
