@@ -148,7 +148,8 @@ impl DriveError {
 
     /// The error of a drive that is asked to encrypt and has no such function.
     pub fn cannot_encrypt() -> Self {
-        let message = "this drive does not encrypt; let the program encrypt, or use a drive that does (LTO-4 and later)";
+        let message =
+            "this drive does not encrypt; let the program encrypt, or use a drive that does (LTO-4 and later)";
         DriveError::new(DriveErrorKind::Unsupported, Operation::Encryption, message)
     }
 

@@ -31,12 +31,10 @@ pub mod virt;
 
 pub use changer::{Changer, ChangerIdentity, Element, ElementAddress, ElementKind, Inventory};
 pub use drive::{
-    BlockLimits, Compression, DriveIdentity, DriveState, DriveStatus, FilemarkSync, Medium, MediumKind,
-    ReadOutcome, Removal, TapeDrive, WriteOutcome,
+    BlockLimits, Compression, DriveIdentity, DriveState, DriveStatus, FilemarkSync, Medium, MediumKind, ReadOutcome,
+    Removal, TapeDrive, WriteOutcome,
 };
-pub use encryption::{
-    DecryptionMode, DriveKey, EncryptionMode, EncryptionState, MAX_KEY_ASSOCIATED_DATA, NextBlock,
-};
+pub use encryption::{DecryptionMode, DriveKey, EncryptionMode, EncryptionState, MAX_KEY_ASSOCIATED_DATA, NextBlock};
 pub use error::{DriveError, DriveErrorKind, Operation, Result};
 pub use found::{DeviceKind, FoundDevice};
 pub use health::{Capabilities, DriveHealth, SupportedDensity, VolumeHealth};

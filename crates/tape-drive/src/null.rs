@@ -6,8 +6,8 @@
 
 use crate::drive::*;
 use crate::{
-    Capabilities, DriveError, DriveErrorKind, DriveHealth, DriveKey, EncryptionState, NextBlock, Operation, Position, Result,
-    TapePosition, VolumeHealth,
+    Capabilities, DriveError, DriveErrorKind, DriveHealth, DriveKey, EncryptionState, NextBlock, Operation, Position,
+    Result, TapePosition, VolumeHealth,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};

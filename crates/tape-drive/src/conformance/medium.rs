@@ -123,7 +123,8 @@ pub(super) fn description(bench: &mut Bench<'_, '_>) -> Verdict {
     ensure!(volume.mounts != Some(0), "a loaded cartridge is said never to have been mounted");
     ensure!(volume.unrecovered_write_errors.is_none_or(|errors| errors == 0), "the new tape has errors: {volume:?}");
     let densities = drive.capabilities()?.densities;
-    let known = densities.is_empty() || densities.iter().any(|density| density.code == medium.density && density.writable);
+    let known =
+        densities.is_empty() || densities.iter().any(|density| density.code == medium.density && density.writable);
     ensure!(known, "the drive writes density {:#04x} and does not list it", medium.density);
     if let (Some(before), Some(after)) = (medium.remaining_bytes, drive.medium()?.remaining_bytes) {
         ensure!(after <= before, "writing left more room ({after}) than there was ({before})");

@@ -4,8 +4,8 @@ use super::handle::FaultHandle;
 use super::plan::{Condition, NoReply};
 use crate::drive::*;
 use crate::{
-    Capabilities, DriveError, DriveErrorKind, DriveHealth, DriveKey, EncryptionState, NextBlock, Operation, Position, Result,
-    TapePosition, VolumeHealth,
+    Capabilities, DriveError, DriveErrorKind, DriveHealth, DriveKey, EncryptionState, NextBlock, Operation, Position,
+    Result, TapePosition, VolumeHealth,
 };
 use std::collections::BTreeSet;
 use tape_scsi::{Attribute, Sense, SenseKey, TapeAlert};

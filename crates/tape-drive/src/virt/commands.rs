@@ -8,8 +8,8 @@ use super::loading::Threading;
 use crate::drive::*;
 use crate::lto;
 use crate::{
-    Capabilities, DriveError, DriveErrorKind, DriveHealth, DriveKey, EncryptionState, NextBlock, Operation, Position, Result,
-    SupportedDensity, TapePosition, VolumeHealth,
+    Capabilities, DriveError, DriveErrorKind, DriveHealth, DriveKey, EncryptionState, NextBlock, Operation, Position,
+    Result, SupportedDensity, TapePosition, VolumeHealth,
 };
 use tape_scsi::{Attribute, Sense, SenseKey, TapeAlert};
 

@@ -4,8 +4,8 @@ use super::image::{Image, ImageAccess, ImageRead};
 use super::sealed::Sealed;
 use crate::drive::*;
 use crate::{
-    Capabilities, DriveError, DriveErrorKind, DriveHealth, DriveKey, EncryptionState, NextBlock, Operation, Position, Result,
-    TapePosition, VolumeHealth,
+    Capabilities, DriveError, DriveErrorKind, DriveHealth, DriveKey, EncryptionState, NextBlock, Operation, Position,
+    Result, TapePosition, VolumeHealth,
 };
 use std::fs::File;
 use std::io;

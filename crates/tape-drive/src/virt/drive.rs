@@ -5,12 +5,12 @@
 //! The commands themselves are in [`super::commands`].
 
 use super::cartridge::{Cartridge, WriteProtection};
+use super::encrypting::Encryption;
 use super::files::Lock;
 use super::image::Image;
 use super::library::{bay_mut, drive_lock, refused};
 use super::speed::Pace;
 use super::state::*;
-use super::encrypting::Encryption;
 use crate::drive::*;
 use crate::fault::Faulty;
 use crate::lto::{Access, Generation};

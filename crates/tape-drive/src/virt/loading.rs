@@ -130,7 +130,8 @@ impl VirtualDrive {
     /// up to two hours.
     fn optimise(&mut self, cartridge: &mut Cartridge) {
         let new = !std::mem::replace(&mut cartridge.optimised, true);
-        let measured = lto::format_of_density(cartridge.density).is_some_and(|format| format.generation >= Generation::LTO9);
+        let measured =
+            lto::format_of_density(cartridge.density).is_some_and(|format| format.generation >= Generation::LTO9);
         if new && measured && self.settings.first_load_ms > 0 {
             let begin = self.threading.map_or_else(Instant::now, |(begin, _)| begin);
             self.threading = Some((begin, Instant::now() + Duration::from_millis(self.settings.first_load_ms)));
