@@ -7,13 +7,14 @@ use tape_scsi::{Sense, SenseKey};
 
 /// What `sense` means; `None` if the command succeeded and the sense data only adds to it.
 ///
-/// Success with sense data is: NO SENSE (a filemark was met, early warning was passed), RECOVERED ERROR, and COMPLETED.
-/// Their flags are the caller's to read. EOM with any other key is a failure whose data is not on the tape.
+/// Which sense data tells of success is said at [`Sense::is_failure`]; its flags are the caller's to read. EOM with any other key is a failure whose data is not on the tape.
 pub fn sense_kind(sense: &Sense) -> Option<DriveErrorKind> {
     use DriveErrorKind as Kind;
+    if !sense.is_failure() {
+        return None;
+    }
     if sense.deferred {
-        // SPC-5, 4.5.7: a deferred recovered error tells of trouble that was overcome.
-        return (sense.key != SenseKey::RecoveredError).then_some(Kind::Deferred);
+        return Some(Kind::Deferred);
     }
     Some(match sense.key {
         SenseKey::NoSense | SenseKey::RecoveredError | SenseKey::Completed => return None,

@@ -59,7 +59,7 @@ pub(super) enum Ejected {
     /// Wrong generation.
     Incompatible,
     /// Its files cannot be used, for this reason.
-    Broken(String),
+    Broken(Box<str>),
 }
 
 /// A threaded cartridge.
@@ -264,7 +264,7 @@ impl Ejected {
             Ejected::Unloaded => sense(operation, SenseKey::NotReady, 0x04, 0x02),
             Ejected::Cleaning => sense(operation, SenseKey::NotReady, 0x30, 0x03),
             Ejected::Incompatible => sense(operation, SenseKey::NotReady, 0x30, 0x00),
-            Ejected::Broken(reason) => sense(operation, SenseKey::HardwareError, 0x53, 0x00).saying(reason.as_str()),
+            Ejected::Broken(reason) => sense(operation, SenseKey::HardwareError, 0x53, 0x00).saying(&**reason),
         }
     }
 }
