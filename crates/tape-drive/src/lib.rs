@@ -18,9 +18,11 @@ pub mod breakpoint;
 pub mod changer;
 pub mod conformance;
 pub mod drive;
+mod encryption;
 pub mod error;
 pub mod fault;
 mod found;
+mod health;
 pub mod lto;
 pub mod null;
 mod open;
@@ -31,11 +33,13 @@ pub mod virt;
 
 pub use changer::{Changer, ChangerIdentity, DeviceCapabilities, Element, ElementAddress, ElementKind, Inventory};
 pub use drive::{
-    BlockLimits, Compression, DriveHealth, DriveIdentity, DriveState, DriveStatus, FilemarkSync, Medium, MediumKind,
-    ReadOutcome, Removal, TapeDrive, WriteOutcome,
+    BlockLimits, Compression, DriveIdentity, DriveState, DriveStatus, FilemarkSync, Medium, MediumKind, ReadOutcome,
+    Removal, TapeDrive, WriteOutcome,
 };
+pub use encryption::{DecryptionMode, DriveKey, EncryptionMode, EncryptionState, MAX_KEY_ASSOCIATED_DATA, NextBlock};
 pub use error::{DriveError, DriveErrorKind, Operation, Result};
 pub use found::{DeviceKind, FoundDevice};
+pub use health::{Capabilities, DriveHealth, SupportedDensity, VolumeHealth};
 pub use open::{open_changer, open_drive};
 pub use position::{Position, TapePosition};
 pub use sense_map::sense_kind;

@@ -43,6 +43,8 @@ pub fn sense_kind(sense: &Sense) -> Option<DriveErrorKind> {
         },
         SenseKey::DataProtect => match (sense.asc, sense.ascq) {
             (0x27, _) | (0x30, 0x04 | 0x05) => Kind::WriteProtected,
+            // SSC-5, 4.2.21: unable to decrypt, incorrect key. Anything else of 74h is not mended by a key.
+            (0x74, 0x00 | 0x01 | 0x03) => Kind::KeyRequired,
             _ => Kind::DataProtect,
         },
         SenseKey::BlankCheck => Kind::BlankCheck,
@@ -71,6 +73,9 @@ pub(crate) fn describe(kind: &DriveErrorKind, sense: &Sense) -> &'static str {
             "the cartridge does not accept writes in this drive; use another one, or take off its write protection"
         }
         DriveErrorKind::DataProtect => "what is recorded there is protected; nothing was written",
+        DriveErrorKind::KeyRequired => {
+            "what is recorded there was encrypted by a drive, and this drive has not the key for it; give it the right key"
+        }
         DriveErrorKind::EndOfMedium => "the tape is full; the block is not on it and belongs on the next tape",
         DriveErrorKind::MediumError => "the medium could not be written or read; try the tape in another drive",
         DriveErrorKind::HardwareError => "the device reports a fault of its own; look at its display and its alerts",
