@@ -45,9 +45,10 @@ pub(crate) fn cannot_open(path: &Path, errno: Errno) -> DriveError {
         Errno::ACCESS | Errno::PERM => {
             (DriveErrorKind::Io, "the right to use it is missing; the service's user must be in the group that owns it")
         }
-        Errno::NOENT | Errno::NXIO | Errno::NODEV => {
-            (DriveErrorKind::Io, "there is no such device; check its power and its cable, and look which there are (scan)")
-        }
+        Errno::NOENT | Errno::NXIO | Errno::NODEV => (
+            DriveErrorKind::Io,
+            "there is no such device; check its power and its cable, and look which there are (scan)",
+        ),
         _ => (DriveErrorKind::Io, "the operating system refuses it"),
     };
     DriveError::new(kind, Operation::Open, format!("{} cannot be opened: {advice} ({errno})", path.display()))

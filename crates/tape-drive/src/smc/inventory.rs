@@ -189,7 +189,9 @@ mod tests {
     #[test]
     fn what_a_library_does_not_know_is_left_out_from_then_on() {
         let refused = || Step::on(&[0xb8]).check(Sense::new(SenseKey::IllegalRequest, 0x24, 0));
-        let only_bay = ElementAddressAssignment { ranges: [Range::default(), Range::default(), Range::default(), LIBRARY.ranges[3]] };
+        let only_bay = ElementAddressAssignment {
+            ranges: [Range::default(), Range::default(), Range::default(), LIBRARY.ranges[3]],
+        };
         let tags = Fields { volume_tags: true, device_ids: false };
         let script = Scripted::new([
             refused(),
@@ -211,9 +213,8 @@ mod tests {
         let large = ElementAddressAssignment {
             ranges: [Range::default(), Range { first: 1000, count: 500 }, Range::default(), Range::default()],
         };
-        let part = |from: u16, to: u16| {
-            report::encode(&(from..to).map(|address| slot(address, "")).collect::<Vec<_>>(), ALL)
-        };
+        let part =
+            |from: u16, to: u16| report::encode(&(from..to).map(|address| slot(address, "")).collect::<Vec<_>>(), ALL);
         let script = Scripted::new([
             Step::on(&[0xb8, 0x12, 3, 0xe8, 1, 0x90]).data(&part(1000, 1400)),
             Step::on(&[0xb8, 0x12, 5, 0x78, 0, 100]).data(&part(1400, 1500)),
@@ -222,10 +223,8 @@ mod tests {
         assert_eq!(inventory.elements.len(), 500);
         script.finished();
         // The same elements again and again, whatever is asked for.
-        let script = Scripted::new([
-            Step::on(&[0xb8]).data(&part(1000, 1400)),
-            Step::on(&[0xb8]).data(&part(1000, 1400)),
-        ]);
+        let script =
+            Scripted::new([Step::on(&[0xb8]).data(&part(1000, 1400)), Step::on(&[0xb8]).data(&part(1000, 1400))]);
         let inventory = read_inventory(&mut script.clone(), &large, &mut Asking::default()).unwrap();
         assert_eq!(inventory.elements.len(), 400);
     }

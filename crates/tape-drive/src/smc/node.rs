@@ -12,8 +12,7 @@ use tape_scsi::transport::{SgIo, Sharing};
 /// Errors: `Unsupported` if it is no library, `Io` if it cannot be opened.
 pub fn open(path: &Path) -> Result<SmcChanger<SgIo>> {
     let node = generic_node(path, Path::new("/sys")).unwrap_or_else(|| path.to_owned());
-    let transport = SgIo::open(&node, Sharing::Shared)
-        .map_err(|errno| crate::open::cannot_open(path, errno))?;
+    let transport = SgIo::open(&node, Sharing::Shared).map_err(|errno| crate::open::cannot_open(path, errno))?;
     SmcChanger::new(transport).map_err(|error| {
         let unsuitable = error.kind == DriveErrorKind::Io && error.operation == Operation::Identify;
         let message = match unsuitable {

@@ -61,9 +61,8 @@ mod tests {
 
     #[test]
     fn the_page_is_found_behind_block_descriptors() {
-        let script = Scripted::new([
-            Step::on(&[0x1a, 0x08, 0x0f, 0, 255, 0]).data(&[14, 0, 0x10, 8, 0x60, 0, 0, 0, 0, 0, 0, 0, 0x8f, 2, 0xc0, 1, 9]),
-        ]);
+        let script = Scripted::new([Step::on(&[0x1a, 0x08, 0x0f, 0, 255, 0])
+            .data(&[14, 0, 0x10, 8, 0x60, 0, 0, 0, 0, 0, 0, 0, 0x8f, 2, 0xc0, 1, 9])]);
         assert_eq!(mode_page(&mut script.clone(), 0x0f).unwrap(), [0x8f, 2, 0xc0, 1]);
         script.finished();
     }
