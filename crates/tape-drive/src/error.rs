@@ -35,6 +35,8 @@ pub enum Operation {
     WriteAttribute,
     Erase,
     PreventRemoval,
+    Encryption,
+    Retension,
     Inventory,
     Move,
 }
@@ -61,6 +63,8 @@ impl fmt::Display for Operation {
             Operation::WriteAttribute => "write the cartridge memory",
             Operation::Erase => "erase",
             Operation::PreventRemoval => "lock the medium",
+            Operation::Encryption => "set or read the encryption of the drive",
+            Operation::Retension => "retension the tape",
             Operation::Inventory => "read the element status",
             Operation::Move => "move a medium",
         })
@@ -78,6 +82,8 @@ pub enum DriveErrorKind {
     WriteProtected,
     /// Append-only or protected by encryption state (07/xx). Nothing was written.
     DataProtect,
+    /// What is recorded is encrypted and the drive has no key for it, or another one (07/74). Set the right key.
+    KeyRequired,
     /// VOLUME OVERFLOW, or EOM with an error key: the block is **not** on the tape. Write it on the next one.
     EndOfMedium,
     /// The medium could not be read or written (03/xx).
@@ -145,6 +151,13 @@ impl DriveError {
             suspect_since: None,
             message: message.into().into_boxed_str(),
         }
+    }
+
+    /// The error of a drive that is asked to encrypt and has no such function.
+    pub fn cannot_encrypt() -> Self {
+        let message =
+            "this drive does not encrypt; let the program encrypt, or use a drive that does (LTO-4 and later)";
+        DriveError::new(DriveErrorKind::Unsupported, Operation::Encryption, message)
     }
 
     /// The same, with the sense data it was derived from.

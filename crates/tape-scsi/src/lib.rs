@@ -20,6 +20,7 @@ mod sense;
 mod sense_key;
 mod tape_alert;
 mod tape_alert_table;
+mod text;
 pub mod transport;
 
 pub use asc::additional_sense_text;

@@ -1,9 +1,11 @@
-//! Mode pages of tape drives (SSC-5, 8.3).
+//! Mode pages of tape drives (SSC-5, 8.3) and libraries (SMC-3, 7.3), one per file.
 //!
-//! A page is kept as the drive sent it, so that bits this program knows nothing of go back as they came.
+//! A page of a tape drive is kept as the drive sent it, so that bits this program knows nothing of go back as they came.
 
 mod data_compression;
+pub mod device_capabilities;
 mod device_configuration;
+pub mod element_address_assignment;
 mod medium_partition;
 
 pub use data_compression::DataCompression;
