@@ -7,7 +7,7 @@
 use super::Conn;
 use super::errors::{found, stored};
 use super::executions::ACTIVE;
-use super::kinds::{TapeChangeReason, TapeChangeStatus};
+use super::kinds::{TapeChangeReason, TapeChangeStatus, TapeStatus};
 use super::paging::Page;
 use super::schema::{job_executions, tape_change_requests, tape_drives, tape_pools, tapes};
 use super::time::{now, rfc3339, rfc3339_option};
@@ -272,6 +272,16 @@ fn open_rows(conn: &mut Conn, execution: i32) -> Result<Vec<TapeChange>> {
         .order(tape_change_requests::id)
         .select(TapeChange::as_select())
         .load(conn)?)
+}
+
+/// The open request of an execution that this tape answers: it is the one that is wanted, or a writable one of the pool.
+pub fn open_for(conn: &mut Conn, execution: i32, tape: i32) -> Result<Option<TapeChange>> {
+    let tape = super::tapes::find(conn, tape)?;
+    let writable = matches!(tape.status, TapeStatus::Blank | TapeStatus::Active) && tape.hold_reason.is_none();
+    Ok(open_rows(conn, execution)?.into_iter().find(|row| match row.pool_id {
+        Some(_) => row.pool_id == tape.pool_id && writable,
+        None => row.tape_id == Some(tape.id),
+    }))
 }
 
 /// Says what is wrong with what was tried, or that nothing is. An open request waits again.

@@ -257,19 +257,25 @@ impl<'a> Asking<'a> {
         }
     }
 
-    /// The execution has what it needs, most often a tape that the database knows: an open request is done.
+    /// The execution has what it needs, most often a tape that the database knows: an open request is done. That may be one
+    /// from before a restart of the server, which nobody had to be asked again.
     pub fn done(mut self, tape: Option<i32>) -> Result<()> {
-        let Some(asked) = self.asked.take() else { return Ok(()) };
         let context = self.context;
+        let row = match (self.asked.take(), tape) {
+            (Some(asked), _) => Some(asked.row),
+            (None, Some(tape)) => tape_changes::open_for(&mut *context.conn()?, context.id, tape)?,
+            (None, None) => None,
+        };
+        let Some(row) = row else { return Ok(()) };
         let mut conn = context.conn()?;
         let what = match tape {
             Some(tape) => format!("Tape {}", db::tapes::find(&mut conn, tape)?.label),
             None => "The tape".into(),
         };
-        let answered = asked.row.status == TapeChangeStatus::Acknowledged;
-        let by = asked.row.resolved_by.filter(|_| answered).unwrap_or_else(|| "the tape was found".into());
-        tape_changes::complete(&mut conn, asked.row.id, tape, &by)?;
-        let row = tape_changes::find(&mut conn, asked.row.id)?;
+        let answered = row.status == TapeChangeStatus::Acknowledged;
+        let by = row.resolved_by.filter(|_| answered).unwrap_or_else(|| "the tape was found".into());
+        tape_changes::complete(&mut conn, row.id, tape, &by)?;
+        let row = tape_changes::find(&mut conn, row.id)?;
         let details =
             json!({"execution_id": context.id, "tape_change_id": row.id, "tape_id": tape, "drive_id": row.drive_id});
         let message = format!("{what} is there; the work goes on.");

@@ -102,6 +102,35 @@ fn a_shutdown_ends_at_a_safe_place_and_the_next_start_goes_on() {
     went_on(&server, &id, &source);
 }
 
+/// A set that was complete when its verification was cut off is verified by the run that goes on.
+#[test]
+fn a_verification_that_was_cut_off_is_made_after_the_restart() {
+    for end in [Server::kill, |server: &mut Server| assert!(server.stop().success())] {
+        let mut server = Server::ready();
+        let source = server.folder("s");
+        std::fs::write(source.join("large"), files::noise(77, 60 << 20)).unwrap();
+        let job = server.api.job("j", server.api.source("s", &source), 1, json!({"verify_after": true}));
+        assert!(server.stop().success());
+        server.slow_drives(40);
+        server.restart();
+        let started = server.api.post(&format!("/api/v1/jobs/{job}/run"), json!({})).ok();
+        let id = started["execution_id"].clone();
+        let set = server.api.wait_for(&format!("/api/v1/executions/{id}"), |row| {
+            assert!(row["end_time"].is_null(), "too fast to be interrupted: {row}");
+            row["phase"] == "reading"
+        })["backup_set_id"]
+            .clone();
+        let row = server.api.get(&format!("/api/v1/backup-sets/{set}")).ok();
+        assert_eq!((&row["status"], &row["verified_at"]), (&json!("completed"), &json!(null)), "{row}");
+        end(&mut server);
+        server.restart();
+        let row = server.api.wait(&id);
+        assert_eq!((&row["status"], &row["result"]["verified"]), (&json!("completed"), &json!(true)), "{row}");
+        let row = server.api.get(&format!("/api/v1/backup-sets/{set}")).ok();
+        assert!(row["verified_at"].is_string(), "{row}");
+    }
+}
+
 #[test]
 fn a_paused_run_survives_a_restart_and_waits_to_be_resumed() {
     let mut server = Server::ready();

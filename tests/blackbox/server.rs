@@ -133,6 +133,24 @@ impl Server {
         self.api.post("/api/v1/libraries/1/inventory", json!({})).ok();
     }
 
+    /// From the next start on the drives are no faster than this, in MiB per second; they wind in no time.
+    pub fn slow_drives(&self, speed: u64) {
+        use tape_drive::virt::library::{Settings, set_settings};
+        use tape_drive::virt::speed::{Clock, SpeedSpec};
+        let speed = SpeedSpec {
+            native_bytes_per_s: speed << 20,
+            slowest_bytes_per_s: 1 << 20,
+            back_hitch_ms: 0,
+            load_ms: 0,
+            unload_ms: 0,
+            wind_ms: 0,
+            seek_ms: 0,
+            wraps: 2,
+            clock: Clock::Real,
+        };
+        set_settings(&self.library_dir(), Settings { speed: Some(speed), ..Settings::volatile() }).unwrap();
+    }
+
     /// Runs the command line and returns what it prints.
     #[track_caller]
     pub fn cli(&self, args: &[&str]) -> Vec<u8> {

@@ -1,9 +1,9 @@
-//! Requests for tapes that are not simply fulfilled: cancelled, overtaken by the library, left behind by a crash.
+//! Requests for tapes that are not simply fulfilled: cancelled, or overtaken by the library.
 
 use crate::files;
 use crate::hands::Hands;
 use crate::server::{Library, Server};
-use serde_json::{Value, json};
+use serde_json::json;
 
 #[test]
 fn a_backup_whose_request_is_cancelled_ends_behind_its_last_part() {
@@ -90,23 +90,4 @@ fn a_tape_that_comes_into_the_library_is_taken_from_there() {
     let detail = api.get(&format!("/api/v1/backup-sets/{}", run["result"]["backup_set_id"])).ok();
     assert_eq!(detail["parts"][1]["tape_id"], 3, "{detail}");
     assert_eq!(api.get(&format!("/api/v1/tape-changes/{}", request["id"])).ok()["new_tape_id"], 3);
-}
-
-#[test]
-fn after_a_crash_no_request_is_open_that_nobody_waits_for() {
-    let mut hands = Hands::new(1, &["H00001L9"], 40);
-    let source = hands.server.folder("s");
-    std::fs::write(source.join("huge"), files::noise(2, 60 << 20)).unwrap();
-    let job = hands.server.api.job("j", hands.server.api.source("s", &source), 1, json!({}));
-    let started = hands.server.api.post(&format!("/api/v1/jobs/{job}/run"), json!({})).ok();
-    let request = hands.server.api.tape_change(&started);
-    hands.server.kill_and_restart();
-    let api = &hands.server.api;
-    let open = api.get("/api/v1/tape-changes?status=open").ok();
-    let open: Vec<&Value> = open.as_array().unwrap().iter().map(|row| &row["id"]).collect();
-    let run = api.get(&format!("/api/v1/executions/{}", started["execution_id"])).ok();
-    match run["end_time"].is_string() {
-        true => assert!(open.is_empty(), "{open:?}"),
-        false => assert_eq!(open, [&request["id"]], "it is the same request"),
-    }
 }

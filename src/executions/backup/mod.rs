@@ -43,7 +43,7 @@ pub fn run(context: &Context, request: &BackupRequest) -> Result<Value> {
         && db::sets::find(&mut *context.conn()?, id)?.status == SetStatus::Completed
     {
         context.log(&format!("Backup set {id} was complete when the run was interrupted."));
-        return report(context, request, id, None);
+        return finish(context, request, id, None);
     }
     let plan = plan::make(context, request)?;
     let (set, first) = match request.resume_set {
@@ -74,10 +74,20 @@ pub fn run(context: &Context, request: &BackupRequest) -> Result<Value> {
             return Err(error);
         }
     };
-    if plan.job.verify_after {
-        super::verify::verify_set(context, set.id)?;
+    finish(context, request, set.id, stages)
+}
+
+/// Verifies the set that is complete now, if the job wants that and nobody has; returns what the run has done.
+fn finish(context: &Context, request: &BackupRequest, set_id: i32, stages: Option<Stages>) -> Result<Value> {
+    let unverified = {
+        let mut conn = context.conn()?;
+        let job = db::jobs::find(&mut conn, request.job_id)?;
+        job.verify_after && db::sets::find(&mut conn, set_id)?.verified_at.is_none()
+    };
+    if unverified {
+        super::verify::verify_set(context, set_id)?;
     }
-    report(context, request, set.id, stages)
+    report(context, request, set_id, stages)
 }
 
 /// What a run has done, for the one who asked.
