@@ -6,6 +6,7 @@
 
 mod backup;
 mod batch_label;
+mod cleaning;
 pub mod context;
 mod control;
 mod copy;

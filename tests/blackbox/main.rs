@@ -2,6 +2,7 @@
 
 mod api;
 mod bad_input;
+mod cleaning;
 mod copying;
 mod crash;
 mod damage;
