@@ -19,7 +19,7 @@ SECONDS ?= 60
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 PROGRAM := $(TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/tapebackarr
 
-.PHONY: help run build test fmt lint unit-test soak check-deps check-openapi demo-test bench ui install-deps
+.PHONY: help run build test fmt lint unit-test lab soak check-deps check-openapi demo-test bench ui install-deps
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ test: ## Everything that must hold: format, lints, tests, dependencies, API desc
 	@scripts/install-deps test
 	cargo fmt --all --check
 	$(MAKE) --no-print-directory lint unit-test check-deps check-openapi demo-test
+	@if [ "$${TAPEBACKARR_LAB:-}" = skip ]; then \
+		echo; echo 'NOT TESTED: anything with the kernel'\''s tape drivers (TAPEBACKARR_LAB=skip)'; \
+	fi
 
 fmt: ## Format the code
 	cargo fmt --all
@@ -49,6 +52,10 @@ unit-test: ## All Rust tests and the examples in the documentation
 		echo 'cargo test'; cargo test --locked --workspace --all-targets --features breakpoints; \
 	fi
 	cargo test --locked --workspace --features breakpoints --doc
+
+lab: ## What needs the kernel's own tape drivers, in the tape lab only (tests/lab/lab --help)
+	@scripts/install-deps test
+	cargo test --locked --features breakpoints --test lab
 
 soak: ## Faults of every kind for so many seconds: make soak SECONDS=600; TAPEBACKARR_SEED=n for the same again
 	@scripts/install-deps test

@@ -62,6 +62,17 @@ impl Api {
         Ok(Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) })
     }
 
+    /// Any bytes as a body, with an API key.
+    #[allow(dead_code, reason = "shared between test programs")]
+    pub fn send_raw(&self, key: &str, method: &str, path: &str, content_type: &str, body: Vec<u8>) -> Answer {
+        let request = self.http.request(method.parse().unwrap(), format!("{}{path}", self.base));
+        let response = request.header("x-api-key", key).header("content-type", content_type).body(body).send();
+        let response = response.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+        let status = response.status().as_u16();
+        let text = String::from_utf8_lossy(&response.bytes().unwrap()).into_owned();
+        Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
+    }
+
     pub fn get(&self, path: &str) -> Answer {
         self.send("GET", path, None)
     }

@@ -9,6 +9,7 @@ mod damage;
 mod database;
 mod files;
 mod hands;
+mod hostile_requests;
 mod incremental;
 mod manual;
 mod many_sets;
@@ -19,6 +20,8 @@ mod restoring;
 mod retention;
 mod schedule;
 mod scrubbing;
+#[path = "../faults/seed.rs"]
+mod seed;
 mod server;
 mod spanning;
 mod spanning_hands;

@@ -2,6 +2,7 @@
 
 /// SplitMix64.
 pub struct Seed {
+    #[allow(dead_code, reason = "shared between test programs")]
     pub first: u64,
     state: u64,
 }

@@ -4,6 +4,7 @@
 //! cannot do by its nature is said by its [`Profile`], or by not having the cartridge; such checks are skipped, and
 //! the result says so. **Everything on the cartridges is overwritten.**
 
+mod encryption;
 mod ends;
 mod medium;
 mod positions;
@@ -149,6 +150,10 @@ const CHECKS: &[(&str, Check)] = &[
     ("the cartridge memory keeps what hosts write", medium::memory),
     ("a write-protected cartridge is not written", medium::write_protected),
     ("a write-once cartridge is only continued", medium::worm),
+    ("a tape that is retensioned is at its beginning and holds what it held", medium::retension),
+    ("blocks that the drive encrypted are read with their key only", encryption::only_the_key_reads),
+    ("encrypted blocks tell which key they need", encryption::blocks_name_their_key),
+    ("unloading takes the key away", encryption::unloading_forgets_the_key),
 ];
 
 /// Runs all checks.

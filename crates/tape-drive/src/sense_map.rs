@@ -7,13 +7,14 @@ use tape_scsi::{Sense, SenseKey};
 
 /// What `sense` means; `None` if the command succeeded and the sense data only adds to it.
 ///
-/// Success with sense data is: NO SENSE (a filemark was met, early warning was passed), RECOVERED ERROR, and COMPLETED.
-/// Their flags are the caller's to read. EOM with any other key is a failure whose data is not on the tape.
+/// Which sense data tells of success is said at [`Sense::is_failure`]; its flags are the caller's to read. EOM with any other key is a failure whose data is not on the tape.
 pub fn sense_kind(sense: &Sense) -> Option<DriveErrorKind> {
     use DriveErrorKind as Kind;
+    if !sense.is_failure() {
+        return None;
+    }
     if sense.deferred {
-        // SPC-5, 4.5.7: a deferred recovered error tells of trouble that was overcome.
-        return (sense.key != SenseKey::RecoveredError).then_some(Kind::Deferred);
+        return Some(Kind::Deferred);
     }
     Some(match sense.key {
         SenseKey::NoSense | SenseKey::RecoveredError | SenseKey::Completed => return None,
@@ -33,7 +34,8 @@ pub fn sense_kind(sense: &Sense) -> Option<DriveErrorKind> {
             _ => Kind::IllegalRequest,
         },
         SenseKey::UnitAttention => match sense.asc {
-            0x28 => Kind::MediumChanged,
+            // 3Bh: a magazine was taken out or put in, a drive was removed or added.
+            0x28 | 0x3b => Kind::MediumChanged,
             0x2a => Kind::ParametersChanged,
             // Everything else that makes a drive raise its hand (29h, microcode changed, commands cleared …) leaves
             // the host unsure of every setting: treat it as a reset.
@@ -41,6 +43,8 @@ pub fn sense_kind(sense: &Sense) -> Option<DriveErrorKind> {
         },
         SenseKey::DataProtect => match (sense.asc, sense.ascq) {
             (0x27, _) | (0x30, 0x04 | 0x05) => Kind::WriteProtected,
+            // SSC-5, 4.2.21: unable to decrypt, incorrect key. Anything else of 74h is not mended by a key.
+            (0x74, 0x00 | 0x01 | 0x03) => Kind::KeyRequired,
             _ => Kind::DataProtect,
         },
         SenseKey::BlankCheck => Kind::BlankCheck,
@@ -69,6 +73,9 @@ pub(crate) fn describe(kind: &DriveErrorKind, sense: &Sense) -> &'static str {
             "the cartridge does not accept writes in this drive; use another one, or take off its write protection"
         }
         DriveErrorKind::DataProtect => "what is recorded there is protected; nothing was written",
+        DriveErrorKind::KeyRequired => {
+            "what is recorded there was encrypted by a drive, and this drive has not the key for it; give it the right key"
+        }
         DriveErrorKind::EndOfMedium => "the tape is full; the block is not on it and belongs on the next tape",
         DriveErrorKind::MediumError => "the medium could not be written or read; try the tape in another drive",
         DriveErrorKind::HardwareError => "the device reports a fault of its own; look at its display and its alerts",

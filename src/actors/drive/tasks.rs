@@ -178,6 +178,7 @@ pub fn read_first_block(drive: &mut dyn TapeDrive) -> Result<FirstBlock> {
                 Some(bytes) => format!("its first block has {bytes} bytes"),
                 None => "its first block is longer than the drive can transfer".into(),
             })),
+            DriveErrorKind::KeyRequired => Ok(FirstBlock::Foreign("its first block was encrypted by a drive".into())),
             _ => Err(error.into()),
         },
     }

@@ -6,7 +6,7 @@ use super::cartridge::{Cartridge, CartridgeSpec, WriteProtection};
 use super::files::{Durability, Lock};
 use super::image::{Image, ImageAccess};
 use super::state::*;
-use crate::drive::DriveHealth;
+use crate::DriveHealth;
 use crate::lto::Generation;
 use crate::{DriveError, DriveErrorKind, ElementAddress, Operation, Result};
 use std::path::Path;

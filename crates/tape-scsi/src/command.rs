@@ -1,0 +1,12 @@
+//! Commands, one group per file.
+//!
+//! Each file has `command(…)`, which builds the CDB; `decode(&[u8])` (and `encode` where there is data to send), which
+//! are pure; and functions that send the one through a [`Transport`](crate::Transport) and read the other.
+
+pub mod initialize_element_status;
+pub mod inquiry;
+pub mod mode_sense;
+pub mod move_medium;
+pub mod read_block_limits;
+pub mod read_element_status;
+pub mod test_unit_ready;

@@ -1,0 +1,4 @@
+//! What can only be tried with the kernel's own tape drivers, in the tape lab.
+
+mod boots;
+mod harness;
