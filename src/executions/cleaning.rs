@@ -102,7 +102,8 @@ pub fn clean(context: &Context, lease: &Lease) -> Result<()> {
         return cleaned(context, &drive, barcode);
     }
     let barcodes: Vec<&str> = cartridges.iter().map(|(_, barcode)| barcode.as_str()).collect();
-    let message = format!("all cleaning cartridges of the library are used up ({}); put in a new one", barcodes.join(", "));
+    let message =
+        format!("all cleaning cartridges of the library are used up ({}); put in a new one", barcodes.join(", "));
     Err(Error::conflict("no_cleaning_cartridge", message))
 }
 

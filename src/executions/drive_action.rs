@@ -1,8 +1,8 @@
 //! What a person does with a drive: load, eject, rewind, retension, clean.
 
 use super::{Context, DriveAction, DriveRequest, Lease, cleaning, mount};
-use crate::actors::drive::tasks::{FirstBlock, LoadMedium, Retension, Rewind, UnloadMedium};
 use crate::Result;
+use crate::actors::drive::tasks::{FirstBlock, LoadMedium, Retension, Rewind, UnloadMedium};
 use crate::db;
 use serde_json::{Value, json};
 

@@ -3,8 +3,8 @@
 use crate::files;
 use crate::server::{Library, Server};
 use serde_json::{Value, json};
-use tape_drive::virt::library::{self, Place};
 use tape_drive::virt::CartridgeSpec;
+use tape_drive::virt::library::{self, Place};
 
 const CLEANER: &str = "CLNU01L9";
 
