@@ -7,6 +7,7 @@ mod copying;
 mod crash;
 mod damage;
 mod database;
+mod drives;
 mod files;
 mod hands;
 mod hostile_requests;
