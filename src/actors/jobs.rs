@@ -13,8 +13,8 @@ use crate::db::executions::{Execution, ExecutionChanges, NewExecution};
 use crate::db::{self, ExecutionStatus};
 use crate::events::{Category, Event};
 use crate::executions::{
-    Context as Work, Control as Handle, FailedDrives, Log, Progress, ProgressView, Request, Services, Stop, after_a_shutdown,
-    database_backup, run,
+    Context as Work, Control as Handle, FailedDrives, Log, Progress, ProgressView, Request, Services, Stop,
+    after_a_shutdown, database_backup, run,
 };
 use crate::{Error, ErrorKind, Result};
 use actix::prelude::*;

@@ -68,8 +68,7 @@ fn a_restore_in_a_named_drive_gets_the_tape_out_of_another_one() {
     let run = api.run_job(job, json!({}));
     let other = 3 - run["drive_id"].as_i64().unwrap();
     let to = server.dir.path().join("r");
-    let row =
-        api.restore(json!({"backup_set_id": run["result"]["backup_set_id"], "dest_path": to, "drive_id": other}));
+    let row = api.restore(json!({"backup_set_id": run["result"]["backup_set_id"], "dest_path": to, "drive_id": other}));
     assert_eq!(row["drive_id"], other, "{row}");
     files::assert_equal(&source, &to);
     assert_eq!(api.get("/api/v1/tape-changes").ok(), json!([]), "no hands were needed");

@@ -156,7 +156,8 @@ impl Attempts<'_> {
         let context = self.context;
         let name = db::drives::find(&mut *context.conn()?, drive)?.name().to_owned();
         if error.code == "hardware_error" && context.failed_drives.add(drive) {
-            context.why(&[format!("Drive {name} has a hardware error: this run takes another one if it can have one.")])?;
+            context
+                .why(&[format!("Drive {name} has a hardware error: this run takes another one if it can have one.")])?;
         }
         Ok(name)
     }

@@ -136,7 +136,9 @@ impl<'a> Choosing<'a> {
                 Choice::None(reason) => (None, reason),
                 Choice::Fetch { tape, what } => (Some(tape), what),
             };
-            let Some(drive) = facts.drive_for_hands().or_else(|| all.drive_for_hands()) else { return Ok(Wanted::Wait("all drives are in use".into())) };
+            let Some(drive) = facts.drive_for_hands().or_else(|| all.drive_for_hands()) else {
+                return Ok(Wanted::Wait("all drives are in use".into()));
+            };
             let message = request(&mut conn, &facts, drive, suggested, self.named)?;
             let pool = self.named.is_none().then_some(self.pool_id);
             needed = Some((Need { tape: suggested, pool, drive: Some(drive.id), message }, reason.clone()));

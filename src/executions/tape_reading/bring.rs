@@ -256,9 +256,8 @@ fn out_of_another(
     }
     let holder = drives.iter().find(|drive| drive.id == holder)?;
     let library = holder.library?;
-    let wanted = candidates
-        .iter()
-        .find(|drive| drive.library == Some(library) && drive.id != holder.id && !failed(drive.id))?;
+    let wanted =
+        candidates.iter().find(|drive| drive.library == Some(library) && drive.id != holder.id && !failed(drive.id))?;
     Some(match holder.taken_by {
         Some(by) => Way::Wait(format!("drive {}, which has tape {label}, is used by execution {by}", holder.name)),
         None => Way::PutAway {
