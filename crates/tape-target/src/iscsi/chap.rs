@@ -41,7 +41,6 @@ impl fmt::Debug for Credentials {
 }
 
 /// One exchange: a challenge that is used once.
-#[derive(Debug)]
 pub(crate) struct Challenge {
     digest: MessageDigest,
     identifier: u8,

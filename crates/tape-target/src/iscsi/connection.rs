@@ -88,7 +88,6 @@ impl<'a> Connection<'a> {
                 initiator::LOGOUT => {
                     let mut answer = Pdu::new(target::LOGOUT).answers(&pdu);
                     answer.header[8..16].fill(0);
-                    self.outbound.finish_command();
                     self.outbound.send(&mut answer)?;
                     return Ok(());
                 }
@@ -181,8 +180,7 @@ impl<'a> Connection<'a> {
             Reply::Silence => {}
             Reply::Disconnect => outbound.shut_down(),
         };
-        let wanted = asked.length as usize;
-        self.service.units.submit(unit, Job { nexus: self.nexus.clone(), cdb, data, wanted, task, reply: Box::new(reply) });
+        self.service.units.submit(unit, Job { nexus: self.nexus.clone(), cdb, data, task, reply: Box::new(reply) });
     }
 
     /// Marks tasks as aborted and forgets writes without their data; says whether there were any.

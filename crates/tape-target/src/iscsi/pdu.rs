@@ -205,10 +205,12 @@ mod tests {
     proptest! {
         #[test]
         fn messages_come_back(
-            mut header: [u8; HEADER],
+            bytes in proptest::collection::vec(any::<u8>(), HEADER),
             data in proptest::collection::vec(any::<u8>(), 0..70),
-            (with_header, with_data): (bool, bool),
+            with_header in any::<bool>(),
+            with_data in any::<bool>(),
         ) {
+            let mut header: [u8; HEADER] = bytes.try_into().unwrap();
             header[4] = 0;
             let digests = Digests { header: with_header, data: with_data };
             let mut bytes = Vec::new();

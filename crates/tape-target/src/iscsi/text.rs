@@ -33,8 +33,7 @@ pub(crate) fn value<'a>(pairs: &'a [(String, String)], key: &str) -> Option<&'a 
 pub(crate) fn binary(value: &str) -> Option<Vec<u8>> {
     if let Some(digits) = value.strip_prefix("0x").or(value.strip_prefix("0X")) {
         let padded = if digits.len() % 2 == 1 { format!("0{digits}") } else { digits.to_owned() };
-        let pairs = padded.as_bytes().chunks_exact(2);
-        return pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect();
+        return hex::decode(padded).ok();
     }
     let digits = value.strip_prefix("0b").or(value.strip_prefix("0B"))?;
     openssl::base64::decode_block(digits).ok()
@@ -42,7 +41,7 @@ pub(crate) fn binary(value: &str) -> Option<Vec<u8>> {
 
 /// A binary value in hexadecimal.
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::from("0x"), |text, byte| text + &format!("{byte:02x}"))
+    format!("0x{}", hex::encode(bytes))
 }
 
 #[cfg(test)]
