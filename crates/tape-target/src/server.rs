@@ -224,7 +224,8 @@ fn serve(mut stream: TcpStream, shared: &Shared) -> Result<(), Broken> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(LOGIN_TIME))?;
     stream.set_write_timeout(Some(WRITE_TIME))?;
-    let handle = shared.handles.fetch_update(Ordering::AcqRel, Ordering::Acquire, |old| Some(old.checked_add(1).unwrap_or(1)));
+    let handle =
+        shared.handles.fetch_update(Ordering::AcqRel, Ordering::Acquire, |old| Some(old.checked_add(1).unwrap_or(1)));
     let handle = handle.unwrap_or(1).max(1);
     let session = log_in(&mut stream, &shared.door, handle)?;
     stream.set_read_timeout(None)?;

@@ -1,10 +1,10 @@
 //! Login (RFC 7143, 6.3): from a connection to a session.
 
+use super::Broken;
 use super::chap::{Challenge, Credentials};
 use super::negotiation::Parameters;
 use super::pdu::{CONTINUE, Digests, FINAL, Pdu, initiator, target};
 use super::text::{self, value};
-use super::Broken;
 use std::net::TcpStream;
 
 /// Stages (CSG and NSG).

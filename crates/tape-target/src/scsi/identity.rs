@@ -1,10 +1,10 @@
 //! INQUIRY and its pages.
 
 use super::{Answer, Outcome, byte, cut, invalid_field};
+use tape_scsi::TapeAlert;
 use tape_scsi::command::inquiry::designator::{Association, Designator, DesignatorKind};
 use tape_scsi::command::inquiry::vpd::{self, SequentialAccessCapabilities};
 use tape_scsi::command::inquiry::{self, DeviceType, Inquiry};
-use tape_scsi::TapeAlert;
 
 /// Who a logical unit says it is.
 #[derive(Debug, Clone)]
@@ -96,7 +96,11 @@ impl Identity {
     fn pages(&self) -> Vec<u8> {
         let mut pages = vec![vpd::SUPPORTED_PAGES, vpd::UNIT_SERIAL_NUMBER, vpd::DEVICE_IDENTIFICATION];
         if self.is_drive() {
-            pages.extend([vpd::SEQUENTIAL_ACCESS_CAPABILITIES, vpd::MANUFACTURER_SERIAL_NUMBER, vpd::TAPE_ALERT_SUPPORTED]);
+            pages.extend([
+                vpd::SEQUENTIAL_ACCESS_CAPABILITIES,
+                vpd::MANUFACTURER_SERIAL_NUMBER,
+                vpd::TAPE_ALERT_SUPPORTED,
+            ]);
         }
         if self.bay.is_some() {
             pages.extend([vpd::AUTOMATION_SERIAL_NUMBER, vpd::DATA_TRANSFER_ELEMENT]);
@@ -119,9 +123,10 @@ impl Identity {
 
     /// A locally assigned NAA name (type 3, SPC-5 7.7.6.6.4), made of the serial number (FNV-1a), so that it stays.
     fn world_wide_name(&self) -> [u8; 8] {
-        let hash = self.serial.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
+        let hash = self
+            .serial
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
         (0x3 << 60 | hash >> 4).to_be_bytes()
     }
 }

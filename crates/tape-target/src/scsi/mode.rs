@@ -94,11 +94,8 @@ pub(crate) fn selection(cdb: &[u8], list: &[u8]) -> Result<Selection, Failure> {
     let mut pages = Vec::new();
     let mut rest = list.get(head + descriptor..).unwrap_or(&[]);
     while let [code, second, ..] = *rest {
-        let (subpage, total) = if code & 0x40 != 0 {
-            (second, 4 + field(rest, 2, 2) as usize)
-        } else {
-            (0, 2 + usize::from(second))
-        };
+        let (subpage, total) =
+            if code & 0x40 != 0 { (second, 4 + field(rest, 2, 2) as usize) } else { (0, 2 + usize::from(second)) };
         let page = rest.get(..total).ok_or_else(wrong_length)?;
         pages.push((code & 0x3f, subpage, page.to_vec()));
         rest = rest.get(total..).unwrap_or(&[]);

@@ -43,7 +43,8 @@ impl Reservations {
         }
         let Some((holder, kind)) = &self.holder else { return true };
         let registered = self.keys.contains_key(nexus);
-        let reads = matches!(opcode, 0x00 | 0x08 | 0x11 | 0x1a | 0x2b | 0x34 | 0x5a | 0x8c | 0x91 | 0x92 | 0x01 | 0xa2 | 0xb8);
+        let reads =
+            matches!(opcode, 0x00 | 0x08 | 0x11 | 0x1a | 0x2b | 0x34 | 0x5a | 0x8c | 0x91 | 0x92 | 0x01 | 0xa2 | 0xb8);
         match *kind {
             WRITE_EXCLUSIVE => holder == nexus || reads,
             EXCLUSIVE_ACCESS => holder == nexus,
@@ -144,14 +145,19 @@ impl Reservations {
             }
             // PREEMPT; PREEMPT AND ABORT
             4 | 5 => {
-                let victims: Vec<Nexus> = self.keys.iter().filter(|(_, held)| **held == service_key)
-                    .map(|(other, _)| other.clone()).collect();
+                let victims: Vec<Nexus> = self
+                    .keys
+                    .iter()
+                    .filter(|(_, held)| **held == service_key)
+                    .map(|(other, _)| other.clone())
+                    .collect();
                 if victims.is_empty() && service_key != 0 {
                     return conflict();
                 }
-                let taken = self.holder.as_ref().is_some_and(|(holder, held)| {
-                    victims.contains(holder) || (*held >= 7 && service_key == 0)
-                });
+                let taken = self
+                    .holder
+                    .as_ref()
+                    .is_some_and(|(holder, held)| victims.contains(holder) || (*held >= 7 && service_key == 0));
                 if taken && !TYPES.contains(&kind) {
                     return Err(invalid_field());
                 }
@@ -170,7 +176,9 @@ impl Reservations {
     }
 
     fn holds(&self, nexus: &Nexus) -> bool {
-        self.holder.as_ref().is_some_and(|(holder, kind)| holder == nexus || (*kind >= 7 && self.keys.contains_key(nexus)))
+        self.holder
+            .as_ref()
+            .is_some_and(|(holder, kind)| holder == nexus || (*kind >= 7 && self.keys.contains_key(nexus)))
     }
 
     /// Takes a registration away, and the reservation with it if it was the holder's.

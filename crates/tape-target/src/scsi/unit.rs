@@ -244,10 +244,12 @@ impl Unit {
 
 /// REPORT LUNS (SPC-5, 6.33).
 pub(crate) fn report_luns(cdb: &[u8], luns: impl Iterator<Item = u16>) -> Answer {
-    let list: Vec<u8> = luns.flat_map(|lun| {
-        let [high, low] = lun.to_be_bytes();
-        [high, low, 0, 0, 0, 0, 0, 0]
-    }).collect();
+    let list: Vec<u8> = luns
+        .flat_map(|lun| {
+            let [high, low] = lun.to_be_bytes();
+            [high, low, 0, 0, 0, 0, 0, 0]
+        })
+        .collect();
     let mut data = (list.len() as u32).to_be_bytes().to_vec();
     data.extend([0; 4]);
     data.extend(list);

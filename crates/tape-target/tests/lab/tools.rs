@@ -46,13 +46,17 @@ fn robot() {
 
 fn positions() {
     says("mt -f /dev/nst0 status", &["ONLINE", "BOT"]);
-    ok("for i in 1 2 3; do dd if=/dev/urandom of=/tmp/f$i bs=64k count=4 status=none; dd if=/tmp/f$i of=/dev/nst0 bs=64k status=none; done");
+    ok(
+        "for i in 1 2 3; do dd if=/dev/urandom of=/tmp/f$i bs=64k count=4 status=none; dd if=/tmp/f$i of=/dev/nst0 bs=64k status=none; done",
+    );
     says("mt -f /dev/nst0 tell", &["At block 15."]);
     ok("mt -f /dev/nst0 rewind; mt -f /dev/nst0 fsf 1; cmp <(dd if=/dev/nst0 bs=64k status=none) /tmp/f2");
     ok("mt -f /dev/nst0 seek 10");
     says("mt -f /dev/nst0 tell", &["At block 10."]);
     ok("mt -f /dev/nst0 bsfm 2; cmp <(dd if=/dev/nst0 bs=64k status=none) /tmp/f2");
-    ok("mt -f /dev/nst0 asf 2; mt -f /dev/nst0 fsr 3; mt -f /dev/nst0 bsr 3; cmp <(dd if=/dev/nst0 bs=64k status=none) /tmp/f3");
+    ok(
+        "mt -f /dev/nst0 asf 2; mt -f /dev/nst0 fsr 3; mt -f /dev/nst0 bsr 3; cmp <(dd if=/dev/nst0 bs=64k status=none) /tmp/f3",
+    );
     ok("mt -f /dev/nst0 eod; mt -f /dev/nst0 bsf 1; mt -f /dev/nst0 rewind");
     says("sg_raw -r 32 /dev/sg1 34 06 00 00 00 00 00 00 00 00 2>&1", &["80 00"]);
 }

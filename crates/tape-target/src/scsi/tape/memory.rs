@@ -18,7 +18,8 @@ impl Drive {
                 let mut asked = false;
                 for id in identifiers.filter(|&id| id >= first) {
                     // One command of the host is one for the fault plan.
-                    let found = if asked { self.drive.inner().read_attribute(id) } else { self.drive.read_attribute(id) };
+                    let found =
+                        if asked { self.drive.inner().read_attribute(id) } else { self.drive.read_attribute(id) };
                     asked = true;
                     if let Some(attribute) = found? {
                         // What could be stored can be encoded.
