@@ -1,19 +1,17 @@
 //! Inside the lab: a virtual library behind a target in this process, attached by the kernel.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 use tape_drive::virt::{CartridgeSpec, LibrarySpec, Place, library};
 use tape_target::{Injection, Settings, Target};
 
-/// Logical units: the robot, then the drives.
-pub const ROBOT: u16 = 0;
+/// Logical unit of the first drive; the robot is 0.
 pub const FIRST_DRIVE: u16 = 1;
 
 /// Everything of one test inside the lab.
 pub struct House {
-    pub target: Target,
-    pub folder: PathBuf,
+    target: Target,
     _folder: tempfile::TempDir,
 }
 
@@ -31,7 +29,7 @@ impl House {
         }
         let target = start(&dir, None);
         attach(&target, &[]);
-        House { target, folder: dir, _folder: folder }
+        House { target, _folder: folder }
     }
 
     /// Rules and log of a unit.
