@@ -106,3 +106,34 @@ fn moves_cartridges() {
     changer.rescan().unwrap();
     assert_eq!(find(&changer.inventory().unwrap(), "LAB002L6").0, home);
 }
+
+/// A user without any capability, in the group that the nodes belong to (docs/hardware.md). The program is put where that
+/// user may read it.
+#[test]
+fn an_ordinary_user_of_the_right_group_can_use_a_library() {
+    let Some(lab) = Lab::tgt() else { return };
+    let program = std::env::current_exe().unwrap();
+    let printed = lab.shell(&format!(
+        "set -e; cp {} /run/program; chmod 755 /run/program; chgrp tape /dev/sg* /dev/sch*; chmod 660 /dev/sg* /dev/sch*; \
+         setpriv --reuid 1000 --regid 1000 --groups $(getent group tape | cut -d: -f3) \
+         --inh-caps=-all --ambient-caps=-all --bounding-set=-all \
+         /run/program --exact changer::works_without_rights --ignored --nocapture",
+        program.display()
+    ));
+    assert!(printed.contains("1 passed"), "{printed}");
+}
+
+#[test]
+#[ignore = "runs inside the lab"]
+fn works_without_rights() {
+    let mut changer = open_changer(&given("TAPELAB_SCH")).unwrap();
+    let inventory = changer.inventory().unwrap();
+    let (full, _) = find(&inventory, "LAB001L6");
+    let mail = inventory.of(ElementKind::ImportExport).next().unwrap().address;
+    changer.move_medium(full, mail).unwrap();
+    changer.move_medium(mail, full).unwrap();
+    assert!(hardware::scan(&Roots::default()).iter().all(|device| device.problem.is_none()));
+    // A node of another group is refused, and the refusal says what to do.
+    let foreign = open_changer("/dev/console").unwrap_err();
+    assert!(foreign.message.contains("group"), "{foreign}");
+}

@@ -31,6 +31,8 @@ const CODES: &[(ErrorKind, &[&str])] = &[
             "in_use",
             "incompatible_medium",
             "job_running",
+            "key_required",
+            "library_changed",
             "library_full",
             "medium_changed",
             "no_barcode",
