@@ -6,6 +6,7 @@
 
 mod backup;
 mod batch_label;
+mod cleaning;
 pub mod context;
 mod control;
 mod copy;
@@ -35,7 +36,7 @@ mod tape_reading;
 mod v1;
 mod verify;
 
-pub use context::{Context, Services};
+pub use context::{Context, FailedDrives, Services};
 pub use control::{Control, Stop};
 pub use interrupted::{after_a_crash, after_a_shutdown};
 pub use log::{Log, WarningWriter, Warnings};

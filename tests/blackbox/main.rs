@@ -2,10 +2,12 @@
 
 mod api;
 mod bad_input;
+mod cleaning;
 mod copying;
 mod crash;
 mod damage;
 mod database;
+mod drives;
 mod files;
 mod hands;
 mod hostile_requests;

@@ -128,7 +128,7 @@ impl Attempts<'_> {
             if db::sets::find(&mut *self.context.conn()?, self.set.id)?.status == SetStatus::Completed {
                 return Ok(None);
             }
-            let tape_id = tape.tape_id;
+            let (tape_id, drive) = (tape.tape_id, tape.lease.drive());
             let error = match self.write(&header, tape) {
                 Ok(drained) => return Ok(Some(drained)),
                 Err(error) => error,
@@ -136,15 +136,30 @@ impl Attempts<'_> {
             if !goes_on_elsewhere(&error) {
                 return Err(error);
             }
+            let drive = self.failed_in(drive, &error)?;
             let parts = db::set_parts::of_set(&mut *self.context.conn()?, self.set.id)?.len();
             failures = if parts > reached { 1 } else { failures + 1 };
             reached = parts;
             self.failed.push(tape_id);
             if failures >= MOST_FAILURES {
-                return Err(error.context(format_args!("{failures} tapes in a row failed, so the drive may be broken")));
+                let many = format!("{failures} tapes in a row failed, the last in drive {drive}, which may be broken");
+                return Err(error.context(many));
             }
-            self.context.why(&[format!("Writing failed ({}); the set goes on with another tape.", error.message)])?;
+            let message = &error.message;
+            self.context
+                .why(&[format!("Writing in drive {drive} failed ({message}); the set goes on with another tape.")])?;
         }
+    }
+
+    /// Names the drive in which a tape failed; if it is its fault, the run takes another one from now on.
+    fn failed_in(&self, drive: i32, error: &Error) -> Result<String> {
+        let context = self.context;
+        let name = db::drives::find(&mut *context.conn()?, drive)?.name().to_owned();
+        if error.code == "hardware_error" && context.failed_drives.add(drive) {
+            context
+                .why(&[format!("Drive {name} has a hardware error: this run takes another one if it can have one.")])?;
+        }
+        Ok(name)
     }
 
     /// One try: everything that is not on tape yet.

@@ -9,7 +9,7 @@ use crate::web::AuditNote;
 use crate::web::drives::scan::devices;
 use crate::web::fields::{self, invalid};
 use crate::web::query::{block, query};
-use crate::web::reply::Created;
+use crate::web::responses::Created;
 use crate::{Error, Result};
 use actix_web::{HttpResponse, post, web};
 use serde::Deserialize;
