@@ -4,7 +4,7 @@ use crate::harness::Lab;
 use std::process::Command;
 use tape_drive::hardware::{self, Roots};
 use tape_drive::{
-    Changer, DeviceKind, DriveErrorKind, ElementAddress, ElementKind, Inventory, open_changer,
+    DeviceKind, DriveErrorKind, ElementAddress, ElementKind, Inventory, open_changer,
 };
 
 #[test]
@@ -134,6 +134,6 @@ fn works_without_rights() {
     changer.move_medium(mail, full).unwrap();
     assert!(hardware::scan(&Roots::default()).iter().all(|device| device.problem.is_none()));
     // A node of another group is refused, and the refusal says what to do.
-    let foreign = open_changer("/dev/console").unwrap_err();
+    let foreign = open_changer("/dev/console").err().unwrap();
     assert!(foreign.message.contains("group"), "{foreign}");
 }
