@@ -121,16 +121,15 @@ pub fn run(args: LibraryArgs, context: &Context) -> CliResult {
             format.list(&client.get("libraries")?, &columns, "No library yet: tapebackarr library scan finds them")
         }
         LibraryCommand::Scan => {
-            let columns =
-                [
-                    text("device", "device_path"),
-                    text("vendor", "vendor"),
-                    text("model", "model"),
-                    text("serial", "serial_number"),
-                    text("library", "library_id"),
-                    text("drives", "drives"),
-                    text("problem", "problem"),
-                ];
+            let columns = [
+                text("device", "device_path"),
+                text("vendor", "vendor"),
+                text("model", "model"),
+                text("serial", "serial_number"),
+                text("library", "library_id"),
+                text("drives", "drives"),
+                text("problem", "problem"),
+            ];
             format.list(&client.get("libraries/scan")?, &columns, "No tape library was found on the server.")
         }
         LibraryCommand::Add { device_path, with_drives, name } => {

@@ -3,9 +3,7 @@
 use crate::harness::Lab;
 use std::process::Command;
 use tape_drive::hardware::{self, Roots};
-use tape_drive::{
-    DeviceKind, DriveErrorKind, ElementAddress, ElementKind, Inventory, open_changer,
-};
+use tape_drive::{DeviceKind, DriveErrorKind, ElementAddress, ElementKind, Inventory, open_changer};
 
 #[test]
 fn drives_and_libraries_are_found_and_placed() {
@@ -84,7 +82,11 @@ fn moves_cartridges() {
     let inventory = changer.inventory().unwrap();
     assert_eq!(find(&inventory, "LAB002L6"), (bay, ElementKind::Drive));
     assert!(!inventory.element(home).unwrap().full);
-    assert!(mtx().contains("Data Transfer Element 0:Full (Storage Element 2 Loaded):VolumeTag = LAB002L6"), "{}", mtx());
+    assert!(
+        mtx().contains("Data Transfer Element 0:Full (Storage Element 2 Loaded):VolumeTag = LAB002L6"),
+        "{}",
+        mtx()
+    );
     let source = inventory.element(bay).unwrap().source;
     assert!(source.is_none_or(|source| source == home), "{source:?}");
 

@@ -23,7 +23,10 @@ fn finds_adds_and_uses_a_library() {
     let found = api.get("/api/v1/libraries/scan").ok();
     assert_eq!(found.as_array().map(Vec::len), Some(1), "{found}");
     let library = &found[0];
-    assert_eq!((&library["model"], &library["library_id"], &library["problem"]), (&json!("L700"), &Value::Null, &Value::Null));
+    assert_eq!(
+        (&library["model"], &library["library_id"], &library["problem"]),
+        (&json!("L700"), &Value::Null, &Value::Null)
+    );
     assert_eq!(library["drives"].as_array().map(Vec::len), Some(2), "{library}");
     let drives = api.get("/api/v1/drives/scan").ok();
     for (drive, number) in drives.as_array().unwrap().iter().zip(1..) {
@@ -35,7 +38,10 @@ fn finds_adds_and_uses_a_library() {
     // One confirmation.
     let body = json!({"name": "Rack", "device_path": library["device_path"], "with_drives": true});
     let added = api.post("/api/v1/libraries", body.clone()).ok();
-    assert_eq!((&added["num_storage"], &added["num_drives"], &added["num_import_export"]), (&json!(8), &json!(2), &json!(1)));
+    assert_eq!(
+        (&added["num_storage"], &added["num_drives"], &added["num_import_export"]),
+        (&json!(8), &json!(2), &json!(1))
+    );
     let bays: Vec<i64> =
         added["drives"].as_array().unwrap().iter().filter_map(|drive| drive["library_drive_number"].as_i64()).collect();
     assert_eq!(bays, [1, 2], "{added}");

@@ -63,7 +63,8 @@ pub fn place(found: &mut [FoundDevice], changer: &FoundDevice, inventory: &Inven
     for bay in inventory.of(ElementKind::Drive) {
         let Some(name) = bay.drive_serial.as_deref().filter(|name| !name.is_empty()) else { continue };
         let sits_here = |device: &&mut FoundDevice| {
-            device.kind == DeviceKind::Drive && (device.serial == name || device.names.iter().any(|known| known == name))
+            device.kind == DeviceKind::Drive
+                && (device.serial == name || device.names.iter().any(|known| known == name))
         };
         if let Some(drive) = found.iter_mut().find(sits_here) {
             drive.element = Some(bay.address);

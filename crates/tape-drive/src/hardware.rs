@@ -108,7 +108,9 @@ fn device(roots: &Roots, links: &Links, address: [u64; 4], path: &Path) -> Optio
 /// Serial number and names as the kernel read them when it found the device; of devices that it did not ask for them, as
 /// they say themselves.
 fn names(path: &Path, node: Option<&PathBuf>) -> (String, Vec<String>) {
-    let page = |name: &str, code| fs::read(path.join(name)).ok().and_then(|bytes| Some(vpd::content(code, &bytes).ok()?.to_vec()));
+    let page = |name: &str, code| {
+        fs::read(path.join(name)).ok().and_then(|bytes| Some(vpd::content(code, &bytes).ok()?.to_vec()))
+    };
     let ask = || {
         let mut transport = SgIo::open(node?, Sharing::Shared).ok()?;
         vpd::serial_number(&mut transport, vpd::UNIT_SERIAL_NUMBER).ok()?
@@ -208,11 +210,13 @@ mod tests {
             let mut page = vec![1, 0x80, 0, serial.len() as u8];
             page.extend(serial.bytes());
             fs::create_dir_all(&path).unwrap();
-            for (name, content) in [("type", device_type), ("vendor", "IBM     "), ("model", product), ("rev", "M5A1")] {
+            for (name, content) in [("type", device_type), ("vendor", "IBM     "), ("model", product), ("rev", "M5A1")]
+            {
                 fs::write(path.join(name), format!("{content}\n")).unwrap();
             }
             fs::write(path.join("vpd_pg80"), page).unwrap();
-            fs::write(path.join("vpd_pg83"), [1, 0x83, 0, 12, 1, 3, 0, 8, 0x50, 0, 0xe1, 0x11, 0x5c, 0x7a, 0x80, 1]).unwrap();
+            fs::write(path.join("vpd_pg83"), [1, 0x83, 0, 12, 1, 3, 0, 8, 0x50, 0, 0xe1, 0x11, 0x5c, 0x7a, 0x80, 1])
+                .unwrap();
         }
     }
 
@@ -223,9 +227,17 @@ mod tests {
         fixture.device("10:0:0:0", "0", "DISK", "X", &[("scsi_generic", "sg0")]);
         let tape = [("scsi_generic", "sg2"), ("scsi_tape", "nst0"), ("scsi_tape", "nst0a"), ("scsi_tape", "st0")];
         fixture.device("2:0:0:0", "1", "ULT3580-TD6", "HU19477T3A", &tape);
-        fixture.device("2:0:0:1", "8", "3573-TL", "00X4U78W1234_LL0", &[("scsi_generic", "sg3"), ("scsi_changer", "sch0")]);
+        fixture.device(
+            "2:0:0:1",
+            "8",
+            "3573-TL",
+            "00X4U78W1234_LL0",
+            &[("scsi_generic", "sg3"), ("scsi_changer", "sch0")],
+        );
         fixture.device("3:0:0:0", "1", "Ultrium 9-SCSI", "", &[("scsi_generic", "sg4")]);
-        for (link, node) in [("scsi-35000e111-nst", "nst0"), ("scsi-35000e111-changer", "sg3"), ("scsi-35000e111-sg", "sg2")] {
+        for (link, node) in
+            [("scsi-35000e111-nst", "nst0"), ("scsi-35000e111-changer", "sg3"), ("scsi-35000e111-sg", "sg2")]
+        {
             symlink(fixture.roots.dev.join(node), fixture.roots.dev.join("tape/by-id").join(link)).unwrap();
         }
         let found = scan(&fixture.roots);
@@ -233,8 +245,14 @@ mod tests {
         let by_id = format!("{dev}/tape/by-id/scsi-35000e111");
         assert_eq!(paths, [format!("{by_id}-sg"), format!("{by_id}-changer"), format!("{dev}/sg4")]);
         let drive = &found[0];
-        assert_eq!((drive.kind, drive.serial.as_str(), drive.revision.as_str()), (DeviceKind::Drive, "HU19477T3A", "M5A1"));
-        assert_eq!((drive.vendor.as_str(), drive.names.as_slice()), ("IBM", ["naa.5000e1115c7a8001".to_owned()].as_slice()));
+        assert_eq!(
+            (drive.kind, drive.serial.as_str(), drive.revision.as_str()),
+            (DeviceKind::Drive, "HU19477T3A", "M5A1")
+        );
+        assert_eq!(
+            (drive.vendor.as_str(), drive.names.as_slice()),
+            ("IBM", ["naa.5000e1115c7a8001".to_owned()].as_slice())
+        );
         assert_eq!(drive.generation.map(Generation::number), Some(6));
         for path in [format!("{dev}/sg2"), format!("{dev}/nst0"), format!("{by_id}-nst")] {
             assert!(drive.is(&path, None), "{path}");

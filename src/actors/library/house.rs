@@ -56,7 +56,8 @@ impl House {
             answer => return Ok(answer?),
         }
         let now = self.look(slot)?;
-        let unchanged = |address| match (decided.as_ref().and_then(|then| then.element(address)), now.element(address)) {
+        let unchanged = |address| match (decided.as_ref().and_then(|then| then.element(address)), now.element(address))
+        {
             (Some(then), Some(now)) => holds(then) == holds(now),
             _ => false,
         };
