@@ -349,9 +349,9 @@ mod tests {
     fn within_a_tape_the_order_follows_its_tracks() {
         const TB: u64 = 1_000_000_000_000;
         let mut sets = [set(&[(1, 2, 18 * TB)])];
-        // a frame at each place: a tenth of the way on tracks 0, 1, 2, and nine tenths on track 0
+        // frames on track 0 (a tenth and nine tenths of the way), on track 1 and on track 2 (a fifth of the way)
         let track = 18 * TB / 280;
-        let places = [track / 10, track * 9 / 10, track + track / 10, 2 * track + track / 10].map(|at| at / 512 * 512);
+        let places = [track / 10, track * 9 / 10, track + track / 10, 2 * track + track / 5].map(|at| at / 512 * 512);
         for part in &mut sets[0].parts {
             let mut layout = (*part.layout).clone();
             layout.frames.frames = places.iter().flat_map(|at| [(*at, *at), (at + 512, at + 512)]).collect();
