@@ -46,8 +46,6 @@ fn main() -> Result<()> {
     std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
     let folder = folder.canonicalize()?;
     let runs = number_from("BENCH_RUNS", 5)?.max(1) as usize;
-    let wanted = |id: &str| arguments.is_empty() || arguments.iter().any(|argument| argument.eq_ignore_ascii_case(id));
-    let mut results = Results::default();
     let mut all = Steps { arguments: &arguments, results: Results::default() };
     for pair in PAIRS {
         all.step(pair.id, |results| results.take(pair.measure(runs, &folder)));
