@@ -28,4 +28,5 @@ mod spanning;
 mod spanning_hands;
 mod spanning_restart;
 mod spanning_trouble;
+mod stages;
 mod version1;

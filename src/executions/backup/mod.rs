@@ -19,7 +19,7 @@ pub mod resume;
 mod tape;
 mod write;
 
-use super::{BackupRequest, Context, WarningWriter};
+use super::{BackupRequest, Context, Stages, WarningWriter};
 use crate::actors::catalog::{Commit, Index};
 use crate::backup::engine;
 use crate::catalog::commit::CommitSet;
@@ -67,21 +67,21 @@ pub fn run(context: &Context, request: &BackupRequest) -> Result<Value> {
     context.log(&format!("This is backup set {} ({}).", set.id, set.uuid));
     let written = Attempts { context, plan: &plan, set: &set, failed: Vec::new() }.run(first);
     let committed = written.and_then(|written| match written {
-        Some((drained, _tape)) => commit(context, &plan, set.id, &drained).map(|()| Some(drained.stats)),
+        Some((drained, _tape)) => commit(context, &plan, set.id, &drained).map(|()| Some(drained.stages)),
         None => Ok(None),
     });
-    let stats = match committed {
-        Ok(stats) => stats,
+    let stages = match committed {
+        Ok(stages) => stages,
         Err(error) => {
             fail(context, set.id, &error)?;
             return Err(error);
         }
     };
-    finish(context, request, set.id, stats)
+    finish(context, request, set.id, stages)
 }
 
 /// Verifies the set that is complete now, if the job wants that and nobody has; returns what the run has done.
-fn finish(context: &Context, request: &BackupRequest, set_id: i32, stats: Option<Value>) -> Result<Value> {
+fn finish(context: &Context, request: &BackupRequest, set_id: i32, stages: Option<Stages>) -> Result<Value> {
     let unverified = {
         let mut conn = context.conn()?;
         let job = db::jobs::find(&mut conn, request.job_id)?;
@@ -90,11 +90,11 @@ fn finish(context: &Context, request: &BackupRequest, set_id: i32, stats: Option
     if unverified {
         super::verify::verify_set(context, set_id)?;
     }
-    report(context, request, set_id, stats)
+    report(context, request, set_id, stages)
 }
 
 /// What a run has done, for the one who asked.
-fn report(context: &Context, request: &BackupRequest, set_id: i32, stats: Option<Value>) -> Result<Value> {
+fn report(context: &Context, request: &BackupRequest, set_id: i32, stages: Option<Stages>) -> Result<Value> {
     let mut conn = context.conn()?;
     let set = db::sets::find(&mut conn, set_id)?;
     let parts = db::set_parts::of_set(&mut conn, set_id)?.len();
@@ -103,7 +103,7 @@ fn report(context: &Context, request: &BackupRequest, set_id: i32, stats: Option
         "files": set.file_count, "bytes": set.total_bytes, "stored_bytes": set.stored_bytes,
         "deleted": set.deleted_count, "parts": parts, "verified": set.verified_at.is_some(),
         "resumed": request.resume_set.is_some(),
-        "warnings": context.progress.warnings.load(Ordering::Relaxed), "stats": stats,
+        "warnings": context.progress.warnings.load(Ordering::Relaxed), "stages": stages,
     }))
 }
 
