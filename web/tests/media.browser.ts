@@ -147,8 +147,16 @@ it('a tape goes away and comes back', async () => {
 	await tab.page.getByRole('button', { name: 'Actions' }).click();
 	await tab.page.getByRole('menuitem', { name: 'Send away' }).click();
 	await tab.page.getByLabel('Where it is kept').fill('Bank');
+	// News that arrive while one types do not take away what was typed.
+	const asked = tab.page.waitForResponse((answer) => answer.url().endsWith(`/tapes/${tape?.id}`));
+	const path = { path: { id: tape?.id ?? 0 } };
+	must(await rest.api.PUT('/api/v1/tapes/{id}', { params: path, body: { hold_reason: 'to be looked at' } }));
+	const params = { path: { id: house.library }, query: { wait: true } };
+	must(await rest.api.POST('/api/v1/libraries/{id}/inventory', { params }));
+	await asked;
+	expect(await tab.page.getByLabel('Where it is kept').inputValue()).toBe('Bank');
 	await tab.page.getByRole('dialog').getByRole('button', { name: 'Send away' }).click();
-	await tab.page.getByRole('main').getByText('Exported').waitFor();
+	await tab.page.getByRole('main').getByText('Exported', { exact: true }).waitFor();
 	const sent = must(await rest.api.GET('/api/v1/tapes/{id}', { params: { path: { id: tape?.id ?? 0 } } }));
 	expect(sent.offsite_location).toBe('Bank');
 	await tab.page.getByRole('button', { name: 'Actions' }).click();
