@@ -7,6 +7,7 @@ use crate::data::Data;
 use crate::results::{Measured, Results, Target};
 use crate::server::{Library, Server};
 use anyhow::{Context, Result, ensure};
+use crossbeam_channel::Sender;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,7 +37,10 @@ pub fn results(data: &Data, results: &mut Results) -> Result<()> {
     let stop = Arc::new(AtomicBool::new(false));
     let (run, mut took) = std::thread::scope(|scope| -> Result<(Value, Vec<Duration>)> {
         let (base, token, stopped) = (api.base.clone(), api.token.clone(), stop.clone());
-        let asking = scope.spawn(move || ask(&base, &token, &stopped));
+        let (ready, are_ready) = crossbeam_channel::bounded(1);
+        let asking = scope.spawn(move || ask(&base, &token, &stopped, &ready));
+        // if they cannot be made, the thread says why
+        let _ = are_ready.recv();
         let run = api.run_job(job, json!({}));
         stop.store(true, Ordering::Relaxed);
         let took = asking.join().map_err(|_| anyhow::anyhow!("the clients panicked"))??;
@@ -63,19 +67,21 @@ fn speed(run: &Value) -> Result<f64> {
 }
 
 /// All clients, until they are stopped; how long each answer took.
-fn ask(base: &str, token: &str, stop: &Arc<AtomicBool>) -> Result<Vec<Duration>> {
+fn ask(base: &str, token: &str, stop: &Arc<AtomicBool>, ready: &Sender<()>) -> Result<Vec<Duration>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut clients = Vec::new();
         for number in 0..CLIENTS {
             // a connection of its own each
-            let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).build()?;
+            let http =
+                reqwest::Client::builder().tls_built_in_root_certs(false).timeout(Duration::from_secs(30)).build()?;
             let (base, token, stop) = (base.to_string(), token.to_string(), stop.clone());
             clients.push(tokio::spawn(async move {
                 tokio::time::sleep(EVERY * number / CLIENTS).await;
                 client(&http, &base, &token, &stop).await
             }));
         }
+        let _ = ready.send(());
         let mut all = Vec::new();
         for client in clients {
             all.extend(client.await??);
