@@ -54,6 +54,11 @@ pub(crate) fn cannot_open(path: &Path, errno: Errno) -> DriveError {
     DriveError::new(kind, Operation::Open, format!("{} cannot be opened: {advice} ({errno})", path.display()))
 }
 
+/// The directory of a virtual device: `DIRECTORY` of `virtual:DIRECTORY#UNIT`.
+pub fn virtual_directory(device_path: &str) -> Option<&Path> {
+    virtual_unit(device_path).map(|(directory, _)| directory)
+}
+
 /// Directory and unit of `virtual:DIRECTORY#UNIT`. The last `#` counts: a directory may have one in its name.
 fn virtual_unit(device_path: &str) -> Option<(&Path, &str)> {
     let (directory, unit) = device_path.strip_prefix("virtual:")?.rsplit_once('#')?;
