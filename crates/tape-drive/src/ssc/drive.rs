@@ -28,6 +28,8 @@ pub struct SscDrive<T> {
     pub(super) unflushed: Option<Position>,
     /// The position was seen to move with a write since the tape was last new.
     pub(super) proven: bool,
+    /// It tells its position, but not by the flag that this is the beginning of the tape.
+    pub(super) flagless: bool,
 }
 
 impl<T: Transport> SscDrive<T> {
@@ -63,6 +65,7 @@ impl<T: Transport> SscDrive<T> {
             configured: false,
             unflushed: None,
             proven: false,
+            flagless: false,
         })
     }
 
@@ -97,13 +100,12 @@ impl<T: Transport> SscDrive<T> {
         motion::run(&mut self.transport, command).map_err(|error| self.failed(operation, error))
     }
 
-    /// Runs one that ends with the tape at its beginning.
-    fn wind_to_beginning(&mut self, operation: Operation, command: &tape_scsi::Command) -> Result<()> {
-        self.simply(operation, command)?;
-        self.at = Some(Position::START);
-        self.file = Some(0);
-        // The drive writes its buffer before it moves (SSC-5, 4.2.14).
-        self.unflushed = None;
+    /// LOAD, in one of its ways. A drive that ignores it while a tape is threaded leaves the tape where it is, so the
+    /// position is asked for, or made, before the next transfer (see `configure`).
+    fn loaded(&mut self, operation: Operation, action: LoadAction) -> Result<()> {
+        self.configured = false;
+        self.simply(operation, &motion::load_command(action))?;
+        self.moved(None);
         Ok(())
     }
 
@@ -187,8 +189,7 @@ impl<T: Transport> TapeDrive for SscDrive<T> {
     }
 
     fn load(&mut self) -> Result<()> {
-        self.configured = false;
-        self.wind_to_beginning(Operation::Load, &motion::load_command(LoadAction::Load))
+        self.loaded(Operation::Load, LoadAction::Load)
     }
 
     fn unload(&mut self) -> Result<()> {
@@ -200,7 +201,10 @@ impl<T: Transport> TapeDrive for SscDrive<T> {
     }
 
     fn rewind(&mut self) -> Result<()> {
-        self.wind_to_beginning(Operation::Rewind, &motion::rewind_command())
+        self.simply(Operation::Rewind, &motion::rewind_command())?;
+        self.moved(Some(Position::START));
+        self.file = Some(0);
+        Ok(())
     }
 
     fn write_block(&mut self, block: &[u8]) -> Result<WriteOutcome> {
@@ -293,6 +297,6 @@ impl<T: Transport> TapeDrive for SscDrive<T> {
     }
 
     fn retension(&mut self) -> Result<()> {
-        self.wind_to_beginning(Operation::Retension, &motion::load_command(LoadAction::Retension))
+        self.loaded(Operation::Retension, LoadAction::Retension)
     }
 }

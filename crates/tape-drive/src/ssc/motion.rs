@@ -1,11 +1,10 @@
 //! Where the tape is, and going to places.
 //!
-//! A drive tells its position by READ POSITION and goes to one by LOCATE. Some cannot: they do not know the commands, or
-//! they answer zeros for ever, which shows by the beginning of the tape without the flag that belongs to it (SSC-5, 7.7:
-//! BOP). For these the position is counted from a REWIND on, from the drive's own answers: each acknowledged block and
-//! filemark, and the residuals of SPACE over blocks, which stops at every filemark. What makes the count doubtful (any
-//! error, any unit attention, a residual that is missing) ends it, and the next question for the position rewinds the tape
-//! to begin anew: so the answer is always true, and no write goes to a place that is not known.
+//! A drive tells its position by READ POSITION and goes to one by LOCATE. Some know neither, or answer zeros for ever,
+//! which shows by the beginning of the tape without the flag that belongs to it (SSC-5, 7.7: BOP) and LOCATE unknown. For
+//! these the position is counted from a REWIND on, from the drive's own answers: each acknowledged block and filemark. What
+//! makes the count doubtful (any error, any unit attention) ends it, and the next question for the position rewinds the
+//! tape to begin anew: so the answer is always true, and no write goes to a place that is not known.
 
 use super::SscDrive;
 use super::transfer::is_end_of_data;
@@ -63,8 +62,16 @@ impl<T: Transport> SscDrive<T> {
     pub(crate) fn told_flags(&mut self, operation: Operation) -> Result<Option<(TapePosition, bool)>> {
         while let Positioning::Told { form, locate } = self.positioning {
             match read_position::read_position(&mut self.transport, form) {
-                Ok(found) if contradictory(&found) => self.positioning = Positioning::Counted,
-                Ok(found) => {
+                Ok(mut found) => {
+                    if contradictory(&found) {
+                        if !self.flagless && !self.knows_locate(operation)? {
+                            self.positioning = Positioning::Counted;
+                            break;
+                        }
+                        // It tells, only without this flag.
+                        self.flagless = true;
+                        found.beginning = true;
+                    }
                     let position = self.told(operation, &found)?;
                     return Ok(Some((position, found.beyond_programmable_early_warning)));
                 }
@@ -78,6 +85,18 @@ impl<T: Transport> SscDrive<T> {
             }
         }
         Ok(None)
+    }
+
+    /// Whether the drive can be sent to the beginning of the tape, where it says that it is.
+    fn knows_locate(&mut self, operation: Operation) -> Result<bool> {
+        for form in [LocateForm::Sixteen, LocateForm::Ten] {
+            match locate::locate(&mut self.transport, form, 0, 0) {
+                Ok(()) => return Ok(true),
+                Err(error) if error.is_unknown_command() => {}
+                Err(error) => return Err(self.failed(operation, error)),
+            }
+        }
+        Ok(false)
     }
 
     fn told(&mut self, operation: Operation, found: &LogicalPosition) -> Result<TapePosition> {
@@ -173,7 +192,7 @@ impl<T: Transport> SscDrive<T> {
         Ok(self.positioning == Positioning::Counted)
     }
 
-    /// The tape was moved, for which the drive wrote its buffer.
+    /// The tape was moved, for which the drive wrote its buffer (SSC-5, 4.2.14).
     pub(super) fn moved(&mut self, to: Option<Position>) {
         self.at = to;
         self.file = None;

@@ -2,6 +2,7 @@
 
 use super::SscDrive;
 use crate::*;
+use tape_scsi::command::space::{self, Over};
 use tape_scsi::command::write_filemarks::{self, Immediate};
 use tape_scsi::command::{mode, read_write};
 use tape_scsi::{Reply, ScsiError, Sense, SenseKey, Transport};
@@ -24,6 +25,10 @@ impl<T: Transport> SscDrive<T> {
             let form = self.mode_form;
             mode::mode_select(&mut self.transport, form, &header)
                 .map_err(|error| self.failed(Operation::ModeSelect, error))?;
+        }
+        // A drive that does not tell its position is where its count begins only after a rewind.
+        if self.at.is_none() && self.told_position(operation)?.is_none() {
+            self.rewind()?;
         }
         self.configured = true;
         Ok(())
@@ -167,7 +172,30 @@ impl<T: Transport> SscDrive<T> {
             Err(ref error) if matches!(error.kind, DriveErrorKind::BlockTooLong { .. }) => {}
             Err(_) => self.at = None,
         }
+        if let Ok(ReadOutcome::Block(actual)) = found
+            && reply.transferred < actual
+        {
+            self.read_again(buffer.get_mut(..actual).unwrap_or(&mut []))?;
+        }
         found.map_err(|error| DriveError { position: at, ..error })
+    }
+
+    /// Reads the block that was just passed, by its exact length: some transports deliver nothing with a length that was
+    /// not the one asked for.
+    fn read_again(&mut self, buffer: &mut [u8]) -> Result<()> {
+        let operation = Operation::Read;
+        space::space(&mut self.transport, Over::Blocks, -1).map_err(|error| self.failed(operation, error))?;
+        let reply = match read_write::read(&mut self.transport, buffer) {
+            Ok(reply) => reply,
+            Err(error) => return Err(self.failed(operation, error)),
+        };
+        if what_was_read(buffer.len(), &reply)? != ReadOutcome::Block(buffer.len()) || reply.transferred < buffer.len()
+        {
+            self.at = None;
+            let message = "the block did not arrive whole, though it was asked for by its length; check the cable";
+            return Err(DriveError::new(DriveErrorKind::HardwareError, operation, message));
+        }
+        Ok(())
     }
 }
 

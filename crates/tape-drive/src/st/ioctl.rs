@@ -51,12 +51,8 @@ pub(super) struct DriverStatus {
     pub end_of_tape: bool,
     /// GMT_EOD.
     pub end_of_data: bool,
-    /// GMT_ONLINE: there was a tape when the node was opened.
-    pub online: bool,
     /// Errors that the drive recovered from since this was asked last.
     pub recovered: u64,
-    /// The driver lost the position: the drive was reset.
-    pub lost: bool,
 }
 
 /// `MTIOCTOP`.
@@ -77,10 +73,8 @@ pub(super) fn status(tape: impl AsFd) -> Result<DriverStatus> {
         filemark: flag(0x8000_0000),
         end_of_tape: flag(0x2000_0000),
         end_of_data: flag(0x0800_0000),
-        online: flag(0x0100_0000),
         // The lower 16 bits count soft errors.
         recovered: (found.recovered & 0xffff) as u64,
-        lost: found.file < 0 && found.block < 0,
     })
 }
 

@@ -1,7 +1,6 @@
 //! Looking at what the driver does not say: where the tape is, which cartridge it is, and why a command failed.
 
 use super::StDrive;
-use super::ioctl;
 use crate::*;
 use rustix::io::Errno;
 use tape_scsi::attribute_id;
@@ -88,13 +87,7 @@ impl StDrive {
                 let message = "the cartridge is not threaded; load it, or wait until it is";
                 Some(DriveError::new(DriveErrorKind::NotReady, operation, message))
             }
-            Ok(DriveStatus { state: DriveState::Ready, .. }) => {
-                let lost = ioctl::status(&self.tape).is_ok_and(|status| status.lost);
-                lost.then(|| {
-                    let message = "the drive was reset; its position and its settings are lost";
-                    DriveError::new(DriveErrorKind::Reset, operation, message)
-                })
-            }
+            Ok(DriveStatus { state: DriveState::Ready, .. }) => None,
         }
     }
 
