@@ -2,10 +2,12 @@
 
 mod api;
 mod bad_input;
+mod cleaning;
 mod copying;
 mod crash;
 mod damage;
 mod database;
+mod drives;
 mod files;
 mod hands;
 mod hostile_requests;
@@ -26,4 +28,5 @@ mod spanning;
 mod spanning_hands;
 mod spanning_restart;
 mod spanning_trouble;
+mod stages;
 mod version1;
