@@ -44,6 +44,6 @@ pub use encryption::{DecryptionMode, DriveKey, EncryptionMode, EncryptionState, 
 pub use error::{DriveError, DriveErrorKind, Operation, Result};
 pub use found::{DeviceKind, FoundDevice, place};
 pub use health::{Capabilities, DriveHealth, SupportedDensity, VolumeHealth};
-pub use open::{open_changer, open_drive};
+pub use open::{open_changer, open_drive, open_virtual_drive};
 pub use position::{Position, TapePosition};
 pub use sense_map::sense_kind;

@@ -88,7 +88,7 @@ impl<T: Transport> SscDrive<T> {
         Ok(outcome)
     }
 
-    /// A write that the drive accepted, unless its sense data say that `asked` bytes or filemarks are not all there.
+    /// A write of `asked` bytes or filemarks that the drive accepted, unless its sense data say that not all is there.
     fn written(
         &mut self,
         operation: Operation,
@@ -103,7 +103,14 @@ impl<T: Transport> SscDrive<T> {
         };
         let missing = sense.residual().filter(|_| sense.eom).unwrap_or(0);
         if missing != 0 && asked > 0 {
-            return Err(self.write_failed(operation, at, asked, ScsiError::Check(sense)));
+            // Some drives say that nothing was written and have written everything: where the tape is tells.
+            let moved = match self.told_position(operation)? {
+                Some(found) => found.at == Position { block: at.block + objects, ..at },
+                None => false,
+            };
+            if !moved || missing.unsigned_abs() != asked {
+                return Err(self.write_failed(operation, at, asked, ScsiError::Check(sense)));
+            }
         }
         self.at = Some(Position { block: at.block + objects, ..at });
         Ok(match (sense.asc, sense.ascq) {

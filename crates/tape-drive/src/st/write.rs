@@ -23,6 +23,10 @@ impl StDrive {
         if result == Err(Errno::NOSPC) && self.look(operation)?.at == at {
             result = self.write_once(block);
         }
+        // And it calls a block not written that the drive says is: where the tape is tells.
+        if result == Err(Errno::NOSPC) && self.look(operation)?.at == (Position { block: at.block + 1, ..at }) {
+            return self.verified(operation, at, 1);
+        }
         match result {
             Ok(length) if length == block.len() => self.accepted(operation, at, 1),
             Ok(length) => {
