@@ -33,6 +33,8 @@ pub struct StDrive {
     pub(super) writing: bool,
     pub(super) proven: bool,
     pub(super) recovered: u64,
+    /// The programmable early warning was told.
+    pub(super) warned: bool,
     /// The driver has to be told anew what is in the drive.
     stale: bool,
 }
@@ -52,6 +54,7 @@ impl StDrive {
             writing: false,
             proven: false,
             recovered: 0,
+            warned: false,
             stale: true,
         })
     }

@@ -73,6 +73,7 @@ impl StDrive {
         self.at = at;
         self.trust = Trust::New;
         self.unflushed = None;
+        self.warned = false;
     }
 
     /// Why the driver failed with `errno` where the drive is asked next. `None`: the drive has no complaint.

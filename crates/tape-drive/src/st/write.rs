@@ -91,7 +91,16 @@ impl StDrive {
         let status = ioctl::status(&self.tape).map_err(|errno| self.write_refused(operation, at, errno))?;
         self.recovered += status.recovered;
         if status.end_of_tape || !self.proven {
-            return self.verified(operation, at, objects);
+            return Ok(match self.verified(operation, at, objects)? {
+                // The driver's flag stays for both warnings; one that is not early warning is the programmable one, and
+                // that is told once.
+                WriteOutcome::EarlyWarning => WriteOutcome::EarlyWarning,
+                _ if status.end_of_tape && !self.warned => {
+                    self.warned = true;
+                    WriteOutcome::ProgrammableEarlyWarning
+                }
+                _ => WriteOutcome::Written,
+            });
         }
         self.at = Some(Position { block: at.block + objects, ..at });
         Ok(WriteOutcome::Written)
