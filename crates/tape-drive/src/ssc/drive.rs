@@ -158,6 +158,12 @@ impl<T: Transport> SscDrive<T> {
     }
 }
 
+/// Keys are not given to real drives yet.
+fn not_by_this_backend() -> DriveError {
+    let message = "this version does not give keys to real drives; let the program encrypt";
+    DriveError::new(DriveErrorKind::Unsupported, Operation::Encryption, message)
+}
+
 /// What NOT READY says, where it is a state and not a fault (SPC-5, annex F).
 fn not_ready(sense: &Sense) -> Option<DriveState> {
     match sense.code() {
@@ -264,11 +270,11 @@ impl<T: Transport> TapeDrive for SscDrive<T> {
     }
 
     fn encryption(&mut self) -> Result<EncryptionState> {
-        Err(DriveError::cannot_encrypt())
+        Err(not_by_this_backend())
     }
 
     fn set_encryption(&mut self, key: Option<&DriveKey>) -> Result<()> {
-        if key.is_none() { Ok(()) } else { Err(DriveError::cannot_encrypt()) }
+        if key.is_none() { Ok(()) } else { Err(not_by_this_backend()) }
     }
 
     fn next_block(&mut self) -> Result<NextBlock> {
