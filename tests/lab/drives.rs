@@ -104,7 +104,7 @@ fn quiet(device: &str) -> Box<dyn TapeDrive> {
 fn insert(number: usize) {
     let mut changer = open_changer(&std::env::var("TAPELAB_CHANGER").unwrap()).unwrap();
     let inventory = changer.inventory().unwrap();
-    let drive = inventory.of(ElementKind::DataTransfer).next().unwrap();
+    let drive = inventory.of(ElementKind::Drive).next().unwrap();
     let slots: Vec<_> = inventory.of(ElementKind::Storage).collect();
     if drive.full {
         let empty = slots.iter().find(|slot| !slot.full).unwrap();
