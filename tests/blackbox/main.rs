@@ -6,6 +6,8 @@ mod copying;
 mod crash;
 mod damage;
 mod database;
+mod drive_encryption;
+mod drive_test;
 mod files;
 mod hands;
 mod hostile_requests;
