@@ -13,8 +13,8 @@ use crate::db::executions::{Execution, ExecutionChanges, NewExecution};
 use crate::db::{self, ExecutionStatus};
 use crate::events::{Category, Event};
 use crate::executions::{
-    Context as Work, Control as Handle, Log, Progress, ProgressView, Request, Services, Stop, after_a_shutdown,
-    database_backup, run,
+    Context as Work, Control as Handle, FailedDrives, Log, Progress, ProgressView, Request, Services, Stop,
+    after_a_shutdown, database_backup, run,
 };
 use crate::{Error, ErrorKind, Result};
 use actix::prelude::*;
@@ -88,7 +88,8 @@ impl Jobs {
         let (progress, control) = (Arc::new(Progress::default()), Arc::new(Handle::default()));
         self.running.insert(id, Running { progress: progress.clone(), control: control.clone(), job_id: row.job_id });
         let lines = Log::new(id, self.services.db.clone(), progress.clone());
-        let work = Work { id, request, services: self.services.clone(), progress, control, lines };
+        let services = self.services.clone();
+        let work = Work { id, request, services, progress, control, lines, failed_drives: FailedDrives::default() };
         let me = context.address();
         let spawned = std::thread::Builder::new().name(format!("execution-{id}")).spawn(move || {
             let result = catch_unwind(AssertUnwindSafe(|| run::run(&work)))

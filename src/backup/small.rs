@@ -9,7 +9,7 @@ use super::scan::{MemberKindCode, Stat};
 use super::unit::{Batch, Item, Link, TargetOutcome, member, record};
 use super::walk::Entry;
 use super::warning::WarningKind;
-use super::worker::Worker;
+use super::worker::{Lap, Worker};
 use super::xattr::{self, Xattrs};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::OFlags;
@@ -185,9 +185,8 @@ impl Worker {
     }
 
     fn file(&mut self, building: &mut Building, entry: &Entry, path: Vec<u8>) -> tape_format::Result<bool> {
-        let start = Instant::now();
+        let mut lap = self.times.lap(entry.stat.size);
         let opened = self.directory.get(&entry.dir).and_then(|dir| open_quietly(&*dir, &entry.name, OFlags::RDONLY));
-        self.times.read += start.elapsed();
         let file = match opened {
             Ok(file) => file,
             Err(error) => return Ok(self.failed(&path, "open it", error)),
@@ -197,14 +196,13 @@ impl Worker {
         // What changed between the walk and the opening is no reason to warn: it is read as it is now.
         for is_second in [false, true] {
             let mut member = self.named(member(path.clone(), &stat, MemberKind::File));
-            let (start, hashed) = (Instant::now(), self.times.hash);
             self.attributes(&mut member, xattr::of_fd(&file));
-            let (fill, sha256, length) = self.content(building, &file, &mut member, &stat)?;
-            let since = start.elapsed().saturating_sub(self.times.hash - hashed);
+            member.sparse = extents(&file, &stat);
+            lap.ends(&mut self.times.read);
+            let (fill, sha256, length) = self.content(building, &file, &member, &mut lap)?;
             self.shared.hooks.at(Moment::AfterRead, &path);
-            let start = Instant::now();
             let after = Stat::of_fd(&file);
-            self.times.read += since + start.elapsed();
+            lap.ends(&mut self.times.read);
             if let Fill::Failed(error) = fill {
                 return Ok(self.failed(&path, "read it", error));
             }
@@ -231,10 +229,9 @@ impl Worker {
         &mut self,
         building: &mut Building,
         file: impl AsFd,
-        member: &mut Member,
-        stat: &Stat,
+        member: &Member,
+        lap: &mut Lap,
     ) -> tape_format::Result<(Fill, [u8; 32], usize)> {
-        member.sparse = extents(&file, stat);
         self.header.clear();
         tar::write_header(member, &mut self.header)?;
         let data = tar::data_size(member) as usize;
@@ -249,13 +246,15 @@ impl Worker {
             return Ok((Fill::Whole, hash::EMPTY, total));
         }
         let content = Content::of(member)?;
+        lap.skips();
         let fill = content.fill(&file, 0, body);
-        let start = Instant::now();
+        lap.ends(&mut self.times.read);
+        self.times.bytes += data as u64;
         let mut hash = ContentHash::default();
         content.hash(&mut hash, 0, body, ContentHash::update);
         content.hash_end(&mut hash);
         let sha256 = hash.finish();
-        self.times.hash += start.elapsed();
+        lap.ends(&mut self.times.hash);
         Ok((fill, sha256, total))
     }
 

@@ -51,6 +51,7 @@ mod serve;
 mod sets;
 mod settings;
 mod source;
+mod stages;
 mod status;
 mod tape;
 mod tape_changes;

@@ -8,6 +8,7 @@
 //! * [`virt`]: cartridges are image files, a library is a directory; with capacity, early warning, a drive buffer that
 //!   a power cut loses, an optional speed model, and [`fault`] plans;
 //! * [`fault`] also wraps any other drive, to make it fail where a test wants it to;
+//! * [`smc`]: real libraries, over SCSI generic;
 //! * [`null`]: a drive that accepts everything and keeps nothing, for measuring what stands before it.
 //!
 //! [`open_drive`] and [`open_changer`] choose the backend from a device path. [`conformance`] is the one suite of
@@ -27,9 +28,10 @@ pub mod null;
 mod open;
 pub mod position;
 mod sense_map;
+pub mod smc;
 pub mod virt;
 
-pub use changer::{Changer, ChangerIdentity, Element, ElementAddress, ElementKind, Inventory};
+pub use changer::{Changer, ChangerIdentity, DeviceCapabilities, Element, ElementAddress, ElementKind, Inventory};
 pub use drive::{
     BlockLimits, Compression, DriveIdentity, DriveState, DriveStatus, FilemarkSync, Medium, MediumKind, ReadOutcome,
     Removal, TapeDrive, WriteOutcome,

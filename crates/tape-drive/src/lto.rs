@@ -99,10 +99,15 @@ pub fn format_of_density(density: u8) -> Option<&'static Format> {
     FORMATS.iter().find(|format| format.density == density)
 }
 
+/// Cleaning cartridges have a bar code that begins with `CLN` (IBM Ultrium cartridge label specification).
+pub fn is_cleaning_barcode(barcode: &str) -> bool {
+    barcode.starts_with("CLN")
+}
+
 /// What the bar code says about the cartridge: its last two characters name the format, and cleaning cartridges begin
 /// with `CLN` (IBM Ultrium cartridge label specification).
 pub fn format_of_barcode(barcode: &str) -> Option<(&'static Format, MediumKind)> {
-    if barcode.starts_with("CLN") {
+    if is_cleaning_barcode(barcode) {
         return None;
     }
     FORMATS.iter().find_map(|format| {

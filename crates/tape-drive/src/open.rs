@@ -2,8 +2,10 @@
 
 use crate::fault::{FaultChanger, FaultDrive};
 use crate::null::NullDrive;
+use crate::smc;
 use crate::virt::{VirtualChanger, VirtualDrive, control, drive};
 use crate::{Changer, DriveError, DriveErrorKind, Operation, Result, TapeDrive};
+use rustix::io::Errno;
 use std::path::Path;
 
 /// Opens a tape drive: `virtual:LIBRARY_DIR#drive0` or `null:NAME`.
@@ -22,7 +24,7 @@ pub fn open_drive(device_path: &str) -> Result<Box<dyn TapeDrive>> {
     Err(unsupported(device_path))
 }
 
-/// Opens a changer: `virtual:LIBRARY_DIR#changer`.
+/// Opens a changer: `virtual:LIBRARY_DIR#changer`, `/dev/sg3`, `/dev/sch0`, or a link to one of these.
 ///
 /// Errors as for [`open_drive`].
 pub fn open_changer(device_path: &str) -> Result<Box<dyn Changer>> {
@@ -30,7 +32,26 @@ pub fn open_changer(device_path: &str) -> Result<Box<dyn Changer>> {
         let inner = VirtualChanger::open(directory)?;
         return Ok(Box::new(FaultChanger::new(inner, control::opened(directory, "changer")?)));
     }
+    if device_path.starts_with('/') {
+        return Ok(Box::new(smc::node::open(Path::new(device_path))?));
+    }
     Err(unsupported(device_path))
+}
+
+/// Why a device node cannot be opened, and what to do about it.
+pub(crate) fn cannot_open(path: &Path, errno: Errno) -> DriveError {
+    let (kind, advice) = match errno {
+        Errno::BUSY => (DriveErrorKind::Busy, "another program uses it"),
+        Errno::ACCESS | Errno::PERM => {
+            (DriveErrorKind::Io, "the right to use it is missing; the service's user must be in the group that owns it")
+        }
+        Errno::NOENT | Errno::NXIO | Errno::NODEV => (
+            DriveErrorKind::Io,
+            "there is no such device; check its power and its cable, and look which there are (scan)",
+        ),
+        _ => (DriveErrorKind::Io, "the operating system refuses it"),
+    };
+    DriveError::new(kind, Operation::Open, format!("{} cannot be opened: {advice} ({errno})", path.display()))
 }
 
 /// Directory and unit of `virtual:DIRECTORY#UNIT`. The last `#` counts: a directory may have one in its name.

@@ -34,7 +34,8 @@ pub fn sense_kind(sense: &Sense) -> Option<DriveErrorKind> {
             _ => Kind::IllegalRequest,
         },
         SenseKey::UnitAttention => match sense.asc {
-            0x28 => Kind::MediumChanged,
+            // 3Bh: a magazine was taken out or put in, a drive was removed or added.
+            0x28 | 0x3b => Kind::MediumChanged,
             0x2a => Kind::ParametersChanged,
             // Everything else that makes a drive raise its hand (29h, microcode changed, commands cleared …) leaves
             // the host unsure of every setting: treat it as a reset.

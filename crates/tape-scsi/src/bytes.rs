@@ -1,5 +1,4 @@
 //! Big-endian numbers in bytes that may be shorter than they should be.
-#![allow(dead_code)]
 
 /// The byte at `at`.
 pub(crate) fn u8_at(bytes: &[u8], at: usize) -> Option<u8> {

@@ -18,10 +18,12 @@ pub mod encryption;
 mod error;
 pub mod log;
 mod mam;
+pub mod mode_page;
 mod sense;
 mod sense_key;
 mod tape_alert;
 mod tape_alert_table;
+mod text;
 pub mod transport;
 
 pub use asc::additional_sense_text;

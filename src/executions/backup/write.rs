@@ -7,6 +7,7 @@ use super::tape::OpenTape;
 use crate::actors::drive::tasks::check_tape;
 use crate::actors::drive::{DriveTask, Unit};
 use crate::catalog::from_toc::Tally;
+use crate::executions::stages::PartClock;
 use crate::executions::{Context, Control, Progress};
 use crate::{Error, Result};
 use std::path::PathBuf;
@@ -118,6 +119,7 @@ struct Observer<'s> {
     control: &'s Control,
     part: u32,
     stored_before: u64,
+    clock: PartClock,
 }
 
 impl PartObserver for Observer<'_> {
@@ -134,6 +136,7 @@ impl PartObserver for Observer<'_> {
 
     fn progress(&mut self, at: PartProgress) {
         self.progress.tape_bytes.store(self.stored_before + at.stream_bytes, Ordering::Relaxed);
+        self.clock.count(at, &self.progress.tape);
     }
 
     fn wish(&mut self) -> Wish {
@@ -248,6 +251,7 @@ impl DriveTask for WritePart {
                 progress: &stream.progress,
                 control: &stream.control,
                 part: number,
+                clock: PartClock::start(),
             };
             let mut source = PendingFirst::new(std::mem::take(&mut stream.pending), &mut *stream.frames);
             let written = part::write_part(drive, &spec, &mut source, &mut observer);

@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::db::drives::{self, DriveChanges};
-use crate::web::reply::Status;
+use crate::web::responses::Status;
 use crate::web::{fields, query};
 use crate::{Error, Result};
 use actix_web::{delete, post, put, web};

@@ -7,7 +7,7 @@ use crate::events::{Category, Event};
 use crate::web::AuditNote;
 use crate::web::fields::{self, invalid};
 use crate::web::query::{block, query};
-use crate::web::reply::Created;
+use crate::web::responses::Created;
 use crate::{Error, Result};
 use actix_web::{HttpResponse, post, web};
 use serde::Deserialize;

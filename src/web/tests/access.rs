@@ -49,6 +49,25 @@ fn operation_ids_are_unique() {
     assert_eq!(api["openapi"], "3.1.0");
 }
 
+#[test]
+fn no_two_types_share_a_name_in_the_description() {
+    let (_, schemas) = crate::web::routes::all().describe();
+    let mut seen = std::collections::BTreeMap::new();
+    for (name, schema) in schemas {
+        let schema = serde_json::to_value(schema).unwrap();
+        let known = seen.entry(name.clone()).or_insert_with(|| schema.clone());
+        assert_eq!(*known, schema, "two types are called {name}: rename one");
+    }
+}
+
+#[test]
+fn words_are_described_as_they_are_sent() {
+    let api = serde_json::to_value(crate::web::openapi()).unwrap();
+    let words = |name: &str| api["components"]["schemas"][name]["enum"].clone();
+    assert_eq!(words("Role"), serde_json::json!(["admin", "operator", "readonly"]));
+    assert_eq!(words("AllocationPolicy"), serde_json::json!(["continue", "always-new"]));
+}
+
 /// A path that fits the pattern, with an object that does not exist.
 fn path_of(route: &Route) -> String {
     let parts = route.pattern.split('/').map(|part| if part.starts_with('{') { "999999" } else { part });

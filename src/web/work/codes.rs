@@ -17,6 +17,7 @@ const CODES: &[(ErrorKind, &[&str])] = &[
             "cancelled",
             "chain_broken",
             "cleaning_cartridge",
+            "cleaning_failed",
             "data_protect",
             "database_backup_state",
             "database_newer",

@@ -52,7 +52,7 @@ impl CartridgeSpec {
     /// nothing), a cleaning cartridge if it begins with `CLN`, with its native capacity.
     pub fn new(barcode: &str) -> CartridgeSpec {
         let (format, kind) = lto::format_of_barcode(barcode).unwrap_or((Generation::LTO9.format(), MediumKind::Data));
-        let kind = if barcode.starts_with("CLN") { MediumKind::Cleaning } else { kind };
+        let kind = if lto::is_cleaning_barcode(barcode) { MediumKind::Cleaning } else { kind };
         CartridgeSpec {
             name: barcode.to_owned(),
             barcode: Some(barcode.to_owned()),

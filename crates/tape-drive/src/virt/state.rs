@@ -206,13 +206,6 @@ impl Holder<'_> {
             Holder::Slot(slot) => &mut slot.source,
         }
     }
-
-    pub(crate) fn address(&self) -> u16 {
-        match self {
-            Holder::Drive(bay) => bay.address,
-            Holder::Slot(slot) => slot.address,
-        }
-    }
 }
 
 /// Cartridge names are file names, so they are kept to what needs no quoting anywhere.

@@ -352,6 +352,8 @@ impl<'a> Run<'a> {
         self.observer.progress(PartProgress {
             stream_bytes: self.packer.bytes(),
             tar_bytes: whole.saturating_sub(self.tar_start),
+            sealing: self.packer.sealing(),
+            writing: self.packer.writing(),
         });
     }
 
