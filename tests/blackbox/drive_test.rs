@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use tape_drive::virt::library::{self, Settings};
 use tape_drive::virt::{CartridgeSpec, LibrarySpec, Place};
-use tape_drive::{FilemarkSync, TapeDrive, open_drive};
+use tape_drive::{FilemarkSync, open_drive};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tapebackarr");
 
