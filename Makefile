@@ -57,7 +57,7 @@ unit-test: ## All Rust tests and the examples in the documentation
 
 lab: ## What needs the kernel's own tape drivers, in the tape lab only (tests/lab/lab --help)
 	@scripts/install-deps test
-	cargo test --locked --features breakpoints --test lab
+	cargo test --locked --workspace --features breakpoints --test lab
 
 soak: ## Faults of every kind for so many seconds: make soak SECONDS=600; TAPEBACKARR_SEED=n for the same again
 	@scripts/install-deps test

@@ -94,7 +94,8 @@ pub struct Cut {
     pub tar_end: u64,
 }
 
-/// A set that was interrupted will never be complete: nothing of it counts, and it is `cancelled`.
+/// A set that was interrupted will never be complete: nothing of it counts, and it is `cancelled`. One that is complete, for
+/// it was its verification that was interrupted, stays as it is.
 #[derive(Message)]
 #[rtype(result = "Result<()>")]
 pub struct GiveUp {
@@ -175,6 +176,9 @@ impl Handler<GiveUp> for CatalogActor {
 
     fn handle(&mut self, message: GiveUp, _: &mut Self::Context) -> Self::Result {
         self.with(|open| {
+            if db::sets::find(&mut open.conn, message.set_id)?.status == SetStatus::Completed {
+                return Ok(());
+            }
             open.writer.discard(message.set_id)?;
             db::set_parts::delete_of_set(&mut open.conn, message.set_id)?;
             db::checkpoints::end(&mut open.conn, message.set_id)?;

@@ -5,7 +5,7 @@ use super::exit::CliResult;
 use super::follow;
 use super::output::{Column, Context, Format, bytes, count, id_of, json, text, text_at, time, yes_no};
 use super::pool::yes_or_no;
-use super::resolve::{self, DRIVE};
+use super::resolve::{self, DRIVE, LIBRARY};
 use super::{Global, drive_test};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -49,6 +49,12 @@ enum DriveCommand {
         /// Whether jobs may use it
         #[arg(long, value_name = "YES_OR_NO", value_parser = yes_or_no)]
         enabled: Option<bool>,
+        /// The library it sits in, if that does not tell by itself
+        #[arg(long, requires = "bay")]
+        library: Option<String>,
+        /// Element address of its bay there, as `library slots` shows it
+        #[arg(long, value_name = "ADDRESS", requires = "library")]
+        bay: Option<u16>,
     },
     /// Remove a drive from the server
     Remove {
@@ -134,6 +140,10 @@ pub fn run(args: DriveArgs, global: &Global) -> CliResult {
                 text("vendor", "vendor"),
                 text("model", "model"),
                 text("serial", "serial_number"),
+                text("firmware", "firmware"),
+                text("library", "library_serial"),
+                text("bay", "library_drive_number"),
+                text("problem", "problem"),
             ];
             format.list(&client.get("drives/scan")?, &columns, "No tape drive was found on the server.")
         }
@@ -141,9 +151,11 @@ pub fn run(args: DriveArgs, global: &Global) -> CliResult {
             let body = Body::new().with("device_path", device_path.as_str()).maybe("display_name", name);
             format.done(&client.post("drives", &body.json())?, &format!("Added the drive {device_path}"))
         }
-        DriveCommand::Edit { drive, name, enabled } => {
+        DriveCommand::Edit { drive, name, enabled, library, bay } => {
             let id = resolve::id(client, DRIVE, &drive)?;
-            let body = Body::new().maybe("display_name", name).maybe("enabled", enabled).changes()?;
+            let library = library.map(|library| resolve::id(client, LIBRARY, &library)).transpose()?;
+            let body = Body::new().maybe("display_name", name).maybe("enabled", enabled);
+            let body = body.maybe("library_id", library).maybe("library_drive_number", bay).changes()?;
             format.done(&client.put(&format!("drives/{id}"), &body)?, &format!("Changed the drive {drive}"))
         }
         DriveCommand::Remove { drive, sure } => {

@@ -117,7 +117,8 @@ pub fn put_away(context: &Context, lease: &Lease, library: i32, to: Option<Eleme
                 .map(|slot| slot.address)
         })
         .ok_or_else(|| Error::conflict("library_full", "the library has no empty slot for the tape in the drive"))?;
-    if !element.accessible {
+    // there are libraries that call a tape accessible before its drive has let it go
+    if !element.accessible || is_ready(&context.services.drives.snapshot_blocking(lease.drive())?) {
         context.perform(lease, UnloadMedium)?;
     }
     context.services.libraries.move_blocking(library, bay, home)

@@ -36,11 +36,10 @@ eval "set -- $SEEN"
 for dir; do mkdir -p "$dir"; mount -t hostfs -o "$dir" none "$dir" || failed "cannot mount $dir"; done
 hostname tapelab
 ip link set lo up || failed "no loopback network"
-load sg; load st $ST_OPTS; load ch
+load sg; load st $ST_OPTS; load ch; load iscsi_tcp
+[ ! -d /etc/iscsi ] || mount -t tmpfs x /etc/iscsi
 
 log_in() { # TARGET: by the kernel's initiator, which needs no daemon for that
-  load iscsi_tcp
-  [ ! -d /etc/iscsi ] || mount -t tmpfs x /etc/iscsi
   iscsistart -i iqn.2026-01.lab:initiator -t $1 -g 1 -a 127.0.0.1 -p 3260 >/run/iscsistart.log 2>&1 ||
     { cat /run/iscsistart.log >&2; failed "the initiator cannot log in to $1"; }
 }

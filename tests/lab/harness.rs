@@ -3,9 +3,16 @@
 //! A test that needs the kernel's drivers has two halves: one that any test runner runs, which boots the lab, and one that
 //! is ignored outside (`#[ignore = "runs inside the lab"]`) and is called inside by its name, by this same test program.
 
+#![allow(dead_code)] // each test program uses a part of it
+
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lab/lab");
+/// `tests/lab/lab` of the repository that this package is in.
+fn script() -> PathBuf {
+    let candidates = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("tests/lab/lab"));
+    candidates.into_iter().find(|path| path.is_file()).unwrap()
+}
 
 /// A lab that is to be booted.
 pub struct Lab {
@@ -54,7 +61,7 @@ impl Lab {
 
     /// Runs `lab run` with these arguments.
     pub fn run(&self, command: &[&str]) -> Output {
-        let output = Command::new(SCRIPT).arg("run").args(&self.options).args(command).output().unwrap();
+        let output = Command::new(script()).arg("run").args(&self.options).args(command).output().unwrap();
         if output.status.code() == Some(126) {
             panic!(
                 "{}\nNothing was tried with the kernel's tape drivers. To test without: TAPEBACKARR_LAB=skip",

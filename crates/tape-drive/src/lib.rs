@@ -22,6 +22,7 @@ mod encryption;
 pub mod error;
 pub mod fault;
 mod found;
+pub mod hardware;
 mod health;
 pub mod lto;
 pub mod null;
@@ -38,8 +39,8 @@ pub use drive::{
 };
 pub use encryption::{DecryptionMode, DriveKey, EncryptionMode, EncryptionState, MAX_KEY_ASSOCIATED_DATA, NextBlock};
 pub use error::{DriveError, DriveErrorKind, Operation, Result};
-pub use found::{DeviceKind, FoundDevice};
+pub use found::{DeviceKind, FoundDevice, place};
 pub use health::{Capabilities, DriveHealth, SupportedDensity, VolumeHealth};
-pub use open::{open_changer, open_drive};
+pub use open::{open_changer, open_drive, open_virtual_drive};
 pub use position::{Position, TapePosition};
 pub use sense_map::sense_kind;

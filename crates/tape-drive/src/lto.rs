@@ -134,6 +134,20 @@ impl Generation {
         (1..=Generation::NEWEST.0).contains(&number).then_some(Generation(number))
     }
 
+    /// The generation that a drive's product name tells of: `ULT3580-TD6` and `ULTRIUM-HH9` of IBM, `Ultrium 6-SCSI` of
+    /// HPE, `LTO-6 HH` of others.
+    pub fn of_product(product: &str) -> Option<Generation> {
+        let upper = product.to_ascii_uppercase();
+        let marks = ["-TD", "-HH", "-FH", "LTO-", "LTO", "ULTRIUM "];
+        marks.iter().find_map(|mark| {
+            let (_, rest) = upper.split_once(mark)?;
+            let digits: String = rest.trim_start().chars().take_while(char::is_ascii_digit).collect();
+            // IBM names its tenth generation with a letter, as it does cartridges.
+            let number = if digits.is_empty() && rest.starts_with('A') { 10 } else { digits.parse().ok()? };
+            Generation::new(number)
+        })
+    }
+
     /// Its number.
     pub fn number(self) -> u8 {
         self.0
@@ -261,6 +275,24 @@ mod tests {
             assert_eq!(generation.format().generation, generation);
             assert_eq!(generation.format().name, format!("LTO-{number}"));
             assert!(generation.slowest_speed() < generation.native_speed());
+        }
+    }
+
+    #[test]
+    fn product_names_tell_the_generation() {
+        for (product, number) in [
+            ("ULT3580-TD6", Some(6)),
+            ("ULTRIUM-HH9", Some(9)),
+            ("ULT3580-TDA", Some(10)),
+            ("Ultrium 6-SCSI", Some(6)),
+            ("Ultrium 10-SCSI", Some(10)),
+            ("LTO-5 HH", Some(5)),
+            ("LTO9", Some(9)),
+            ("T10000D", None),
+            ("VIRTUAL DRIVE", None),
+            ("LTO-77", None),
+        ] {
+            assert_eq!(Generation::of_product(product).map(Generation::number), number, "{product}");
         }
     }
 

@@ -18,10 +18,18 @@ pub fn open_drive(device_path: &str) -> Result<Box<dyn TapeDrive>> {
     }
     if let Some((directory, unit)) = virtual_unit(device_path) {
         let number = drive::number_of(unit)?;
-        let inner = VirtualDrive::open(directory, number)?;
-        return Ok(Box::new(FaultDrive::new(inner, control::opened(directory, unit)?)));
+        return Ok(Box::new(open_virtual_drive(directory, number)?));
     }
     Err(unsupported(device_path))
+}
+
+/// Opens drive `number` of the virtual library in `directory`, with its fault plan, for those who need more of it than the
+/// interface of every drive.
+///
+/// Errors as for [`open_drive`].
+pub fn open_virtual_drive(directory: &Path, number: u16) -> Result<FaultDrive<VirtualDrive>> {
+    let inner = VirtualDrive::open(directory, number)?;
+    Ok(FaultDrive::new(inner, control::opened(directory, &format!("drive{number}"))?))
 }
 
 /// Opens a changer: `virtual:LIBRARY_DIR#changer`, `/dev/sg3`, `/dev/sch0`, or a link to one of these.

@@ -37,6 +37,9 @@ pub use write::{SetHeader, Start};
 /// So many drives or tapes may fail in a row, without any progress between them, before a run gives up.
 const MOST_FAILURES: usize = 3;
 
+/// Shortest distance of checkpoints in bytes, once tapes end too early for the table of contents.
+const LEAST_CHECKPOINT: u64 = 2 << 20;
+
 /// Runs a job.
 pub fn run(context: &Context, request: &BackupRequest) -> Result<Value> {
     if let Some(id) = request.resume_set
@@ -116,15 +119,21 @@ struct Attempts<'a> {
 impl Attempts<'_> {
     /// Writes the set to its end. `None`: a tape was found to have all of it already.
     fn run(&mut self, first: Option<OpenTape>) -> Result<Option<(Drained, OpenTape)>> {
-        let header = SetHeader::of(self.context, self.set)?;
+        let mut header = SetHeader::of(self.context, self.set)?;
         let mut first = first;
         let mut failures = 0;
         let mut reached = 0;
+        // the last tape ended before the part could be closed
+        let mut ended_early = false;
         loop {
             let tape = match first.take() {
                 Some(tape) => tape,
                 None => self.tape()?,
             };
+            if std::mem::take(&mut ended_early) && self.parts()? == reached {
+                // the table of contents does not even fit behind the first checkpoint: there must be one before
+                header.checkpoint_bytes = (header.checkpoint_bytes / 4).max(LEAST_CHECKPOINT);
+            }
             if db::sets::find(&mut *self.context.conn()?, self.set.id)?.status == SetStatus::Completed {
                 return Ok(None);
             }
@@ -137,8 +146,9 @@ impl Attempts<'_> {
                 return Err(error);
             }
             let drive = self.failed_in(drive, &error)?;
-            let parts = db::set_parts::of_set(&mut *self.context.conn()?, self.set.id)?.len();
+            let parts = self.parts()?;
             failures = if parts > reached { 1 } else { failures + 1 };
+            ended_early = error.code == "tape_full";
             reached = parts;
             self.failed.push(tape_id);
             if failures >= MOST_FAILURES {
@@ -149,6 +159,11 @@ impl Attempts<'_> {
             self.context
                 .why(&[format!("Writing in drive {drive} failed ({message}); the set goes on with another tape.")])?;
         }
+    }
+
+    /// Parts that are on tape.
+    fn parts(&self) -> Result<usize> {
+        Ok(db::set_parts::of_set(&mut *self.context.conn()?, self.set.id)?.len())
     }
 
     /// Names the drive in which a tape failed; if it is its fault, the run takes another one from now on.

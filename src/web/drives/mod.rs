@@ -10,7 +10,7 @@ mod state;
 mod work;
 
 use super::Routes;
-pub use create::place_in_library;
+pub use create::{add, place_in_library};
 
 /// The routes.
 pub fn routes(routes: Routes) -> Routes {

@@ -32,6 +32,8 @@ const CODES: &[(ErrorKind, &[&str])] = &[
             "in_use",
             "incompatible_medium",
             "job_running",
+            "key_required",
+            "library_changed",
             "library_full",
             "medium_changed",
             "no_barcode",

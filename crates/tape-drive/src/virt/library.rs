@@ -213,6 +213,15 @@ pub fn set_door(dir: &Path, door: Door) -> Result<()> {
     })
 }
 
+/// The unit attention that the changer has not told yet, which from now on is the caller's to tell.
+pub fn take_attention(dir: &Path) -> Result<Option<(u8, u8)>> {
+    let folder = Folder::open(dir)?;
+    match folder.read()?.attention {
+        None => Ok(None),
+        Some(_) => folder.update(|state| Ok(state.attention.take())),
+    }
+}
+
 /// Puts an element into an abnormal state (additional sense code and qualifier), or back to normal.
 pub fn set_exception(dir: &Path, address: ElementAddress, exception: Option<(u8, u8)>) -> Result<()> {
     Folder::open(dir)?.update(|state| {

@@ -146,7 +146,12 @@ pub fn read(transport: &mut dyn Transport, page: u8) -> Result<Option<Vec<u8>>, 
 
 /// The serial number on page 80h or B1h or B3h, in words; `None` if there is no such page or nothing on it.
 pub fn serial_number(transport: &mut dyn Transport, page: u8) -> Result<Option<String>, ScsiError> {
-    Ok(read(transport, page)?.map(|content| ascii(&content)).filter(|serial| !serial.is_empty()))
+    Ok(read(transport, page)?.and_then(|content| serial_number_in(&content)))
+}
+
+/// The serial number in the content of page 80h, B1h or B3h; `None` if it is blank.
+pub fn serial_number_in(content: &[u8]) -> Option<String> {
+    Some(ascii(content)).filter(|serial| !serial.is_empty())
 }
 
 /// The designators on page 83h; none if there is no such page.

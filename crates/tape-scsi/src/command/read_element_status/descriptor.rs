@@ -135,6 +135,8 @@ pub struct ElementStatus {
 
 /// Bytes that every descriptor has.
 pub(super) const FIXED: usize = 12;
+/// Bytes of the bar code at the start of a volume tag.
+const BARCODE: usize = 32;
 /// Bytes of a volume tag.
 pub(super) const TAG: usize = 36;
 
@@ -167,7 +169,8 @@ impl ElementStatus {
         let (asc, ascq, source) = (u8_at(bytes, 4)?, u8_at(bytes, 5)?, u16_at(bytes, 10)?);
         let mut at = FIXED;
         let mut tag = |present: bool| {
-            let field = present.then(|| bytes.get(at..at + TAG)).flatten();
+            // All that counts of a tag is its bar code, should the answer end within the rest.
+            let field = bytes.get(at..).filter(|field| present && field.len() >= BARCODE);
             at += if present { TAG } else { 0 };
             field.map(decode_tag)
         };
@@ -245,13 +248,13 @@ fn scsi2_address(bytes: &[u8]) -> Option<(u8, u8)> {
 }
 
 fn decode_tag(field: &[u8]) -> VolumeTag {
-    VolumeTag { identifier: ascii(field.get(..32).unwrap_or(&[])), sequence: u16_at(field, 34).unwrap_or(0) }
+    VolumeTag { identifier: ascii(field.get(..BARCODE).unwrap_or(&[])), sequence: u16_at(field, 34).unwrap_or(0) }
 }
 
 fn encode_tag(tag: Option<&VolumeTag>, out: &mut Vec<u8>) {
     let mut field = [0; TAG];
     let (identifier, sequence) = tag.map_or(("", 0), |tag| (tag.identifier.as_str(), tag.sequence));
-    put_ascii(&mut field[..32], identifier);
+    put_ascii(&mut field[..BARCODE], identifier);
     field[34..].copy_from_slice(&u16::to_be_bytes(sequence));
     out.extend(field);
 }

@@ -127,6 +127,20 @@ mod tests {
         assert_eq!((last.address, last.source), (2, Some(1000)));
     }
 
+    /// A single mail slot of the same library: its bar code is whole, the end of its volume tag is not.
+    #[test]
+    fn a_bar_code_at_the_end_of_a_cut_answer() {
+        let mut bytes =
+            vec![3, 0xef, 0, 1, 0, 0, 0, 0x3c, 3, 0x80, 0, 0x34, 0, 0, 0, 0x34, 2, 0x58, 1, 0, 0, 0, 0, 0, 0];
+        bytes.extend([0x80, 3, 0xe9]);
+        bytes.extend(format!("{:<32}", "LAB002L6").into_bytes());
+        let report = decode(&bytes, Fields { volume_tags: true, device_ids: false }).unwrap();
+        assert_eq!(report.elements[0].primary, Some(VolumeTag { identifier: "LAB002L6".into(), sequence: 0 }));
+        bytes.pop();
+        let report = decode(&bytes, Fields { volume_tags: true, device_ids: false }).unwrap();
+        assert_eq!(report.elements[0].primary, None);
+    }
+
     /// A mail slot that a person filled, with an exception, as SMC-3 lays it out.
     #[test]
     fn mail_slots_tell_who_filled_them() {
