@@ -19,7 +19,7 @@ SECONDS ?= 60
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 PROGRAM := $(TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/tapebackarr
 
-.PHONY: help run build program test fmt lint unit-test lab soak check-deps check-openapi demo-test bench ui test-ui install-deps
+.PHONY: help run build program test fmt lint unit-test lab soak check-deps check-openapi demo-test bench ui test-ui screenshots install-deps
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +82,10 @@ ui: program ## Build the web interface into static/
 
 test-ui: ui ## The web interface: types, units, and a browser against the real server
 	scripts/test-ui $(PROGRAM)
+
+screenshots: ui ## Pictures of every page of the web interface, of a server at work, in target/screenshots/
+	@scripts/install-deps test
+	TAPEBACKARR_PROGRAM='$(abspath $(PROGRAM))' npm --prefix web run --silent screenshots
 
 install-deps: ## Install what building and testing need on Debian
 	@scripts/install-deps test

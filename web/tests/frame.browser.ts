@@ -88,7 +88,7 @@ it('shows the drives on every page', async () => {
 	const tab = await Tab.open(browser, server);
 	await tab.logIn(ADMIN);
 	await tab.goto('/about');
-	const drives = tab.page.getByRole('complementary').getByRole('region', { name: 'Drives' });
+	const drives = tab.page.getByRole('complementary').getByRole('region', { name: 'Drive status' });
 	await drives.getByText('Drive 0').waitFor();
 	await drives.getByText('Drive 1').waitFor();
 	await tab.close();
@@ -123,7 +123,7 @@ it('notices when the server goes away, and catches up when it is back', async ()
 	const tab = await Tab.open(browser, server);
 	await tab.logIn(ADMIN);
 	await tab.goto('/about');
-	await tab.page.getByRole('region', { name: 'Drives' }).first().waitFor();
+	await tab.page.getByRole('region', { name: 'Drive status' }).first().waitFor();
 	await server.stop(true);
 	await tab.page.getByText('No connection to the server').waitFor();
 	server = await server.restarted();

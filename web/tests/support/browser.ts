@@ -42,7 +42,7 @@ export class Tab {
 			const expected = message.text().startsWith('Failed to load resource');
 			if (message.type() === 'error' && !expected) this.problems.push(`console: ${message.text()}`);
 		});
-		page.on('pageerror', (error) => this.problems.push(`uncaught: ${error.message}`));
+		page.on('pageerror', (error) => this.problems.push(`uncaught on ${new URL(page.url()).pathname}: ${error.message}`));
 		page.on('request', (request) => {
 			const url = new URL(request.url());
 			const ours = url.origin === new URL(server.url).origin || url.protocol === 'data:' || url.protocol === 'blob:';

@@ -59,6 +59,11 @@ export class TestServer {
 		return folder;
 	}
 
+	/** Takes a cartridge out of a library by hand. */
+	toShelf(library: string, cartridge: string): void {
+		execFileSync(program(), ['virtual', 'move', this.path(library), cartridge, '--to', 'shelf']);
+	}
+
 	async stop(keep = false): Promise<void> {
 		const ended = new Promise((resolve) => this.process.once('exit', resolve));
 		this.process.kill('SIGTERM');
@@ -98,8 +103,8 @@ function setSpeed(file: string, native: number): void {
 		native_bytes_per_s: native,
 		slowest_bytes_per_s: Math.floor(native / 3),
 		back_hitch_ms: 300,
-		load_ms: 200,
-		unload_ms: 200,
+		load_ms: 0,
+		unload_ms: 0,
 		wind_ms: 500,
 		seek_ms: 20,
 		wraps: 280

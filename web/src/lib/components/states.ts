@@ -86,3 +86,9 @@ export const EVENT_STATES: Record<Schemas['EventType'], State> = {
 	warning: state('warning', CircleAlert, 'Warning'),
 	error: state('failed', CircleX, 'Error')
 };
+
+export const ALERT_STATES: Record<Schemas['Severity'], State> = {
+	info: state('idle', Info, 'Note'),
+	warning: state('warning', CircleAlert, 'Warning'),
+	critical: state('failed', CircleX, 'Critical')
+};

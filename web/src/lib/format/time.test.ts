@@ -7,7 +7,8 @@ const at = (text: string) => relative(new Date(text), now);
 describe('relative', () => {
 	it('tells the past and the future apart', () => {
 		expect(at('2026-11-21T11:59:50Z')).toBe('just now');
-		expect(at('2026-11-21T12:00:10Z')).toBe('in a moment');
+		expect(at('2026-11-21T12:00:10Z')).toBe('just now');
+		expect(at('2026-11-21T12:00:30Z')).toBe('in a moment');
 		expect(at('2026-11-21T11:57:00Z')).toBe('3 min ago');
 		expect(at('2026-11-21T14:00:00Z')).toBe('in 2 h');
 		expect(at('2026-11-20T12:00:00Z')).toBe('1 day ago');

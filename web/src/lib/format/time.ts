@@ -39,7 +39,8 @@ export function relative(date: Date, now: Date): string {
 	const difference = date.getTime() - now.getTime();
 	const distance = Math.abs(difference);
 	const say = (words: string) => (difference < 0 ? `${words} ago` : `in ${words}`);
-	if (distance < 45 * SECOND) return difference < 0 ? 'just now' : 'in a moment';
+	// The clock here ticks only every 10 seconds: what has just happened can seem to lie ahead.
+	if (distance < 45 * SECOND) return difference < 15 * SECOND ? 'just now' : 'in a moment';
 	if (distance < HOUR) return say(`${Math.max(1, Math.round(distance / MINUTE))} min`);
 	if (distance < DAY) return say(`${Math.round(distance / HOUR)} h`);
 	if (distance < 14 * DAY) {

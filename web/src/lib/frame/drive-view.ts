@@ -55,6 +55,7 @@ function doing(drive: Drive, execution: Execution | null): string {
 
 /** "182 MB/s", as two words that can be set in different sizes. */
 export function speedWords(speed: number): [string, string] {
+	if (speed <= 0) return ['0', 'MB/s'];
 	const [figure = '', unit = ''] = bytes(speed).split(' ');
 	return [figure, `${unit}/s`];
 }

@@ -1,4 +1,4 @@
-import { replaceState } from '$app/navigation';
+import { goto } from '$app/navigation';
 import { page } from '$app/state';
 
 /**
@@ -24,5 +24,5 @@ export function setParams(values: Record<string, string>): void {
 		else url.searchParams.delete(name);
 	}
 	if (url.href === page.url.href) return;
-	replaceState(url, page.state);
+	void goto(url, { replaceState: true, keepFocus: true, noScroll: true });
 }
