@@ -6,6 +6,7 @@ use super::follow;
 use super::output::{Column, Context, Format, bytes, count, id_of, json, text, text_at, time, yes_no};
 use super::pool::yes_or_no;
 use super::resolve::{self, DRIVE, LIBRARY};
+use super::{Global, drive_test};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -80,7 +81,10 @@ enum DriveCommand {
     },
     /// Start a cleaning run with the loaded cleaning cartridge
     Clean(DriveAndWait),
+    /// Wind the tape to its end and back, which evens out its tension
+    Retension(DriveAndWait),
     /// Show counters and health
+    #[command(visible_alias = "health")]
     Stats {
         /// Which drive
         drive: String,
@@ -90,6 +94,8 @@ enum DriveCommand {
         /// Which drive
         drive: String,
     },
+    Test(drive_test::TestArgs),
+    Speed(drive_test::SpeedArgs),
 }
 
 #[derive(Debug, Args)]
@@ -114,7 +120,13 @@ pub const COLUMNS: &[Column] = &[
 ];
 
 /// Runs the subcommand.
-pub fn run(args: DriveArgs, context: &Context) -> CliResult {
+pub fn run(args: DriveArgs, global: &Global) -> CliResult {
+    match &args.command {
+        DriveCommand::Test(args) => return drive_test::test(args, Format::of(global)),
+        DriveCommand::Speed(args) => return drive_test::speed(args, Format::of(global)),
+        _ => {}
+    }
+    let context = &Context::connect(global)?;
     let Context { client, format } = context;
     let path = |drive: &str, what: &str| Ok(format!("drives/{}/{what}", resolve::id(client, DRIVE, drive)?));
     match args.command {
@@ -156,6 +168,9 @@ pub fn run(args: DriveArgs, context: &Context) -> CliResult {
         DriveCommand::Load(args) => command(context, &args, "load-tape", "Loaded"),
         DriveCommand::Eject(args) => command(context, &args, "eject", "Ejected"),
         DriveCommand::Rewind(args) => command(context, &args, "rewind", "Rewound"),
+        DriveCommand::Retension(args) => command(context, &args, "retension", "Retensioning"),
+        // Done above, without a server.
+        DriveCommand::Test(_) | DriveCommand::Speed(_) => Ok(()),
         DriveCommand::Clean(args) => command(context, &args, "clean", "Cleaning"),
         DriveCommand::Inspect { drive } => inspect(*format, &client.get(&path(&drive, "inspect-tape")?)?),
         DriveCommand::Stats { drive } => statistics(*format, &client.get(&path(&drive, "statistics")?)?),

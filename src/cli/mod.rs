@@ -28,6 +28,7 @@ mod database;
 mod demo;
 mod drill;
 mod drive;
+mod drive_test;
 mod events;
 mod executions;
 mod find;
@@ -199,7 +200,7 @@ fn dispatch(global: Global, command: Command) -> CliResult {
         Command::Pool(args) => pool::run(args, &Context::connect(&global)?),
         Command::Tape(args) => tape::run(args, &Context::connect(&global)?),
         Command::TapeChanges(args) => tape_changes::run(args, &Context::connect(&global)?),
-        Command::Drive(args) => drive::run(args, &Context::connect(&global)?),
+        Command::Drive(args) => drive::run(args, &global),
         Command::Library(args) => library::run(args, &Context::connect(&global)?),
         Command::Key(args) => key::run(args, &Context::connect(&global)?),
         Command::Import(args) => import::run(args, &Context::connect(&global)?),

@@ -81,7 +81,8 @@ pub fn clean(context: &Context, lease: &Lease) -> Result<()> {
     let inventory = mount::put_away(context, lease, library, None)?;
     let cartridges: Vec<(ElementAddress, String)> = inventory
         .of(ElementKind::Storage)
-        .filter_map(|slot| Some((slot.address, slot.barcode.clone().filter(|code| code.starts_with("CLN"))?)))
+        .filter(|slot| slot.full && slot.cleaning)
+        .map(|slot| (slot.address, slot.barcode.clone().unwrap_or_else(|| format!("in slot {}", slot.address.0))))
         .collect();
     if cartridges.is_empty() {
         let message = "the library has no cleaning cartridge (bar code CLN…) in a slot; put one in";

@@ -2,8 +2,9 @@
 
 use super::{Context, DriveAction, DriveRequest, Lease, cleaning, mount};
 use crate::Result;
-use crate::actors::drive::tasks::{FirstBlock, LoadMedium, Retension, Rewind, UnloadMedium};
+use crate::actors::drive::tasks::{FirstBlock, LoadMedium, Retension, Rewind, SetEncryption, UnloadMedium};
 use crate::db;
+use crate::keys::drive_key;
 use serde_json::{Value, json};
 
 /// Does it, on the drive that was named.
@@ -31,6 +32,18 @@ pub fn run(context: &Context, request: &DriveRequest) -> Result<Value> {
         DriveAction::Clean => {
             cleaning::clean(context, &lease)?;
             "cleaned"
+        }
+        DriveAction::Encrypt { encryption_key_id } => {
+            let key = context.services.keys.for_writing(&mut *context.conn()?, encryption_key_id)?;
+            context.perform(&lease, SetEncryption { key: Some(drive_key(&key)?) })?;
+            let message = "The drive encrypts what is written to the tape that is in it.";
+            return Ok(json!({
+                "message": message, "drive_id": request.drive_id, "encryption_key_id": encryption_key_id,
+            }));
+        }
+        DriveAction::Decrypt => {
+            context.perform(&lease, SetEncryption { key: None })?;
+            return Ok(json!({"message": "The drive does not encrypt.", "drive_id": request.drive_id}));
         }
     };
     Ok(json!({"status": status, "drive_id": request.drive_id}))

@@ -7,6 +7,8 @@ mod copying;
 mod crash;
 mod damage;
 mod database;
+mod drive_encryption;
+mod drive_test;
 mod drives;
 mod files;
 mod hands;

@@ -5,6 +5,7 @@
 mod api;
 mod boots;
 mod changer;
+mod drives;
 mod harness;
 #[path = "../blackbox/server.rs"]
 #[allow(dead_code)]

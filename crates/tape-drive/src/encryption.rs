@@ -18,7 +18,7 @@ pub struct DriveKey {
 }
 
 impl DriveKey {
-    /// A key, with the data that the drive stores in the clear with every block (SSC-5, 8.5.3.2: unauthenticated
+    /// A key, with the data that the drive stores in the clear with every block (SSC-5, 8.5.3: unauthenticated
     /// key-associated data).
     ///
     /// Errors: `IllegalRequest` if the associated data are longer than [`MAX_KEY_ASSOCIATED_DATA`].
@@ -47,7 +47,7 @@ impl fmt::Debug for DriveKey {
     }
 }
 
-/// What the drive does with the blocks it is given (ENCRYPTION MODE, SSC-5, 8.5.3.2).
+/// What the drive does with the blocks it is given (ENCRYPTION MODE, SSC-5, 8.5.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EncryptionMode {
@@ -59,7 +59,7 @@ pub enum EncryptionMode {
     On,
 }
 
-/// What the drive does with blocks that it reads (DECRYPTION MODE, SSC-5, 8.5.3.2).
+/// What the drive does with blocks that it reads (DECRYPTION MODE, SSC-5, 8.5.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DecryptionMode {
@@ -73,7 +73,7 @@ pub enum DecryptionMode {
     Mixed,
 }
 
-/// Data encryption status (SECURITY PROTOCOL 20h, page 0020h; SSC-5, 8.5.2.7).
+/// Data encryption status (SECURITY PROTOCOL 20h, page 0020h; SSC-5, 8.5.2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EncryptionState {
     /// For writing.
@@ -101,7 +101,7 @@ impl EncryptionState {
     }
 }
 
-/// What the next block is (SECURITY PROTOCOL 20h, page 0021h; SSC-5, 8.5.2.8).
+/// What the next block is (SECURITY PROTOCOL 20h, page 0021h; SSC-5, 8.5.2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NextBlock {

@@ -42,7 +42,7 @@ pub struct DriveHealth {
     pub starved_ms: u64,
 }
 
-/// The life of the cartridge in the drive (log page 17h, SSC-5 8.2.9, or its memory), as far as drive and cartridge keep it.
+/// The life of the cartridge in the drive (log page 17h, SSC-5 8.2, or its memory), as far as drive and cartridge keep it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct VolumeHealth {

@@ -8,6 +8,7 @@
 //! * [`virt`]: cartridges are image files, a library is a directory; with capacity, early warning, a drive buffer that
 //!   a power cut loses, an optional speed model, and [`fault`] plans;
 //! * [`fault`] also wraps any other drive, to make it fail where a test wants it to;
+//! * [`ssc`]: real drives, over SCSI generic; [`st`]: real drives, through the kernel's tape driver;
 //! * [`smc`]: real libraries, over SCSI generic;
 //! * [`null`]: a drive that accepts everything and keeps nothing, for measuring what stands before it.
 //!
@@ -30,6 +31,8 @@ mod open;
 pub mod position;
 mod sense_map;
 pub mod smc;
+pub mod ssc;
+pub mod st;
 pub mod virt;
 
 pub use changer::{Changer, ChangerIdentity, DeviceCapabilities, Element, ElementAddress, ElementKind, Inventory};
@@ -41,6 +44,6 @@ pub use encryption::{DecryptionMode, DriveKey, EncryptionMode, EncryptionState, 
 pub use error::{DriveError, DriveErrorKind, Operation, Result};
 pub use found::{DeviceKind, FoundDevice, place};
 pub use health::{Capabilities, DriveHealth, SupportedDensity, VolumeHealth};
-pub use open::{open_changer, open_drive, open_virtual_drive};
+pub use open::{open_changer, open_drive, open_virtual_drive, virtual_directory};
 pub use position::{Position, TapePosition};
 pub use sense_map::sense_kind;

@@ -68,6 +68,8 @@ pub(crate) fn describe(kind: &DriveErrorKind, sense: &Sense) -> &'static str {
         DriveErrorKind::NoMedium => "there is no cartridge in the drive; load one",
         DriveErrorKind::NotReady if sense.asc == 0x04 && sense.ascq == 0x18 => "a door is open; close it",
         DriveErrorKind::NotReady if sense.asc == 0x04 && sense.ascq == 0x02 => "the cartridge is not threaded; load it",
+        DriveErrorKind::NotReady if sense.asc == 0x04 && sense.ascq == 0x03 => "it wants a person; look at its display",
+        DriveErrorKind::NotReady if sense.asc == 0x04 && sense.ascq == 0x12 => "it is offline; switch it to online",
         DriveErrorKind::NotReady => "the unit is not ready; wait until it is",
         DriveErrorKind::WriteProtected => {
             "the cartridge does not accept writes in this drive; use another one, or take off its write protection"
@@ -94,6 +96,9 @@ pub(crate) fn describe(kind: &DriveErrorKind, sense: &Sense) -> &'static str {
         DriveErrorKind::ElementState => match (sense.asc, sense.ascq) {
             (0x3b, 0x0d) => "the destination already holds a cartridge",
             (0x3b, 0x0e) => "the source holds no cartridge",
+            (0x3b, 0x11..=0x14) => "a magazine is out or not locked in its place; put it back",
+            (0x3b, 0x18) => "the element was put out of use; see the library's own settings",
+            (0x53, 0x01) => "the drive did not give the cartridge out; eject it at the drive",
             (0x53, 0x02) => "the drive does not let the cartridge go: removal is prevented",
             (0x53, 0x03) => "the drive has not ejected the cartridge; unload it first",
             _ => "source or destination of the move cannot be used",
@@ -141,6 +146,7 @@ mod tests {
         assert_eq!(kind(SenseKey::UnitAttention, 0x3f, 1), Some(Kind::Reset));
         assert_eq!(kind(SenseKey::DataProtect, 0x27, 0), Some(Kind::WriteProtected));
         assert_eq!(kind(SenseKey::DataProtect, 0x30, 0x0c), Some(Kind::DataProtect));
+        assert_eq!(kind(SenseKey::UnitAttention, 0x3b, 0x13), Some(Kind::MediumChanged), "a magazine was put in");
         assert_eq!(kind(SenseKey::IllegalRequest, 0x3b, 0x0d), Some(Kind::ElementState));
         assert_eq!(kind(SenseKey::IllegalRequest, 0x53, 0x02), Some(Kind::ElementState));
         assert_eq!(kind(SenseKey::NotReady, 0x3a, 0), Some(Kind::NoMedium));

@@ -2,6 +2,7 @@
 //!
 //! * [`command`]: one command or group of commands per file: `command(…)` builds the CDB, `decode(&[u8])` reads the
 //!   answer, and a function of the command's name does both through a [`Transport`];
+//! * [`log`]: log pages, one per file; [`encryption`]: the pages of SECURITY PROTOCOL IN and OUT for tape encryption;
 //! * [`transport`]: how a command gets to a device: [`SgIo`](transport::SgIo) is Linux's way, and
 //!   [`Scripted`](transport::Scripted) is one for tests;
 //! * [`Sense`], [`TapeAlert`] and [`Attribute`]: the structures that several commands share.
@@ -13,7 +14,9 @@ mod asc;
 pub mod attribute_id;
 mod bytes;
 pub mod command;
+pub mod encryption;
 mod error;
+pub mod log;
 mod mam;
 pub mod mode_page;
 mod sense;

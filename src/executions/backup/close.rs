@@ -99,7 +99,7 @@ impl DriveTask for ClosePart {
         check_tape(drive, unit, self.label.uuid)?;
         let at = AppendAt { file: self.checkpoint.tape_file, block: self.checkpoint.first_block };
         go_to(drive, at)?;
-        drive.set_compression(self.header.drive_compression)?;
+        self.header.set_modes(drive)?;
         drive.set_removal(Removal::Prevented)?;
         let spec = PartSpec {
             tape: &self.label,

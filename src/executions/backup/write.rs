@@ -13,7 +13,7 @@ use crate::{Error, Result};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tape_drive::{Compression, Removal, TapeDrive};
+use tape_drive::{Compression, DriveKey, Removal, TapeDrive};
 use tape_format::codec::Codec;
 use tape_format::crypt::Key;
 use tape_format::part::{
@@ -33,6 +33,8 @@ pub struct SetHeader {
     pub codec: Codec,
     /// Encrypts the parts.
     pub key: Option<Arc<Key>>,
+    /// The drive encrypts the parts with it.
+    pub drive_key: Option<DriveKey>,
     /// The drive's own compression.
     pub drive_compression: Compression,
     /// Size of the blocks in bytes.
@@ -41,6 +43,18 @@ pub struct SetHeader {
     pub spool_dir: PathBuf,
     /// Distance of checkpoints in bytes.
     pub checkpoint_bytes: u64,
+}
+
+impl SetHeader {
+    /// Lets the drive compress and encrypt as the set is to be. Without a key of its own, a key that a person gave the drive
+    /// stays.
+    pub fn set_modes(&self, drive: &mut dyn TapeDrive) -> Result<()> {
+        drive.set_compression(self.drive_compression)?;
+        match &self.drive_key {
+            Some(key) => Ok(drive.set_encryption(Some(key))?),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Where a stream begins.
@@ -204,13 +218,14 @@ impl DriveTask for WritePart {
     /// The stream comes back whatever happens.
     type Output = (PartResult, Stream);
     const NAME: &'static str = "write a part";
+    const HEALTH: bool = true;
 
     fn run(self, drive: &mut dyn TapeDrive, unit: &Unit) -> Result<Self::Output> {
         let WritePart { header, number, label, at, earlier, deleted, mut stream } = self;
         let result = (|stream: &mut Stream| -> PartResult {
             check_tape(drive, unit, label.uuid)?;
             append::go_to(drive, at)?;
-            drive.set_compression(header.drive_compression)?;
+            header.set_modes(drive)?;
             drive.set_removal(Removal::Prevented)?;
             let spec = PartSpec {
                 tape: &label,

@@ -2,6 +2,7 @@
 
 mod change;
 mod create;
+mod encryption;
 mod health;
 mod list;
 pub mod scan;
@@ -25,6 +26,9 @@ pub fn routes(routes: Routes) -> Routes {
         .add(state::detect_tape)
         .add(health::statistics)
         .add(health::alerts)
+        .add(encryption::show)
+        .add(encryption::set)
+        .add(encryption::clear)
         .add(work::eject)
         .add(work::load_tape)
         .add(work::rewind)

@@ -12,6 +12,7 @@ use crate::web::query::{block, query};
 use crate::{Error, Result};
 use actix_web::{HttpResponse, post, web};
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 use tape_drive::{ChangerIdentity, DeviceKind, ElementKind, Inventory};
 use utoipa::ToSchema;
 
@@ -107,7 +108,12 @@ pub async fn create(app: web::Data<App>, note: AuditNote, body: web::Json<NewLib
 /// Makes all drives known that sit in a library and are not known yet.
 async fn add_drives(app: &web::Data<App>, library: &Library) -> Result<Vec<CreatedDrive>> {
     let known = query(&app.services.db, drives::all).await?;
-    let new = devices(app).await?.into_iter().filter(|device| {
+    let found = match tape_drive::virtual_directory(&library.device_path).map(Path::to_path_buf) {
+        // it may lie anywhere, not only where the search looks
+        Some(directory) => block(move || Ok(tape_drive::virt::scan(&directory)?)).await?,
+        None => devices(app).await?,
+    };
+    let new = found.into_iter().filter(|device| {
         device.kind == DeviceKind::Drive
             && device.problem.is_none()
             && device.changer_serial.as_deref() == Some(library.serial_number.as_str())

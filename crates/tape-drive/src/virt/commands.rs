@@ -365,7 +365,7 @@ impl TapeDrive for VirtualDrive {
             if self.generation.number() < 4 {
                 return Err(DriveError::cannot_encrypt());
             }
-            // SSC-5, 8.5.3.2: a key that goes with the cartridge needs a cartridge (CKOD).
+            // SSC-5, 8.5.3: a key that goes with the cartridge needs a cartridge (CKOD).
             self.threaded(Operation::Encryption)?;
         }
         self.encryption.set(key.cloned());

@@ -13,7 +13,7 @@ use tape_scsi::{Sense, SenseKey};
 #[derive(Debug, Default)]
 pub(super) struct Encryption {
     key: Option<DriveKey>,
-    /// Counts the keys (KEY INSTANCE COUNTER, SSC-5, 8.5.2.7).
+    /// Counts the keys (KEY INSTANCE COUNTER, SSC-5, 8.5.2).
     instance: u32,
 }
 
@@ -60,7 +60,7 @@ pub(super) enum Found {
     Opened(usize),
     /// It holds more than the buffer.
     TooLong(u64),
-    /// It cannot be opened: the tape stays before it (SSC-5, 4.2.21.6).
+    /// It cannot be opened: the tape stays before it (SSC-5, 4.2.21).
     Sealed(Unopened),
 }
 

@@ -167,7 +167,7 @@ impl VirtualDrive {
         }
         self.put_away()?;
         self.bay = Bay::Ejected(Ejected::Unloaded);
-        // SSC-5, 8.5.3.2, CKOD: the key goes with the cartridge.
+        // SSC-5, 8.5.3, CKOD: the key goes with the cartridge.
         self.encryption.set(None);
         self.alerts.clear();
         self.update_bay(|bay| bay.thread = Thread::Ejected)?;

@@ -1,5 +1,7 @@
 //! A drive as a SCSI device (SSC-5): commands that move the tape and its data here, the rest in the modules below.
 
+mod encryption;
+mod health;
 mod memory;
 mod moving;
 mod settings;
@@ -14,6 +16,7 @@ use std::path::Path;
 use tape_drive::fault::{FaultDrive, Faulty};
 use tape_drive::virt::{VirtualDrive, library};
 use tape_drive::{DriveState, Removal, TapeDrive};
+use tape_scsi::TapeAlert;
 use tape_scsi::command::inquiry::DeviceType;
 use tape_scsi::command::read_block_limits::{self, ReadBlockLimits};
 
@@ -37,6 +40,8 @@ const OPCODES: &[Opcode] = &[
     action(0x34, 1),
     action(0x34, 6),
     action(0x34, 8),
+    plain(0x44),
+    plain(0x4d),
     plain(0x55),
     plain(0x5a),
     action(0x8c, 0),
@@ -45,6 +50,8 @@ const OPCODES: &[Opcode] = &[
     plain(0x8d),
     plain(0x91),
     plain(0x92),
+    plain(0xa2),
+    plain(0xb5),
 ];
 
 /// A virtual drive behind a logical unit number.
@@ -52,6 +59,8 @@ pub(crate) struct Drive {
     drive: FaultDrive<VirtualDrive>,
     bay: Option<Bay>,
     modes: Modes,
+    /// Alerts that a host read on log page 2Eh, which tells each only once while it is raised.
+    told: Vec<TapeAlert>,
     /// Where a block is read to: as large as the largest.
     buffer: Vec<u8>,
 }
@@ -65,7 +74,7 @@ impl Drive {
         let bay = bay.map(|bay| Bay { library_serial: state.serial.clone(), element: bay.address });
         let drive = tape_drive::open_virtual_drive(directory, number)?;
         let buffer = vec![0; state.settings.max_block_bytes as usize];
-        Ok(Drive { drive, bay, modes: Modes::default(), buffer })
+        Ok(Drive { drive, bay, modes: Modes::default(), told: Vec::new(), buffer })
     }
 
     /// TEST UNIT READY.
@@ -165,6 +174,10 @@ impl Device for Drive {
             0x1e => self.prevent(cdb),
             0x2b | 0x92 => self.locate(cdb),
             0x34 => self.read_position(cdb),
+            0x44 => self.densities(cdb),
+            0x4d => self.log_sense(cdb),
+            0xa2 => self.protocol_in(cdb),
+            0xb5 => self.protocol_out(cdb, data),
             0x8c => self.read_attribute(cdb),
             0x8d => self.write_attribute(cdb, data),
             _ => Err(unknown_command()),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tape_scsi::{Sense, SenseKey};
 use tape_target::{Response, Rule};
 
-const WRITE: u8 = 0x0a;
+pub const WRITE: u8 = 0x0a;
 const BLOCK: usize = 64 << 10;
 const ENOSPC: i32 = 28;
 const EIO: i32 = 5;
@@ -23,9 +23,9 @@ fn the_kernels_driver_sees_every_condition() {
 
 /// A condition at the second write of a file, what that write and the next return, and where the tape is after the first
 /// of them.
-struct Row {
-    name: &'static str,
-    rule: Rule,
+pub struct Row {
+    pub name: &'static str,
+    pub rule: Rule,
     write: Result<usize, i32>,
     position: u32,
     next: Result<usize, i32>,
@@ -39,7 +39,7 @@ fn eom(key: SenseKey, asc: u8, ascq: u8) -> Sense {
     Sense::new(key, asc, ascq).at_end_of_medium()
 }
 
-fn rows() -> Vec<Row> {
+pub fn rows() -> Vec<Row> {
     use SenseKey::*;
     let refuse = |sense| Rule::refuse(WRITE, Response::Check(sense));
     let execute = |sense| Rule::execute(WRITE, Response::Check(sense));

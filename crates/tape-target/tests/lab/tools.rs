@@ -75,5 +75,35 @@ fn data() {
         mt -f /dev/nst0 setblk 0; mt -f /dev/nst0 compression 0; mt -f /dev/nst0 compression 1");
     ok("sg_read_attr /dev/sg1 >/tmp/attributes");
     says("cat /tmp/attributes", &["Remaining capacity in partition", "Medium serial number"]);
+    health();
+    encryption();
     ok("mt -f /dev/nst0 offline; mtx -f /dev/sg0 unload 1 0");
+}
+
+fn health() {
+    let pages = says("sg_logs /dev/sg1", &["0x2e", "0x31", "0x17", "0x0c", "0x14"]);
+    assert!(!pages.contains("illegal"), "{pages}");
+    says("sg_logs -p 0x2e /dev/sg1", &["Cleaning required: 0", "Hard error: 0"]);
+    says("sg_logs -p 0x31 /dev/sg1", &["Main partition maximum capacity (in MiB): 64"]);
+    says("sg_logs -p 0x02 /dev/sg1", &["Total uncorrected errors = 0"]);
+    says(
+        "sg_logs -p 0x17 /dev/sg1; sg_logs -p 0x14 /dev/sg1; sg_logs -p 0x0c /dev/sg1",
+        &["Lifetime megabytes written: 16", "Lifetime media loads: 1"],
+    );
+    says("sg_raw -r 1k /dev/sg1 44 00 00 00 00 00 00 04 00 00 2>&1", &["LTO-CVE"]);
+}
+
+fn encryption() {
+    ok("head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \\n' > /tmp/key; echo >> /tmp/key; echo label >> /tmp/key");
+    says("stenc -f /dev/sg1 --detail", &["Drive Encryption:        off"]);
+    ok("mt -f /dev/nst0 rewind; stenc -f /dev/sg1 -e mixed -a 1 -k /tmp/key");
+    says("stenc -f /dev/sg1 --detail", &["Drive Encryption:        mixed"]);
+    ok("dd if=/tmp/f1 of=/dev/nst0 bs=64k status=none; mt -f /dev/nst0 rewind");
+    ok("stenc -f /dev/sg1 -e off");
+    let locked = sh("dd if=/dev/nst0 bs=64k of=/dev/null");
+    assert!(!locked.status.success(), "an encrypted block was read without its key");
+    ok(
+        "mt -f /dev/nst0 rewind; stenc -f /dev/sg1 -e mixed -a 1 -k /tmp/key; cmp <(dd if=/dev/nst0 bs=64k status=none) /tmp/f1",
+    );
+    ok("stenc -f /dev/sg1 -e off");
 }
