@@ -19,7 +19,7 @@ SECONDS ?= 60
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 PROGRAM := $(TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/tapebackarr
 
-.PHONY: help run build test fmt lint unit-test soak check-deps check-openapi demo-test bench ui install-deps
+.PHONY: help run build program test fmt lint unit-test lab soak check-deps check-openapi demo-test bench ui test-ui screenshots install-deps
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,14 +27,19 @@ help: ## List the targets
 run: build ## See it work: a folder to virtual tape and back, then the server stays up
 	$(PROGRAM) demo --source '$(SOURCE)' --data-dir '$(DATA_DIR)' --port $(PORT)
 
-build: ## Build the program
+build: ui ## Build the program and the web interface
+
+program: ## Build the program alone
 	@scripts/install-deps build
 	cargo build --locked --profile $(PROFILE) --bin tapebackarr
 
-test: ## Everything that must hold: format, lints, tests, dependencies, API description, a real folder there and back
+test: ## Everything that must hold: format, lints, tests, dependencies, API description, a real folder there and back, the web interface
 	@scripts/install-deps test
 	cargo fmt --all --check
-	$(MAKE) --no-print-directory lint unit-test check-deps check-openapi demo-test
+	$(MAKE) --no-print-directory lint unit-test check-deps check-openapi demo-test test-ui
+	@if [ "$${TAPEBACKARR_LAB:-}" = skip ]; then \
+		echo; echo 'NOT TESTED: anything with the kernel'\''s tape drivers (TAPEBACKARR_LAB=skip)'; \
+	fi
 
 fmt: ## Format the code
 	cargo fmt --all
@@ -50,6 +55,10 @@ unit-test: ## All Rust tests and the examples in the documentation
 	fi
 	cargo test --locked --workspace --features breakpoints --doc
 
+lab: ## What needs the kernel's own tape drivers, in the tape lab only (tests/lab/lab --help)
+	@scripts/install-deps test
+	cargo test --locked --workspace --features breakpoints --test lab
+
 soak: ## Faults of every kind for so many seconds: make soak SECONDS=600; TAPEBACKARR_SEED=n for the same again
 	@scripts/install-deps test
 	SOAK_SECONDS=$(SECONDS) TMPDIR=$${TMPDIR:-/dev/shm} \
@@ -58,18 +67,25 @@ soak: ## Faults of every kind for so many seconds: make soak SECONDS=600; TAPEBA
 check-deps: ## Licences and sources of all dependencies, offline, against deny.toml
 	scripts/check-dependencies
 
-check-openapi: build ## The description of the REST API is complete and consistent
+check-openapi: program ## The description of the REST API is complete and consistent
 	$(PROGRAM) openapi | scripts/check-openapi
 
-demo-test: build ## A real folder to virtual tape and back must compare equal
+demo-test: program ## A real folder to virtual tape and back must compare equal
 	scripts/demo-test $(PROGRAM)
 
 bench: ## Benchmarks, side by side with the rivals
 	@scripts/install-deps bench
 	@scripts/bench
 
-ui: ## Build the web interface into static/
-	@scripts/build-ui
+ui: program ## Build the web interface into static/
+	scripts/build-ui $(PROGRAM)
+
+test-ui: ui ## The web interface: types, units, and a browser against the real server
+	scripts/test-ui $(PROGRAM)
+
+screenshots: ui ## Pictures of every page of the web interface, of a server at work, in target/screenshots/
+	@scripts/install-deps test
+	TAPEBACKARR_PROGRAM='$(abspath $(PROGRAM))' npm --prefix web run --silent screenshots
 
 install-deps: ## Install what building and testing need on Debian
 	@scripts/install-deps test

@@ -54,7 +54,7 @@ impl App {
         let catalog = CatalogActor::start(&config.database_path())?;
         put_in_order(&db, &bus, &catalog).await?;
         catalog.do_send(IndexRest);
-        let drives = Drives::new(db.clone(), bus.clone());
+        let drives = Drives::new(db.clone(), bus.clone(), keys.clone());
         let libraries = Libraries::new(db.clone(), bus.clone());
         let services = Services { config, db, bus, drives, libraries, catalog, keys };
         services.drives.reload().await?;

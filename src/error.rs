@@ -141,6 +141,7 @@ impl From<tape_drive::DriveError> for Error {
             Kind::NotReady => (ErrorKind::Conflict, "drive_not_ready"),
             Kind::WriteProtected => (ErrorKind::Conflict, "write_protected"),
             Kind::DataProtect => (ErrorKind::Conflict, "data_protect"),
+            Kind::KeyRequired => (ErrorKind::Unprocessable, "key_required"),
             Kind::EndOfMedium => (ErrorKind::Unprocessable, "tape_full"),
             Kind::MediumError => (ErrorKind::Unprocessable, "medium_error"),
             Kind::HardwareError => (ErrorKind::Internal, "hardware_error"),

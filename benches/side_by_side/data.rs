@@ -3,7 +3,10 @@
 use anyhow::{Context, Result};
 use std::fs::File;
 use std::io::Write;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 /// A tree.
 pub struct Data {
@@ -76,25 +79,97 @@ pub fn small(folder: &Path) -> Result<Data> {
     Ok(Data { root, bytes: small_files().map(|(_, _, size)| size as u64).sum() })
 }
 
-/// `files` files, most of them empty, on tmpfs if it has room; removed when dropped.
-pub fn many(files: u64, folder: &Path) -> Result<tempfile::TempDir> {
+/// The folder that has both trees, `large` and `small`.
+pub fn both(folder: &Path) -> Result<PathBuf> {
+    large(folder)?;
+    small(folder)?;
+    Ok(folder.join("data"))
+}
+
+/// Files in one of the topmost folders of [`many`].
+const BRANCH: u64 = 200_000;
+/// Making files takes no longer than this; then those that are there must do.
+const PATIENCE: Duration = Duration::from_secs(150);
+
+/// A tree that is removed when dropped, by several threads.
+pub struct Many(Option<tempfile::TempDir>);
+
+impl Many {
+    /// Its root.
+    pub fn path(&self) -> &Path {
+        self.0.as_ref().map_or(Path::new(""), tempfile::TempDir::path)
+    }
+}
+
+impl Drop for Many {
+    fn drop(&mut self) {
+        let branches = std::fs::read_dir(self.path()).into_iter().flatten().flatten().map(|entry| entry.path());
+        let branches = std::sync::Mutex::new(branches.collect::<Vec<_>>());
+        let next = || branches.lock().ok().and_then(|mut rest| rest.pop());
+        std::thread::scope(|scope| {
+            for _ in 0..threads() {
+                scope.spawn(|| {
+                    while let Some(branch) = next() {
+                        // what is left is removed, or complained of, with the folder
+                        let _ = std::fs::remove_dir_all(branch);
+                    }
+                });
+            }
+        });
+    }
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(2, |count| count.get())
+}
+
+/// Up to `files` files, most of them empty, on tmpfs if it has room; how many there are.
+pub fn many(files: u64, folder: &Path) -> Result<(Many, u64)> {
     // Measured on tmpfs: less than a kilobyte each, and a page for one in ten.
     let needed = files * 1500;
     let shm = Path::new("/dev/shm");
-    let room = rustix::fs::statvfs(shm).map_or(0, |stat| stat.f_bavail * stat.f_frsize);
-    let tree = tempfile::tempdir_in(if room > 2 * needed { shm } else { folder })?;
+    let has_room = rustix::fs::statvfs(shm)
+        .is_ok_and(|stat| stat.f_bavail * stat.f_frsize > 2 * needed && stat.f_favail > files + files / 100);
+    let tree = Many(Some(tempfile::tempdir_in(if has_room { shm } else { folder })?));
+    let begin = Instant::now();
+    let next = AtomicU64::new(0);
+    let made = std::thread::scope(|scope| -> Result<u64> {
+        let make = || -> Result<u64> {
+            let mut made = 0;
+            while begin.elapsed() < PATIENCE {
+                let first = next.fetch_add(BRANCH, Ordering::Relaxed);
+                if first >= files {
+                    break;
+                }
+                made += branch(tree.path(), first..(first + BRANCH).min(files), begin)?;
+            }
+            Ok(made)
+        };
+        let makers: Vec<_> = (0..threads()).map(|_| scope.spawn(make)).collect();
+        makers.into_iter().map(|maker| maker.join().map_err(|_| anyhow::anyhow!("a thread panicked"))?).sum()
+    })?;
+    Ok((tree, made))
+}
+
+/// Makes the files with these numbers, as far as there is time; how many.
+fn branch(root: &Path, numbers: Range<u64>, begin: Instant) -> Result<u64> {
     let mut dir = PathBuf::new();
-    for number in 0..files {
+    let mut made = 0;
+    for number in numbers {
         if number % 200 == 0 {
-            dir = tree.path().join(format!("{:03}/directory-{:06}", number / 200_000, number / 200));
+            if begin.elapsed() >= PATIENCE {
+                break;
+            }
+            dir = root.join(format!("{:03}/directory-{:06}", number / BRANCH, number / 200));
             std::fs::create_dir_all(&dir)?;
         }
         let mut file = File::create(dir.join(format!("a-file-with-an-average-name-{number:08}.txt")))?;
         if number % 10 == 0 {
             file.write_all(&number.to_le_bytes())?;
         }
+        made += 1;
     }
-    Ok(tree)
+    Ok(made)
 }
 
 /// The tree `name`, made by `make` unless an earlier run has made all of it.

@@ -60,13 +60,19 @@ impl Report {
     pub fn stages(&self) -> String {
         let of = |name: &str| self.stats.get(name).and_then(serde_json::Value::as_f64).unwrap_or_default();
         format!(
-            "{:.2} s inside, {} MiB; scan {:.2} s, read {:.2}, hash {:.2}, work cpu {:.2}, starved {:.2}",
+            "{:.2} s inside, {} MiB, cpu {:.2} s: scan {:.2}, read {:.2}, hash {:.2}, compress {:.2}, tar {:.2}; waits: read {:.2}, \
+             walk {:.2}, full {:.2}, empty {:.2}",
             self.seconds,
             self.peak_rss_kib / 1024,
+            self.cpu_seconds,
             of("scan_cpu_seconds"),
-            of("read_seconds"),
-            of("hash_seconds"),
-            of("work_cpu_seconds"),
+            of("read_cpu_seconds"),
+            of("hash_cpu_seconds"),
+            of("compress_cpu_seconds"),
+            of("tar_cpu_seconds"),
+            of("read_wait_seconds"),
+            of("unit_wait_seconds"),
+            of("ring_wait_seconds"),
             of("starved_seconds")
         )
     }

@@ -15,6 +15,8 @@ pub enum Target {
     AtMost(f64),
     /// Ours, at least.
     AtLeast(f64),
+    /// Nothing was measured.
+    None,
 }
 
 /// One result.
@@ -46,15 +48,17 @@ impl Measured {
     }
 
     fn ratio(&self) -> Option<f64> {
-        self.rival.map(|rival| self.ours / rival)
+        self.rival.map(|rival| self.ours / rival).filter(|ratio| ratio.is_finite())
     }
 
     fn met(&self) -> bool {
         match self.target {
             Target::Ratio(wanted) => self.ratio().is_some_and(|ratio| ratio >= wanted),
-            Target::RatioAtMost(wanted) => self.ratio().is_some_and(|ratio| ratio <= wanted),
+            // also where the rival's cost is nothing
+            Target::RatioAtMost(wanted) => self.rival.is_some_and(|rival| self.ours <= wanted * rival),
             Target::AtMost(limit) => self.ours <= limit,
             Target::AtLeast(limit) => self.ours >= limit,
+            Target::None => false,
         }
     }
 
@@ -64,6 +68,7 @@ impl Measured {
             Target::RatioAtMost(wanted) => format!("ratio <= {wanted}"),
             Target::AtMost(limit) => format!("<= {limit} {}", self.unit),
             Target::AtLeast(limit) => format!(">= {limit} {}", self.unit),
+            Target::None => "-".to_string(),
         }
     }
 
@@ -92,11 +97,25 @@ impl Results {
         self.0.push(measured);
     }
 
+    /// One more, if it could be measured.
+    pub fn take(&mut self, measured: Result<Measured>) -> Result<()> {
+        self.add(measured?);
+        Ok(())
+    }
+
+    /// One that could not be measured, and why.
+    pub fn missing(&mut self, id: &'static str, why: String) {
+        eprintln!("{id}: {why}");
+        self.0.push(Measured { id, what: why, ours: f64::NAN, rival: None, unit: "-", target: Target::None });
+    }
+
     /// Prints and writes them.
     pub fn finish(&self, file: &Path) -> Result<()> {
         println!("{:4} {:>12} {:>12} {:>7}  {:22} {:4}  what", "id", "ours", "rival", "ratio", "target", "met");
         for one in &self.0 {
-            let number = |figure: Option<f64>| figure.map_or("-".to_string(), |figure| format!("{figure:.1}"));
+            let number = |figure: Option<f64>| {
+                figure.filter(|figure| figure.is_finite()).map_or("-".to_string(), |figure| format!("{figure:.1}"))
+            };
             println!(
                 "{:4} {:>12} {:>12} {:>7}  {:22} {:4}  {} [{}]",
                 one.id,

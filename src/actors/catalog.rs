@@ -6,6 +6,7 @@
 //! transaction that stores its parts and the tape's new end, after the tape itself has been committed (never before).
 //! *On failure*: the answer says why; nothing of the failed batch is stored.
 
+use crate::backup::stats::thread_cpu;
 use crate::catalog::writer::Progress;
 use crate::catalog::{CatalogWriter, commit};
 use crate::db::{self, Conn, SetStatus};
@@ -13,6 +14,7 @@ use crate::{Error, Result};
 use actix::prelude::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tape_format::MemberRecord;
 
 /// The catalog's writer.
@@ -60,9 +62,9 @@ impl Actor for CatalogActor {
     type Context = SyncContext<Self>;
 }
 
-/// Members of a running set that the drive has accepted.
+/// Members of a running set that the drive has accepted; answered with the processor time that storing them took.
 #[derive(Message)]
-#[rtype(result = "Result<()>")]
+#[rtype(result = "Result<Duration>")]
 pub struct Insert {
     /// The set.
     pub set_id: i32,
@@ -92,7 +94,8 @@ pub struct Cut {
     pub tar_end: u64,
 }
 
-/// A set that was interrupted will never be complete: nothing of it counts, and it is `cancelled`.
+/// A set that was interrupted will never be complete: nothing of it counts, and it is `cancelled`. One that is complete, for
+/// it was its verification that was interrupted, stays as it is.
 #[derive(Message)]
 #[rtype(result = "Result<()>")]
 pub struct GiveUp {
@@ -143,10 +146,12 @@ pub struct Index {
 }
 
 impl Handler<Insert> for CatalogActor {
-    type Result = Result<()>;
+    type Result = Result<Duration>;
 
     fn handle(&mut self, message: Insert, _: &mut Self::Context) -> Self::Result {
-        self.with(|open| open.writer.insert(message.set_id, message.part, &message.rows))
+        let begin = thread_cpu();
+        self.with(|open| open.writer.insert(message.set_id, message.part, &message.rows))?;
+        Ok(thread_cpu().saturating_sub(begin))
     }
 }
 
@@ -171,6 +176,9 @@ impl Handler<GiveUp> for CatalogActor {
 
     fn handle(&mut self, message: GiveUp, _: &mut Self::Context) -> Self::Result {
         self.with(|open| {
+            if db::sets::find(&mut open.conn, message.set_id)?.status == SetStatus::Completed {
+                return Ok(());
+            }
             open.writer.discard(message.set_id)?;
             db::set_parts::delete_of_set(&mut open.conn, message.set_id)?;
             db::checkpoints::end(&mut open.conn, message.set_id)?;

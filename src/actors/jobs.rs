@@ -7,14 +7,16 @@
 //! a job never overlaps itself.
 //! *On failure*: a worker that panics fails its execution with the reason; its leases are given back as its stack unwinds.
 
-use super::catalog::GiveUp;
+mod announce;
+mod control;
+
 use super::supervised;
 use crate::db::executions::{Execution, ExecutionChanges, NewExecution};
 use crate::db::{self, ExecutionStatus};
 use crate::events::{Category, Event};
 use crate::executions::{
-    Context as Work, Control as Handle, Log, Progress, ProgressView, Request, Services, Stop, after_a_shutdown,
-    database_backup, run,
+    Context as Work, Control as Handle, FailedDrives, Log, Progress, ProgressView, Request, Services, Stop,
+    after_a_shutdown, database_backup, run,
 };
 use crate::{Error, ErrorKind, Result};
 use actix::prelude::*;
@@ -23,6 +25,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+
+pub use control::{Command, Control};
 
 /// Executions that run at the same time; more wait in the queue.
 const MAX_RUNNING: usize = 32;
@@ -88,7 +92,8 @@ impl Jobs {
         let (progress, control) = (Arc::new(Progress::default()), Arc::new(Handle::default()));
         self.running.insert(id, Running { progress: progress.clone(), control: control.clone(), job_id: row.job_id });
         let lines = Log::new(id, self.services.db.clone(), progress.clone());
-        let work = Work { id, request, services: self.services.clone(), progress, control, lines };
+        let services = self.services.clone();
+        let work = Work { id, request, services, progress, control, lines, failed_drives: FailedDrives::default() };
         let me = context.address();
         let spawned = std::thread::Builder::new().name(format!("execution-{id}")).spawn(move || {
             let result = catch_unwind(AssertUnwindSafe(|| run::run(&work)))
@@ -127,7 +132,7 @@ impl Jobs {
         });
         match stored {
             Ok(row) => {
-                announce(&self.services, &row);
+                announce::ended(&self.services, &row);
                 self.follow(&row);
             }
             Err(error) => tracing::error!(execution = id, %error, "the end of an execution could not be stored"),
@@ -195,59 +200,6 @@ fn counters(view: &ProgressView) -> ExecutionChanges {
         warning_count: Some(view.warning_count as i64),
         ..ExecutionChanges::default()
     }
-}
-
-fn announce(services: &Services, row: &Execution) {
-    let details = serde_json::json!({
-        "execution_id": row.id, "kind": row.kind, "job_id": row.job_id, "backup_set_id": row.backup_set_id,
-        "status": row.status, "error_code": row.error_code, "warnings": row.warning_count,
-    });
-    let category = match row.kind.as_str() {
-        "backup" | "verify" => Category::Backup,
-        "restore" | "raw_read" | "drill" => Category::Restore,
-        "drive" => Category::Drive,
-        "library" => Category::Library,
-        "database_backup" | "database_restore" | "maintenance" => Category::System,
-        _ => Category::Tape,
-    };
-    let what = match row.kind.as_str() {
-        "backup" => "Backup",
-        "restore" => "Restore",
-        "verify" => "Verification",
-        "label" => "Label",
-        "batch_label" => "Batch Label",
-        "format" => "Format",
-        "inspect" => "Tape Inspection",
-        "drive" => "Drive Operation",
-        "library" => "Library Operation",
-        "raw_read" => "Raw Read",
-        "maintenance" => "Maintenance",
-        "scrub" => "Scrub",
-        "drill" => "Restore Drill",
-        "copy" => "Copy",
-        "database_restore" => "Database Restore",
-        _ => "Database Backup",
-    };
-    let event = match row.status {
-        ExecutionStatus::Completed if row.warning_count > 0 => Event::warning(
-            category,
-            format!("{what} Completed"),
-            format!("{} completed with {} warnings", row.title, row.warning_count),
-        ),
-        ExecutionStatus::Completed => {
-            Event::success(category, format!("{what} Completed"), format!("{} completed", row.title))
-        }
-        ExecutionStatus::Cancelled => {
-            Event::info(category, format!("{what} Cancelled"), format!("{} was cancelled", row.title))
-        }
-        _ => Event::error(
-            category,
-            format!("{what} Failed"),
-            format!("{} failed: {}", row.title, row.error_message.as_deref().unwrap_or("unknown reason")),
-        ),
-    };
-    services.bus.publish(event.details(details));
-    services.bus.transient("execution", serde_json::json!({"execution_id": row.id, "status": row.status}));
 }
 
 impl Actor for Jobs {
@@ -344,96 +296,6 @@ impl Jobs {
         drop(conn);
         self.start_pending(context);
         Ok(row.id)
-    }
-}
-
-/// What to do with an execution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Command {
-    /// End it at the next safe place.
-    Cancel,
-    /// Let it wait at the next safe place.
-    Pause,
-    /// Let it go on.
-    Resume,
-}
-
-/// Controls one execution.
-#[derive(Message)]
-#[rtype(result = "Result<()>")]
-pub struct Control {
-    /// Which.
-    pub execution_id: i32,
-    /// How.
-    pub command: Command,
-}
-
-impl Handler<Control> for Jobs {
-    type Result = Result<()>;
-
-    fn handle(&mut self, message: Control, context: &mut Self::Context) -> Self::Result {
-        supervised("the queue", || self.control(message, context))
-    }
-}
-
-impl Jobs {
-    fn control(&mut self, message: Control, context: &mut Context<Self>) -> Result<()> {
-        let mut conn = self.services.db.get()?;
-        let row = db::executions::find(&mut conn, message.execution_id)?;
-        if let Some(running) = self.running.get(&row.id) {
-            let status = match message.command {
-                Command::Cancel => {
-                    running.control.stop(Stop::Cancelled);
-                    None
-                }
-                Command::Pause => {
-                    running.control.pause();
-                    Some(ExecutionStatus::Paused)
-                }
-                Command::Resume => {
-                    running.control.resume();
-                    Some(ExecutionStatus::Running)
-                }
-            };
-            if let Some(status) = status {
-                db::executions::set_status(&mut conn, row.id, status)?;
-            }
-            return Ok(());
-        }
-        drop(conn);
-        match (row.status, message.command) {
-            (ExecutionStatus::Pending, Command::Cancel) => {
-                if let Some(set_id) = row.backup_set_id {
-                    self.services.catalog.do_send(GiveUp { set_id });
-                }
-                self.finish(row.id, Err(Error::conflict("cancelled", "cancelled before it began")));
-                self.start_pending(context);
-                Ok(())
-            }
-            (ExecutionStatus::Paused, Command::Resume) => {
-                // it was paused when the server stopped
-                let mut conn = self.services.db.get()?;
-                match after_a_shutdown(&row)? {
-                    Some((request, state)) => db::executions::requeue(&mut conn, row.id, &request, &state).map(drop)?,
-                    None => db::executions::set_status(&mut conn, row.id, ExecutionStatus::Pending).map(drop)?,
-                }
-                drop(conn);
-                self.start_pending(context);
-                Ok(())
-            }
-            (ExecutionStatus::Paused, Command::Cancel) => {
-                let cancelled = Error::conflict("cancelled", "cancelled while it was paused");
-                if let Some(set_id) = row.backup_set_id {
-                    self.services.catalog.do_send(GiveUp { set_id });
-                }
-                self.finish(row.id, Err(cancelled));
-                Ok(())
-            }
-            _ => Err(Error::conflict(
-                "not_running",
-                format!("execution {} is {}; only running or waiting work can be controlled", row.id, row.status),
-            )),
-        }
     }
 }
 

@@ -140,7 +140,8 @@ impl Content {
     }
 }
 
-fn read_exactly(file: impl AsFd, mut from: u64, mut target: &mut [u8]) -> Fill {
+/// Fills `target` with the bytes of a file from `from` on.
+pub fn read_exactly(file: impl AsFd, mut from: u64, mut target: &mut [u8]) -> Fill {
     while !target.is_empty() {
         match rustix::io::pread(&file, &mut *target, from) {
             Ok(0) => {

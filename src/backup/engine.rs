@@ -144,6 +144,17 @@ impl Watch {
         let ring_percent = self.shared.ring.stats().filled_percent;
         Progress { ring_percent, ..self.shared.counters.progress() }
     }
+
+    /// Where the time went so far.
+    pub fn stats(&self) -> StageStats {
+        let ring = self.shared.ring.stats();
+        StageStats {
+            starved_seconds: ring.starved.as_secs_f64(),
+            pauses: ring.pauses,
+            most_workers: self.shared.gate.highest() as u64,
+            ..self.shared.clocks.stages()
+        }
+    }
 }
 
 /// The paths that are gone since the parent set: complete once the last frame has been drawn.
@@ -278,13 +289,7 @@ impl Engine {
 
     /// Where the time went so far.
     pub fn stats(&self) -> StageStats {
-        let ring = self.shared.ring.stats();
-        StageStats {
-            starved_seconds: ring.starved.as_secs_f64(),
-            pauses: ring.pauses,
-            most_workers: self.shared.gate.highest() as u64,
-            ..self.shared.clocks.stages()
-        }
+        self.watch().stats()
     }
 
     /// Ends the run: stops it if the set was not drawn to its end, waits for the threads, and reports.

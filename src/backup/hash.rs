@@ -72,6 +72,14 @@ impl ContentHash {
         words.flat_map(|word| word.to_le_bytes()).collect()
     }
 
+    /// The hash behind `bytes` bytes, a whole number of blocks, that were added elsewhere and gave this chaining value.
+    pub fn go_on_at(chaining: [u32; 8], bytes: usize) -> ContentHash {
+        let bits = (bytes as u64) << 3;
+        let mut hash = ContentHash::default();
+        hash.0 = SHA256_CTX { h: chaining, Nl: bits as u32, Nh: (bits >> 32) as u32, ..hash.0 };
+        hash
+    }
+
     /// The hash with a stored [`state`](Self::state); `None` if it is not one.
     pub fn go_on(state: &[u8]) -> Option<ContentHash> {
         let (words, rest) = state.as_chunks::<4>();

@@ -276,6 +276,7 @@ impl Worker {
             let start = Instant::now();
             let fill = file.content.fill(&file.file, begin + done as u64, data.get_mut(done..end).unwrap_or_default());
             self.times.read += start.elapsed();
+            self.times.bytes += (end - done) as u64;
             file.note(fill);
             let start = Instant::now();
             if turn.is_none() {

@@ -90,10 +90,15 @@ impl<J: Send + 'static, O: Send + 'static> Lookahead<J, O> {
         }
     }
 
+    /// The processor time that the threads have used.
+    pub fn cpu(&self) -> std::time::Duration {
+        self.shared.cpu.total()
+    }
+
     /// Ends the threads and gives the processor time they used.
     pub fn finish(mut self) -> std::time::Duration {
         self.end();
-        self.shared.cpu.total()
+        self.cpu()
     }
 }
 
@@ -116,6 +121,7 @@ impl<J, O> Drop for Lookahead<J, O> {
 
 impl<J, O> Shared<J, O> {
     fn work(&self) {
+        let mut counted = std::time::Duration::ZERO;
         while let Some(slot) = self.next() {
             let mut state = lock(&slot.state);
             let job = match std::mem::replace(&mut *state, State::Running) {
@@ -128,8 +134,11 @@ impl<J, O> Shared<J, O> {
             drop(state);
             let mut guard = Guard { slot: &slot, result: None };
             guard.result = Some((self.run)(job));
+            drop(guard);
+            let cpu = thread_cpu();
+            self.cpu.add(cpu - counted);
+            counted = cpu;
         }
-        self.cpu.add(thread_cpu());
     }
 
     fn next(&self) -> Option<Arc<Inner<J, O>>> {

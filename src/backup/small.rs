@@ -1,21 +1,23 @@
 //! Small members: a batch of them becomes one frame, built by one worker.
 
-use super::content::{Content, Fill, extents};
+use super::content::{self, Content, Fill, extents};
 use super::directory::{Dir, open_quietly};
 use super::hash::{self, ContentHash};
 use super::hooks::Moment;
+use super::lanes;
 use super::large::report_changes;
 use super::scan::{MemberKindCode, Stat};
 use super::unit::{Batch, Item, Link, TargetOutcome, member, record};
 use super::walk::Entry;
 use super::warning::WarningKind;
-use super::worker::Worker;
+use super::worker::{Lap, Worker};
 use super::xattr::{self, Xattrs};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
+use std::ops::Range;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tape_format::frame::MAX_FRAME;
 use tape_format::ring::Ticket;
 use tape_format::{Frame, Member, MemberKind, MemberRecord, tar};
@@ -23,17 +25,43 @@ use tape_format::{Frame, Member, MemberKind, MemberRecord, tar};
 /// A file that has grown beyond this between the walk and its reading is cut to its old size.
 const MAX_SMALL: u64 = 4 << 20;
 
+/// Content up to this size is hashed together with that of its neighbours …
+const TOGETHER: usize = 64 << 10;
+/// … so many, or so many bytes, at a time: they are still in the processor's cache.
+const MOST_TOGETHER: usize = 64;
+const MOST_TOGETHER_BYTES: usize = 512 << 10;
+
 /// The frame, or frames, of one place in the order, while they are built.
 pub struct Building {
     raw: Vec<u8>,
     position: usize,
     members: Vec<MemberRecord>,
+    /// Members whose hash is missing, and where their content is.
+    unhashed: Vec<(usize, Range<usize>)>,
+    unhashed_bytes: usize,
+    hashing: Duration,
     complete: Vec<Frame>,
+}
+
+/// The hash of a member's content.
+enum Hashed {
+    /// It is done.
+    Now([u8; 32]),
+    /// It is done with those of its neighbours; this is where the content is, from the member's first byte.
+    Later(Range<usize>),
 }
 
 impl Building {
     fn new(raw: Vec<u8>) -> Building {
-        Building { raw, position: 0, members: Vec::new(), complete: Vec::new() }
+        Building {
+            raw,
+            position: 0,
+            members: Vec::new(),
+            unhashed: Vec::new(),
+            unhashed_bytes: 0,
+            hashing: Duration::ZERO,
+            complete: Vec::new(),
+        }
     }
 
     /// Room for a member of `length` bytes at the current position; a frame that it would not fit into is completed.
@@ -57,7 +85,42 @@ impl Building {
         self.position += length;
     }
 
+    /// A file's member: as [`keep`](Self::keep).
+    fn keep_file(&mut self, record: MemberRecord, length: usize, hashed: Hashed) {
+        let (index, begin) = (self.members.len(), self.position);
+        match hashed {
+            Hashed::Now(hash) => self.keep(MemberRecord { sha256: Some(hash), ..record }, length),
+            Hashed::Later(content) => {
+                self.unhashed_bytes += content.len();
+                self.unhashed.push((index, begin + content.start..begin + content.end));
+                self.keep(record, length);
+            }
+        }
+        if self.unhashed.len() >= MOST_TOGETHER || self.unhashed_bytes >= MOST_TOGETHER_BYTES {
+            self.hash();
+        }
+    }
+
+    /// Hashes what has waited for its neighbours.
+    fn hash(&mut self) {
+        if self.unhashed.is_empty() {
+            return;
+        }
+        let start = Instant::now();
+        let contents: Vec<&[u8]> =
+            self.unhashed.iter().map(|(_, place)| self.raw.get(place.clone()).unwrap_or_default()).collect();
+        let hashes = lanes::hash_all(&contents);
+        for ((index, _), hash) in self.unhashed.drain(..).zip(hashes) {
+            if let Some(member) = self.members.get_mut(index) {
+                member.sha256 = Some(hash);
+            }
+        }
+        self.unhashed_bytes = 0;
+        self.hashing += start.elapsed();
+    }
+
     fn take_frame(&mut self) -> Frame {
+        self.hash();
         self.raw.truncate(self.position);
         let frame = Frame {
             tar_length: self.position as u64,
@@ -108,6 +171,7 @@ impl Worker {
             let frame = building.take_frame();
             building.complete.push(frame);
         }
+        self.times.hash += building.hashing;
         let mut frames = building.complete;
         if compressed {
             for frame in &mut frames {
@@ -185,9 +249,8 @@ impl Worker {
     }
 
     fn file(&mut self, building: &mut Building, entry: &Entry, path: Vec<u8>) -> tape_format::Result<bool> {
-        let start = Instant::now();
+        let mut lap = self.times.lap(entry.stat.size);
         let opened = self.directory.get(&entry.dir).and_then(|dir| open_quietly(&*dir, &entry.name, OFlags::RDONLY));
-        self.times.read += start.elapsed();
         let file = match opened {
             Ok(file) => file,
             Err(error) => return Ok(self.failed(&path, "open it", error)),
@@ -197,14 +260,13 @@ impl Worker {
         // What changed between the walk and the opening is no reason to warn: it is read as it is now.
         for is_second in [false, true] {
             let mut member = self.named(member(path.clone(), &stat, MemberKind::File));
-            let (start, hashed) = (Instant::now(), self.times.hash);
             self.attributes(&mut member, xattr::of_fd(&file));
-            let (fill, sha256, length) = self.content(building, &file, &mut member, &stat)?;
-            let since = start.elapsed().saturating_sub(self.times.hash - hashed);
+            member.sparse = extents(&file, &stat);
+            lap.ends(&mut self.times.read);
+            let (fill, hashed, length) = self.content(building, &file, &member, &mut lap)?;
             self.shared.hooks.at(Moment::AfterRead, &path);
-            let start = Instant::now();
             let after = Stat::of_fd(&file);
-            self.times.read += since + start.elapsed();
+            lap.ends(&mut self.times.read);
             if let Fill::Failed(error) = fill {
                 return Ok(self.failed(&path, "read it", error));
             }
@@ -220,7 +282,7 @@ impl Worker {
                 }
                 report_changes(&self.shared.reporter, &path, &mut stat, Ok(after), fill);
             }
-            building.keep(record(member, &stat, Some(sha256)), length);
+            building.keep_file(record(member, &stat, None), length, hashed);
             return Ok(true);
         }
         Ok(false)
@@ -231,10 +293,9 @@ impl Worker {
         &mut self,
         building: &mut Building,
         file: impl AsFd,
-        member: &mut Member,
-        stat: &Stat,
-    ) -> tape_format::Result<(Fill, [u8; 32], usize)> {
-        member.sparse = extents(&file, stat);
+        member: &Member,
+        lap: &mut Lap,
+    ) -> tape_format::Result<(Fill, Hashed, usize)> {
         self.header.clear();
         tar::write_header(member, &mut self.header)?;
         let data = tar::data_size(member) as usize;
@@ -246,17 +307,25 @@ impl Worker {
         let (body, padding) = rest.split_at_mut(data.min(rest.len()));
         padding.fill(0);
         if data == 0 && member.sparse.is_none() {
-            return Ok((Fill::Whole, hash::EMPTY, total));
+            return Ok((Fill::Whole, Hashed::Now(hash::EMPTY), total));
+        }
+        self.times.bytes += data as u64;
+        if member.sparse.is_none() && data <= TOGETHER {
+            lap.skips();
+            let fill = content::read_exactly(&file, 0, body);
+            lap.ends(&mut self.times.read);
+            return Ok((fill, Hashed::Later(opening..opening + data), total));
         }
         let content = Content::of(member)?;
+        lap.skips();
         let fill = content.fill(&file, 0, body);
-        let start = Instant::now();
+        lap.ends(&mut self.times.read);
         let mut hash = ContentHash::default();
         content.hash(&mut hash, 0, body, ContentHash::update);
         content.hash_end(&mut hash);
         let sha256 = hash.finish();
-        self.times.hash += start.elapsed();
-        Ok((fill, sha256, total))
+        lap.ends(&mut self.times.hash);
+        Ok((fill, Hashed::Now(sha256), total))
     }
 
     fn without_data(&mut self, building: &mut Building, member: Member, stat: &Stat) -> tape_format::Result<()> {

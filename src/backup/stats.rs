@@ -38,6 +38,11 @@ impl Clock {
         Duration::from_nanos(self.0.load(Ordering::Relaxed))
     }
 
+    /// Sets the sum, where one thread knows it.
+    pub fn set(&self, duration: Duration) {
+        self.0.store(duration.as_nanos() as u64, Ordering::Relaxed);
+    }
+
     fn seconds(&self) -> f64 {
         self.total().as_secs_f64()
     }
@@ -50,44 +55,73 @@ pub fn thread_cpu() -> Duration {
 }
 
 /// The clocks of one run.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Clocks {
+    /// When it began.
+    pub begin: Instant,
     /// Processor time of walking, comparing and cutting into units, all threads.
     pub scan_cpu: Clock,
     /// Waiting of the walk for a listing that is not there yet.
     pub scan_wait: Clock,
-    /// Opening, reading and closing.
-    pub read: Clock,
-    /// SHA-256.
-    pub hash: Clock,
-    /// Compression.
-    pub compress: Clock,
-    /// Processor time of the workers: reading, hashing, headers and compression.
-    pub work_cpu: Clock,
-    /// Workers waiting for something to do.
+    /// Processor time of opening, reading and closing.
+    pub read_cpu: Clock,
+    /// Workers waiting for the devices that they read from.
+    pub read_wait: Clock,
+    /// Processor time of SHA-256.
+    pub hash_cpu: Clock,
+    /// Processor time of compression.
+    pub compress_cpu: Clock,
+    /// Processor time of everything else that the workers do: headers, records, order.
+    pub tar_cpu: Clock,
+    /// Time in which a worker was free and had nothing to do.
     pub unit_wait: Clock,
-    /// Workers waiting for room in the ring.
+    /// Time in which the next worker waited for room in the ring.
     pub ring_wait: Clock,
+    /// Bytes that were read.
+    pub read_bytes: AtomicU64,
 }
 
-/// Where the time went, in seconds, summed over all threads of a stage.
+impl Default for Clocks {
+    fn default() -> Self {
+        Clocks {
+            begin: Instant::now(),
+            scan_cpu: Clock::default(),
+            scan_wait: Clock::default(),
+            read_cpu: Clock::default(),
+            read_wait: Clock::default(),
+            hash_cpu: Clock::default(),
+            compress_cpu: Clock::default(),
+            tar_cpu: Clock::default(),
+            unit_wait: Clock::default(),
+            ring_wait: Clock::default(),
+            read_bytes: AtomicU64::new(0),
+        }
+    }
+}
+
+/// Where the time went, in seconds, summed over all threads of a stage unless said otherwise.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct StageStats {
+    /// Time since the run began, by the clock on the wall.
+    pub elapsed_seconds: f64,
     /// Processor time of walking and comparing.
     pub scan_cpu_seconds: f64,
     /// The walk waiting for a directory that is still being listed.
     pub scan_wait_seconds: f64,
-    /// Opening and reading files, waiting included.
-    pub read_seconds: f64,
-    /// SHA-256.
-    pub hash_seconds: f64,
-    /// Compression.
-    pub compress_seconds: f64,
-    /// Processor time of the workers, all their stages.
-    pub work_cpu_seconds: f64,
-    /// Workers waiting for something to do.
+    /// Processor time of opening and reading files.
+    pub read_cpu_seconds: f64,
+    /// Workers waiting for the devices that they read from.
+    pub read_wait_seconds: f64,
+    /// Processor time of SHA-256.
+    pub hash_cpu_seconds: f64,
+    /// Processor time of compression.
+    pub compress_cpu_seconds: f64,
+    /// Processor time of everything else that the workers do.
+    pub tar_cpu_seconds: f64,
+    /// Time in which a worker was free and there was nothing to do: the walk is the slower side. By the clock on the wall.
     pub unit_wait_seconds: f64,
-    /// Workers waiting for room in the ring: the tape is the slower side.
+    /// Time in which nothing could be read because the ring was full: the tape is the slower side. By the clock on the
+    /// wall.
     pub ring_wait_seconds: f64,
     /// The tape waiting for frames: the source is the slower side.
     pub starved_seconds: f64,
@@ -95,20 +129,25 @@ pub struct StageStats {
     pub pauses: u64,
     /// Most workers that were active at once.
     pub most_workers: u64,
+    /// Bytes read from files.
+    pub read_bytes: u64,
 }
 
 impl Clocks {
     /// The sums so far.
     pub fn stages(&self) -> StageStats {
         StageStats {
+            elapsed_seconds: self.begin.elapsed().as_secs_f64(),
             scan_cpu_seconds: self.scan_cpu.seconds(),
             scan_wait_seconds: self.scan_wait.seconds(),
-            read_seconds: self.read.seconds(),
-            hash_seconds: self.hash.seconds(),
-            compress_seconds: self.compress.seconds(),
-            work_cpu_seconds: self.work_cpu.seconds(),
+            read_cpu_seconds: self.read_cpu.seconds(),
+            read_wait_seconds: self.read_wait.seconds(),
+            hash_cpu_seconds: self.hash_cpu.seconds(),
+            compress_cpu_seconds: self.compress_cpu.seconds(),
+            tar_cpu_seconds: self.tar_cpu.seconds(),
             unit_wait_seconds: self.unit_wait.seconds(),
             ring_wait_seconds: self.ring_wait.seconds(),
+            read_bytes: self.read_bytes.load(Ordering::Relaxed),
             ..StageStats::default()
         }
     }

@@ -198,7 +198,7 @@ impl Walk {
     /// Ends the threads and counts their time.
     pub fn finish(self) {
         let scanners = self.pool.finish();
-        self.options.clocks.scan_cpu.add(scanners + thread_cpu());
+        self.options.clocks.scan_cpu.set(scanners + thread_cpu());
     }
 
     fn visit(&mut self, found: Found, was_considered: bool) -> Result<Option<Step>> {
@@ -252,6 +252,7 @@ impl Walk {
         let job = || Job::Directory { parent: entry.dir.clone(), name: entry.name.clone(), state: decision.state };
         let slot = slot.or_else(|| self.pool.submit(vec![job()]).pop());
         self.look_ahead();
+        self.options.clocks.scan_cpu.set(self.pool.cpu() + thread_cpu());
         let answer = slot.and_then(|slot| self.pool.take(slot, &self.options.clocks.scan_wait));
         let Some(Answer::Directory(answer)) = answer else { return Err(lost(&entry.path())) };
         let scanned = match answer {

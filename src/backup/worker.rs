@@ -98,15 +98,75 @@ impl Gate {
     }
 }
 
-/// Time of one unit.
+/// Time of one unit, by the clock on the wall.
 #[derive(Default)]
 pub struct Times {
     /// Opening and reading.
     pub read: Duration,
     /// Hashing.
     pub hash: Duration,
+    /// Compressing.
+    pub compress: Duration,
     /// Waiting for other workers.
     pub waited: Duration,
+    /// Bytes that were read.
+    pub bytes: u64,
+    /// Small files that were met.
+    files: u32,
+}
+
+/// Files smaller than this are timed now and then only: looking at the clock takes longer than is worth it.
+const ALWAYS_TIMED: u64 = 64 << 10;
+/// One in so many of them.
+const TIMED: u32 = 8;
+
+/// A stopwatch for the stages of one file.
+pub struct Lap {
+    begin: Option<Instant>,
+    /// The file stands for so many.
+    weight: u32,
+}
+
+impl Lap {
+    /// Adds the time since the last lap.
+    pub fn ends(&mut self, sum: &mut Duration) {
+        if let Some(begin) = &mut self.begin {
+            let now = Instant::now();
+            *sum += (now - *begin) * self.weight;
+            *begin = now;
+        }
+    }
+
+    /// Forgets the time since the last lap.
+    pub fn skips(&mut self) {
+        self.ends(&mut Duration::default());
+    }
+}
+
+impl Times {
+    /// A stopwatch for a file of this size.
+    pub fn lap(&mut self, size: u64) -> Lap {
+        if size >= ALWAYS_TIMED {
+            return Lap { begin: Some(Instant::now()), weight: 1 };
+        }
+        self.files = self.files.wrapping_add(1);
+        Lap { begin: (self.files % TIMED == 1).then(Instant::now), weight: TIMED }
+    }
+
+    /// Adds to the clocks of the run: the processor time of the unit goes to its stages by the time that each took, the
+    /// rest of its time was spent waiting for devices.
+    fn count(&self, spent: Spent, clocks: &Clocks) {
+        let blocked = spent.blocked(self.waited).unwrap_or_default();
+        let busy = spent.elapsed.saturating_sub(self.waited + blocked).as_secs_f64();
+        let share = |time: Duration| spent.cpu.mul_f64((time.as_secs_f64() / busy.max(1e-9)).min(1.0));
+        let (read, hash, compress) = (share(self.read.saturating_sub(blocked)), share(self.hash), share(self.compress));
+        clocks.read_cpu.add(read);
+        clocks.hash_cpu.add(hash);
+        clocks.compress_cpu.add(compress);
+        clocks.tar_cpu.add(spent.cpu.saturating_sub(read + hash + compress));
+        clocks.read_wait.add(blocked);
+        Counters::add(&clocks.read_bytes, self.bytes);
+    }
 }
 
 /// One thread's state.
@@ -138,20 +198,19 @@ impl Worker {
             let before = meter.now();
             worker.work(unit, ticket);
             let times = std::mem::take(&mut worker.times);
-            if let Some(share) = meter.share_blocked(before, times.waited) {
+            let spent = meter.since(&before);
+            if let Some(share) = spent.share_blocked(times.waited) {
                 worker.shared.gate.adapt(share);
             }
-            worker.shared.clocks.read.add(times.read);
-            worker.shared.clocks.hash.add(times.hash);
+            times.count(spent, &worker.shared.clocks);
         }
         worker.shared.gate.close();
-        worker.shared.clocks.work_cpu.add(thread_cpu());
     }
 
     /// The next unit with its place; `None` when there is none, or the run was stopped.
     fn next(&self) -> Option<(Unit, Ticket)> {
-        let begin = Instant::now();
         let feed = lock(&self.shared.feed);
+        let begin = Instant::now();
         let Ok(unit) = feed.as_ref()?.recv() else {
             if self.shared.planned.load(Ordering::Acquire) {
                 self.shared.ring.finish();
@@ -215,7 +274,7 @@ impl Worker {
             Some(encoder) => encoder.encode(raw, data),
             None => Encoder::new(self.shared.codec).and_then(|encoder| self.encoder.insert(encoder).encode(raw, data)),
         };
-        self.shared.clocks.compress.add_since(begin);
+        self.times.compress += begin.elapsed();
         outcome.map_err(|error| self.shared.ring.fail(error.to_string())).is_ok()
     }
 }
@@ -223,13 +282,28 @@ impl Worker {
 /// Tells how long a thread neither ran nor waited for a processor: that is, waited for a device.
 struct Meter(Option<std::fs::File>);
 
+/// A moment in the life of a thread.
+struct Moment {
+    at: Instant,
+    cpu: Duration,
+    /// How long the thread could have run and had no processor, if the kernel counts that.
+    queued: Option<Duration>,
+}
+
+/// What a thread has spent between two moments.
+#[derive(Clone, Copy)]
+struct Spent {
+    elapsed: Duration,
+    cpu: Duration,
+    queued: Option<Duration>,
+}
+
 impl Meter {
     fn new() -> Meter {
         Meter(std::fs::File::open("/proc/thread-self/schedstat").ok())
     }
 
-    /// Now, and the time that the thread ran or could have run, if the kernel counts that.
-    fn now(&self) -> (Instant, Option<Duration>) {
+    fn now(&self) -> Moment {
         let mut text = [0; 96];
         let queued = self.0.as_ref().and_then(|file| {
             let length = file.read_at(&mut text, 0).ok()?;
@@ -237,16 +311,27 @@ impl Meter {
             // The first number, the time it ran, is exact only when the thread was switched; the clock always is.
             text.split_ascii_whitespace().nth(1)?.parse().ok()
         });
-        (Instant::now(), queued.map(|nanoseconds| thread_cpu() + Duration::from_nanos(nanoseconds)))
+        Moment { at: Instant::now(), cpu: thread_cpu(), queued: queued.map(Duration::from_nanos) }
     }
 
-    /// The share of the time since `before` that was spent waiting for devices, apart from `waited` for others.
-    fn share_blocked(&self, before: (Instant, Option<Duration>), waited: Duration) -> Option<f64> {
+    fn since(&self, before: &Moment) -> Spent {
         let now = self.now();
-        let elapsed = now.0.duration_since(before.0).saturating_sub(waited);
-        let runnable = now.1?.saturating_sub(before.1?);
-        (elapsed > Duration::from_micros(100))
-            .then(|| elapsed.saturating_sub(runnable).as_secs_f64() / elapsed.as_secs_f64())
+        let queued = now.queued.zip(before.queued).map(|(now, before)| now.saturating_sub(before));
+        Spent { elapsed: now.at - before.at, cpu: now.cpu.saturating_sub(before.cpu), queued }
+    }
+}
+
+impl Spent {
+    /// Waiting for devices, apart from `waited` for others; `None` where the kernel does not tell.
+    fn blocked(&self, waited: Duration) -> Option<Duration> {
+        Some(self.elapsed.saturating_sub(waited + self.cpu + self.queued?))
+    }
+
+    /// The share of the time that was spent waiting for devices, apart from `waited` for others.
+    fn share_blocked(&self, waited: Duration) -> Option<f64> {
+        let elapsed = self.elapsed.saturating_sub(waited);
+        let blocked = self.blocked(waited)?;
+        (elapsed > Duration::from_micros(100)).then(|| blocked.as_secs_f64() / elapsed.as_secs_f64())
     }
 }
 
@@ -277,17 +362,19 @@ mod tests {
     #[test]
     fn sleeping_is_seen_and_working_is_not() {
         let meter = Meter::new();
-        if meter.now().1.is_none() {
+        if meter.now().queued.is_none() {
             return;
         }
         let before = meter.now();
         std::thread::sleep(Duration::from_millis(30));
-        assert!(meter.share_blocked(before, Duration::ZERO).unwrap() > 0.8);
+        let slept = meter.since(&before).blocked(Duration::ZERO).unwrap();
+        assert!(slept > Duration::from_millis(25), "{slept:?}");
         let before = meter.now();
         let mut sum = 0u64;
-        while before.0.elapsed() < Duration::from_millis(30) {
+        while meter.since(&before).cpu < Duration::from_millis(30) {
             sum = std::hint::black_box(sum + 1);
         }
-        assert!(meter.share_blocked(before, Duration::ZERO).unwrap() < 0.5);
+        let spent = meter.since(&before);
+        assert!(spent.blocked(Duration::ZERO).unwrap() < spent.elapsed / 2, "{sum}");
     }
 }

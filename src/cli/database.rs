@@ -8,7 +8,7 @@ use super::resolve::{self, DRIVE, KEY, POOL, TAPE};
 use super::{Global, follow, human};
 use crate::db::{self, staged};
 use crate::executions::database_restore::lost_keys;
-use crate::keys::{KeyStore, MasterKey};
+use crate::keys::{KeyStore, KeyedDrive, MasterKey};
 use crate::restore::database::{self, Copy};
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -173,7 +173,8 @@ fn recover(args: &Recover, format: Format) -> CliResult {
     }
     let mut drive =
         tape_drive::open_drive(&args.device).doing(format_args!("cannot open the drive {}", args.device))?;
-    let drive = drive.as_mut();
+    let mut drive = KeyedDrive::new(&mut *drive, keys.clone(), None);
+    let drive = &mut drive;
     // a unit attention tells that the tape was changed, which is no news here
     for _ in 0..8 {
         if drive.status().is_ok() {

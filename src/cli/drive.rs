@@ -5,7 +5,8 @@ use super::exit::CliResult;
 use super::follow;
 use super::output::{Column, Context, Format, bytes, count, id_of, json, text, text_at, time, yes_no};
 use super::pool::yes_or_no;
-use super::resolve::{self, DRIVE};
+use super::resolve::{self, DRIVE, LIBRARY};
+use super::{Global, drive_test};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -48,6 +49,12 @@ enum DriveCommand {
         /// Whether jobs may use it
         #[arg(long, value_name = "YES_OR_NO", value_parser = yes_or_no)]
         enabled: Option<bool>,
+        /// The library it sits in, if that does not tell by itself
+        #[arg(long, requires = "bay")]
+        library: Option<String>,
+        /// Element address of its bay there, as `library slots` shows it
+        #[arg(long, value_name = "ADDRESS", requires = "library")]
+        bay: Option<u16>,
     },
     /// Remove a drive from the server
     Remove {
@@ -74,7 +81,10 @@ enum DriveCommand {
     },
     /// Start a cleaning run with the loaded cleaning cartridge
     Clean(DriveAndWait),
+    /// Wind the tape to its end and back, which evens out its tension
+    Retension(DriveAndWait),
     /// Show counters and health
+    #[command(visible_alias = "health")]
     Stats {
         /// Which drive
         drive: String,
@@ -84,6 +94,8 @@ enum DriveCommand {
         /// Which drive
         drive: String,
     },
+    Test(drive_test::TestArgs),
+    Speed(drive_test::SpeedArgs),
 }
 
 #[derive(Debug, Args)]
@@ -108,7 +120,13 @@ pub const COLUMNS: &[Column] = &[
 ];
 
 /// Runs the subcommand.
-pub fn run(args: DriveArgs, context: &Context) -> CliResult {
+pub fn run(args: DriveArgs, global: &Global) -> CliResult {
+    match &args.command {
+        DriveCommand::Test(args) => return drive_test::test(args, Format::of(global)),
+        DriveCommand::Speed(args) => return drive_test::speed(args, Format::of(global)),
+        _ => {}
+    }
+    let context = &Context::connect(global)?;
     let Context { client, format } = context;
     let path = |drive: &str, what: &str| Ok(format!("drives/{}/{what}", resolve::id(client, DRIVE, drive)?));
     match args.command {
@@ -122,6 +140,10 @@ pub fn run(args: DriveArgs, context: &Context) -> CliResult {
                 text("vendor", "vendor"),
                 text("model", "model"),
                 text("serial", "serial_number"),
+                text("firmware", "firmware"),
+                text("library", "library_serial"),
+                text("bay", "library_drive_number"),
+                text("problem", "problem"),
             ];
             format.list(&client.get("drives/scan")?, &columns, "No tape drive was found on the server.")
         }
@@ -129,9 +151,11 @@ pub fn run(args: DriveArgs, context: &Context) -> CliResult {
             let body = Body::new().with("device_path", device_path.as_str()).maybe("display_name", name);
             format.done(&client.post("drives", &body.json())?, &format!("Added the drive {device_path}"))
         }
-        DriveCommand::Edit { drive, name, enabled } => {
+        DriveCommand::Edit { drive, name, enabled, library, bay } => {
             let id = resolve::id(client, DRIVE, &drive)?;
-            let body = Body::new().maybe("display_name", name).maybe("enabled", enabled).changes()?;
+            let library = library.map(|library| resolve::id(client, LIBRARY, &library)).transpose()?;
+            let body = Body::new().maybe("display_name", name).maybe("enabled", enabled);
+            let body = body.maybe("library_id", library).maybe("library_drive_number", bay).changes()?;
             format.done(&client.put(&format!("drives/{id}"), &body)?, &format!("Changed the drive {drive}"))
         }
         DriveCommand::Remove { drive, sure } => {
@@ -144,6 +168,9 @@ pub fn run(args: DriveArgs, context: &Context) -> CliResult {
         DriveCommand::Load(args) => command(context, &args, "load-tape", "Loaded"),
         DriveCommand::Eject(args) => command(context, &args, "eject", "Ejected"),
         DriveCommand::Rewind(args) => command(context, &args, "rewind", "Rewound"),
+        DriveCommand::Retension(args) => command(context, &args, "retension", "Retensioning"),
+        // Done above, without a server.
+        DriveCommand::Test(_) | DriveCommand::Speed(_) => Ok(()),
         DriveCommand::Clean(args) => command(context, &args, "clean", "Cleaning"),
         DriveCommand::Inspect { drive } => inspect(*format, &client.get(&path(&drive, "inspect-tape")?)?),
         DriveCommand::Stats { drive } => statistics(*format, &client.get(&path(&drive, "statistics")?)?),

@@ -16,15 +16,22 @@ const PATIENCE: u32 = 75;
 
 /// What to do with the answer of a request that started long work (or did short work at once).
 pub fn started(context: &Context, answer: &Value, wait: Wait, sentence: &str) -> CliResult {
+    match ended(context, answer, wait, sentence)? {
+        Some(execution) => finish(context, &execution),
+        None => Ok(()),
+    }
+}
+
+/// The same without a last word: the last state of the execution, if there is one and it was waited for.
+pub fn ended(context: &Context, answer: &Value, wait: Wait, sentence: &str) -> CliResult<Option<Value>> {
     let id = match (text_at(answer, "status"), answer.get("execution_id").and_then(Value::as_i64)) {
         (Some("started"), Some(id)) => id,
-        _ => return context.format.done(answer, sentence),
+        _ => return context.format.done(answer, sentence).map(|()| None),
     };
     if wait.no_wait {
-        return context.format.done(answer, &format!("{sentence}: execution {id}"));
+        return context.format.done(answer, &format!("{sentence}: execution {id}")).map(|()| None);
     }
-    let execution = follow(context, id)?;
-    finish(context, &execution)
+    follow(context, id).map(Some)
 }
 
 /// Watches execution `id` until it ends, and returns its last state, whatever that is.

@@ -47,6 +47,9 @@ enum JobCommand {
         /// Encrypt with this key; cannot be changed later
         #[arg(long, value_name = "KEY_NAME")]
         encrypt_with: Option<String>,
+        /// Let the drive encrypt with this key
+        #[arg(long, value_name = "KEY")]
+        encrypt_in_drive: Option<String>,
         #[command(flatten)]
         options: JobOptions,
     },
@@ -213,8 +216,9 @@ pub fn run(args: JobArgs, context: &Context) -> CliResult {
             format.list(&client.get("jobs")?, &columns, "No job yet: tapebackarr job create --help")
         }
         JobCommand::Show { job } => show(context, &job),
-        JobCommand::Create { name, source, pool, encrypt_with, options } => {
+        JobCommand::Create { name, source, pool, encrypt_with, encrypt_in_drive, options } => {
             let key = resolve::optional_id(client, KEY, encrypt_with.as_deref())?;
+            let drive_key = resolve::optional_id(client, KEY, encrypt_in_drive.as_deref())?;
             let default_type = options.backup_type.unwrap_or(BackupType::Full).name();
             let body = options
                 .body()
@@ -222,7 +226,8 @@ pub fn run(args: JobArgs, context: &Context) -> CliResult {
                 .with("backup_type", default_type)
                 .with("source_id", resolve::id(client, SOURCE, &source)?)
                 .with("pool_id", resolve::id(client, POOL, &pool)?)
-                .maybe("encryption_key_id", key);
+                .maybe("encryption_key_id", key)
+                .maybe("hw_encryption_key_id", drive_key);
             format.done(&client.post("jobs", &body.json())?, &format!("Created the job {name}"))
         }
         JobCommand::Edit { job, name, source, pool, options } => {
@@ -278,6 +283,7 @@ fn show(context: &Context, job: &str) -> CliResult {
         yes_no("Database backup", "database_backup"),
         text("Compression", "compression"),
         yes_no("Encrypted", "encryption_enabled"),
+        yes_no("Encrypted by the drive", "hw_encryption_enabled"),
         yes_no("Verify after", "verify_after"),
         yes_no("Enabled", "enabled"),
         time("Last run", "last_run_at"),

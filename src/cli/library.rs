@@ -1,12 +1,12 @@
 //! `library`: tape libraries and their robots.
 
 use super::args::{Body, Sure, Wait};
-use super::exit::CliResult;
+use super::exit::{CliError, CliResult};
 use super::follow;
 use super::output::{Context, Format, count, id_of, text, text_at, time, yes_no};
 use super::resolve::{self, LIBRARY};
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// List, find, add and operate tape libraries
 #[derive(Debug, Args)]
@@ -14,6 +14,8 @@ use serde_json::json;
 Slots and drive bays are named by their element address, as `library slots` shows them.
 
 Examples:
+  tapebackarr library scan
+  tapebackarr library add --name Rack-2 --with-drives
   tapebackarr library add /dev/sg4 --name Rack-2
   tapebackarr library slots Rack-2
   tapebackarr library load Rack-2 --slot 1003 --drive 256
@@ -29,10 +31,13 @@ enum LibraryCommand {
     List,
     /// Look for libraries on this server
     Scan,
-    /// Add a library
+    /// Add a library, alone or with all drives that sit in it
     Add {
-        /// Device: /dev/sg…, or virtual:DIR#changer
-        device_path: String,
+        /// Device: /dev/tape/by-id/…-changer, /dev/sg…, or virtual:DIR#changer; the one that `scan` finds if not given
+        device_path: Option<String>,
+        /// Add all drives that sit in it, too
+        #[arg(long)]
+        with_drives: bool,
         /// What to call it
         #[arg(long)]
         name: String,
@@ -116,13 +121,29 @@ pub fn run(args: LibraryArgs, context: &Context) -> CliResult {
             format.list(&client.get("libraries")?, &columns, "No library yet: tapebackarr library scan finds them")
         }
         LibraryCommand::Scan => {
-            let columns =
-                [text("device", "device_path"), text("type", "type"), text("vendor", "vendor"), text("model", "model")];
+            let columns = [
+                text("device", "device_path"),
+                text("vendor", "vendor"),
+                text("model", "model"),
+                text("serial", "serial_number"),
+                text("library", "library_id"),
+                text("drives", "drives"),
+                text("problem", "problem"),
+            ];
             format.list(&client.get("libraries/scan")?, &columns, "No tape library was found on the server.")
         }
-        LibraryCommand::Add { device_path, name } => {
+        LibraryCommand::Add { device_path, with_drives, name } => {
+            let device_path = device_path.map_or_else(|| the_one_found(context), Ok)?;
             let body = Body::new().with("name", name.as_str()).with("device_path", device_path);
-            format.done(&client.post("libraries", &body.json())?, &format!("Added the library {name}"))
+            let body = body.with("with_drives", with_drives);
+            let answer = client.post("libraries", &body.json())?;
+            let drives = answer.get("drives").and_then(Value::as_array).map_or(0, Vec::len);
+            let said = match (with_drives, drives) {
+                (false, _) => format!("Added the library {name}"),
+                (true, 1) => format!("Added the library {name} and its drive"),
+                (true, drives) => format!("Added the library {name} and {drives} drives"),
+            };
+            format.done(&answer, &said)
         }
         LibraryCommand::Remove { library, sure } => {
             let row = resolve::find(client, LIBRARY, &library)?;
@@ -151,6 +172,25 @@ pub fn run(args: LibraryArgs, context: &Context) -> CliResult {
         LibraryCommand::Transfer { library, from, to, wait } => {
             let body = json!({ "source_slot": from, "dest_slot": to });
             robot(context, &library, "transfer", &body, wait, &format!("Slot {from} → slot {to}"))
+        }
+    }
+}
+
+/// The device of the only library that was found and is not known yet.
+fn the_one_found(context: &Context) -> CliResult<String> {
+    let found = context.client.get("libraries/scan")?;
+    let found = found.as_array().map(Vec::as_slice).unwrap_or_default();
+    let new: Vec<&str> = found
+        .iter()
+        .filter(|library| library.get("library_id").is_none_or(Value::is_null))
+        .filter_map(|library| text_at(library, "device_path"))
+        .collect();
+    match new.as_slice() {
+        [one] => Ok((*one).to_owned()),
+        [] => Err(CliError::failed("no library was found that is not known yet; see: tapebackarr library scan")),
+        several => {
+            let several = several.join(", ");
+            Err(CliError::usage(format!("several libraries were found; say which one to add: {several}")))
         }
     }
 }

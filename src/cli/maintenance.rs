@@ -4,7 +4,8 @@ use super::args::Wait;
 use super::exit::CliResult;
 use super::follow;
 use super::output::{Context, bytes, json, line, text, text_at, time, yes_no};
-use clap::{Args, Subcommand, ValueEnum};
+use crate::executions::Chore;
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 /// See how the database and its upkeep are; put away what is over; check the database
@@ -37,42 +38,12 @@ enum MaintenanceCommand {
     },
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Chore {
-    /// Mark what no rule keeps
-    Retention,
-    /// Delete old executions, logs, events, lines of the audit log
-    Prune,
-    /// Give free space back, bring statistics up to date
-    Optimize,
-    /// Check the structure of the database
-    QuickCheck,
-    /// Check all of the database
-    IntegrityCheck,
-    /// Write the database anew; nothing else may be at work
-    Vacuum,
-}
-
-impl Chore {
-    fn name(self) -> &'static str {
-        match self {
-            Chore::Retention => "retention",
-            Chore::Prune => "prune",
-            Chore::Optimize => "optimize",
-            Chore::QuickCheck => "quick_check",
-            Chore::IntegrityCheck => "integrity_check",
-            Chore::Vacuum => "vacuum",
-        }
-    }
-}
-
 /// Runs the subcommand.
 pub fn run(args: MaintenanceArgs, context: &Context) -> CliResult {
     let Context { client, format } = context;
     match args.command {
         MaintenanceCommand::Run { chores, wait } => {
-            let names: Vec<&str> = chores.into_iter().map(Chore::name).collect();
-            let answer = client.post("maintenance/run", &json!({ "chores": names }))?;
+            let answer = client.post("maintenance/run", &json!({ "chores": chores }))?;
             follow::started(context, &answer, wait, "Maintenance")
         }
         MaintenanceCommand::Status => {

@@ -1,6 +1,6 @@
 //! The command line: one file per subcommand.
 //!
-//! `serve`, `demo`, `openapi`, `recover` and `virtual` do their work in this process; everything else asks a server through the
+//! `serve`, `demo`, `openapi`, `recover`, `virtual` and `vtl` do their work in this process; everything else asks a server through the
 //! same REST API that the web interface uses, so the command line can do nothing that the permission table forbids.
 //!
 //! Rules that hold for every subcommand:
@@ -28,6 +28,7 @@ mod database;
 mod demo;
 mod drill;
 mod drive;
+mod drive_test;
 mod events;
 mod executions;
 mod find;
@@ -50,12 +51,14 @@ mod serve;
 mod sets;
 mod settings;
 mod source;
+mod stages;
 mod status;
 mod tape;
 mod tape_changes;
 mod user;
 mod verify;
 mod virtual_library;
+mod vtl;
 
 use clap::{Parser, Subcommand};
 use exit::{CliResult, Exit};
@@ -150,6 +153,7 @@ enum Command {
     Maintenance(maintenance::MaintenanceArgs),
     Database(database::DatabaseArgs),
     Virtual(virtual_library::VirtualArgs),
+    Vtl(vtl::VtlArgs),
     Openapi(openapi::OpenapiArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -176,6 +180,7 @@ fn dispatch(global: Global, command: Command) -> CliResult {
         Command::Man(args) => man::run(&args),
         Command::Database(args) => database::run(args, &global),
         Command::Virtual(args) => virtual_library::run(args, &global),
+        Command::Vtl(args) => vtl::run(args, &global),
         Command::Recover(args) => recover::run(args, &global),
         Command::Login(args) => login::run(args, &global),
         Command::Logout(args) => login::log_out(&args, &global),
@@ -195,7 +200,7 @@ fn dispatch(global: Global, command: Command) -> CliResult {
         Command::Pool(args) => pool::run(args, &Context::connect(&global)?),
         Command::Tape(args) => tape::run(args, &Context::connect(&global)?),
         Command::TapeChanges(args) => tape_changes::run(args, &Context::connect(&global)?),
-        Command::Drive(args) => drive::run(args, &Context::connect(&global)?),
+        Command::Drive(args) => drive::run(args, &global),
         Command::Library(args) => library::run(args, &Context::connect(&global)?),
         Command::Key(args) => key::run(args, &Context::connect(&global)?),
         Command::Import(args) => import::run(args, &Context::connect(&global)?),

@@ -67,6 +67,12 @@ pub fn checkpoint(conn: &mut Conn, set_id: i32, checkpoint: &str, frames: &[u8])
     changed(row.execute(conn), format_args!("the progress of backup set {set_id}"))
 }
 
+/// The last checkpoint of the part that is being written, as it was stored.
+pub fn last_checkpoint(conn: &mut Conn, set_id: i32) -> Result<Option<String>> {
+    let text = backup_checkpoints::table.find(set_id).select(backup_checkpoints::checkpoint);
+    Ok(text.first::<Option<String>>(conn).optional()?.flatten())
+}
+
 /// The data of the part that is being written is on tape; its table of contents is not.
 pub fn data_ended(conn: &mut Conn, set_id: i32, place: &str) -> Result<()> {
     let row = diesel::update(backup_checkpoints::table.find(set_id))

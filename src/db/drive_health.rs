@@ -171,6 +171,26 @@ pub fn resolve_category(conn: &mut Conn, drive_id: i32, category: &str) -> Resul
     Ok(diesel::update(open).set(over).execute(conn)?)
 }
 
+/// Open alerts of a category that say something else than these are over; how many there were.
+pub fn resolve_others(conn: &mut Conn, drive_id: i32, category: &str, still: &[String]) -> Result<usize> {
+    let open = drive_alerts::table
+        .filter(drive_alerts::drive_id.eq(drive_id).and(drive_alerts::resolved.eq(false)))
+        .filter(drive_alerts::category.eq(category).and(drive_alerts::message.ne_all(still)));
+    let over = (drive_alerts::resolved.eq(true), drive_alerts::resolved_at.eq(now()));
+    Ok(diesel::update(open).set(over).execute(conn)?)
+}
+
+/// Whether one of these TapeAlert flags was set when the drive was last asked.
+pub fn has_flag(conn: &mut Conn, drive_id: i32, flags: &[u8]) -> Result<bool> {
+    let set: Option<String> = drive_statistics::table
+        .filter(drive_statistics::drive_id.eq(drive_id))
+        .select(drive_statistics::tape_alert_flags)
+        .first(conn)
+        .optional()?;
+    let set = set.unwrap_or_default();
+    Ok(set.split(',').filter_map(|flag| flag.parse().ok()).any(|flag: u8| flags.contains(&flag)))
+}
+
 /// One alert is over.
 pub fn resolve(conn: &mut Conn, id: i32) -> Result<()> {
     let over = (drive_alerts::resolved.eq(true), drive_alerts::resolved_at.eq(now()));
@@ -229,6 +249,16 @@ mod tests {
         assert!(raise_alert(conn, &new).expect("later").is_some());
         let all = alerts(conn, new.drive_id).expect("list");
         assert_eq!((all.len(), all[1].id, all[1].resolved), (2, first.id, true));
+        let other = NewAlert { message: "Hardware A".into(), ..new.clone() };
+        raise_alert(conn, &other).expect("other");
+        assert_eq!(resolve_others(conn, new.drive_id, "tape_alert", &[other.message]).expect("one"), 1);
+        let open: Vec<String> =
+            alerts(conn, new.drive_id).expect("list").into_iter().filter(|a| !a.resolved).map(|a| a.message).collect();
+        assert_eq!(open, ["Hardware A"]);
+        let flags = StatisticsChanges { tape_alert_flags: Some("3,31".into()), ..Default::default() };
+        update_statistics(conn, new.drive_id, &flags).expect("flags");
+        assert!(has_flag(conn, new.drive_id, &[30, 31]).expect("set"));
+        assert!(!has_flag(conn, new.drive_id, &[1, 13]).expect("not set"));
         assert_eq!(resolve(conn, 99).expect_err("none").message, "alert 99 not found");
     }
 }

@@ -1,7 +1,8 @@
 //! What is in each element of a library, as the last inventory said.
 
 use super::kinds::SlotType;
-use super::schema::{tape_drives, tape_libraries, tape_library_slots, tapes};
+use super::schema::{tape_drives, tape_libraries, tape_library_slots, tape_pools, tapes};
+use super::tapes::{Tape, TapeListed};
 use super::time::now;
 use super::{Conn, write_transaction};
 use crate::Result;
@@ -45,6 +46,15 @@ pub struct SlotListed {
     pub slot: Slot,
     /// Label of the known tape in it.
     pub tape_label: Option<String>,
+    /// That tape.
+    pub tape: Option<TapeListed>,
+}
+
+impl SlotListed {
+    fn new(slot: Slot, tape: Option<Tape>, pool_name: Option<String>) -> SlotListed {
+        let tape_label = tape.as_ref().map(|tape| tape.label.clone());
+        SlotListed { slot, tape_label, tape: tape.map(|tape| TapeListed { tape, pool_name }) }
+    }
 }
 
 /// An element as the changer reports it.
@@ -137,13 +147,13 @@ fn tapes_by_barcode(conn: &mut Conn, seen: &[SeenSlot]) -> Result<HashMap<String
 /// The elements of a library by address.
 pub fn list(conn: &mut Conn, library_id: i32) -> Result<Vec<SlotListed>> {
     super::libraries::find(conn, library_id)?;
-    let rows: Vec<(Slot, Option<String>)> = tape_library_slots::table
-        .left_join(tapes::table)
+    let rows: Vec<(Slot, Option<Tape>, Option<String>)> = tape_library_slots::table
+        .left_join(tapes::table.left_join(tape_pools::table))
         .filter(tape_library_slots::library_id.eq(library_id))
-        .select((Slot::as_select(), tapes::label.nullable()))
+        .select((Slot::as_select(), Option::<Tape>::as_select(), tape_pools::name.nullable()))
         .order(tape_library_slots::slot_number)
         .load(conn)?;
-    Ok(rows.into_iter().map(|(slot, tape_label)| SlotListed { slot, tape_label }).collect())
+    Ok(rows.into_iter().map(|(slot, tape, pool_name)| SlotListed::new(slot, tape, pool_name)).collect())
 }
 
 /// Where a tape is, if it is in a library: the element it was recognised in, or the one with its bar code (a tape may be

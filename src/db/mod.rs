@@ -40,6 +40,7 @@ pub mod spanning;
 pub mod staged;
 pub mod tape_changes;
 pub mod tape_lifecycle;
+pub mod tape_list;
 pub mod tapes;
 mod text_enum;
 pub mod time;
@@ -48,7 +49,7 @@ pub mod users;
 
 pub use connection::{Conn, DbPool, PooledConn, copy_to, open, open_one, write_transaction};
 pub use kinds::*;
-pub use paging::Page;
+pub use paging::{Direction, Page};
 pub use time::now;
 
 #[cfg(test)]

@@ -12,6 +12,15 @@ pub struct Page {
     pub offset: i64,
 }
 
+/// Which way a list is sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// The smallest first.
+    Rising,
+    /// The largest first.
+    Falling,
+}
+
 impl Page {
     /// A window as a request asks for it: absent or senseless values become `default_limit` and 0, and the limit is
     /// capped at [`MAX_LIMIT`].

@@ -2,9 +2,9 @@
 
 use super::errors::{changed, found, refuse_if_used, stored};
 use super::kinds::{FormatType, TapeStatus};
-use super::schema::{backup_set_parts, backup_sets, database_backups, tape_pools, tapes};
+use super::schema::{backup_set_parts, backup_sets, database_backups, tapes};
 use super::time::{now, rfc3339, rfc3339_option};
-use super::{Conn, Page, write_transaction};
+use super::{Conn, write_transaction};
 use crate::{Error, Result};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -165,17 +165,6 @@ pub struct TapeChanges {
     pub last_verified_at: Option<Option<NaiveDateTime>>,
 }
 
-/// Which tapes a list is to show; absent conditions do not matter.
-#[derive(Debug, Clone, Default)]
-pub struct TapeFilter {
-    /// Of this pool.
-    pub pool_id: Option<i32>,
-    /// In one of these states.
-    pub statuses: Option<Vec<TapeStatus>>,
-    /// Label or barcode contains this, whatever the case.
-    pub text: Option<String>,
-}
-
 /// The tape with this id.
 pub fn find(conn: &mut Conn, id: i32) -> Result<Tape> {
     found(tapes::table.find(id).select(Tape::as_select()).first(conn), format_args!("tape {id}"))
@@ -194,30 +183,6 @@ pub fn find_by_label(conn: &mut Conn, label: &str) -> Result<Option<Tape>> {
 /// The tape with this barcode.
 pub fn find_by_barcode(conn: &mut Conn, barcode: &str) -> Result<Option<Tape>> {
     Ok(tapes::table.filter(tapes::barcode.eq(barcode)).select(Tape::as_select()).first(conn).optional()?)
-}
-
-/// Tapes by label.
-pub fn list(conn: &mut Conn, filter: &TapeFilter, page: Page) -> Result<Vec<TapeListed>> {
-    let mut query = tapes::table
-        .left_join(tape_pools::table)
-        .select((Tape::as_select(), tape_pools::name.nullable()))
-        .order(tapes::label)
-        .limit(page.limit)
-        .offset(page.offset)
-        .into_boxed();
-    if let Some(pool) = filter.pool_id {
-        query = query.filter(tapes::pool_id.eq(pool));
-    }
-    if let Some(statuses) = &filter.statuses {
-        query = query.filter(tapes::status.eq_any(statuses));
-    }
-    if let Some(text) = &filter.text {
-        let pattern = super::paging::contains(text);
-        let label = tapes::label.like(pattern.clone()).escape('\\');
-        query = query.filter(label.or(tapes::barcode.assume_not_null().like(pattern).escape('\\')));
-    }
-    let rows: Vec<(Tape, Option<String>)> = query.load(conn)?;
-    Ok(rows.into_iter().map(|(tape, pool_name)| TapeListed { tape, pool_name }).collect())
 }
 
 /// Tapes of a pool in a state, those with the most data first, so that few tapes are open at a time.
@@ -290,19 +255,12 @@ mod tests {
     use crate::db::testing;
 
     #[test]
-    fn a_tape_is_kept_found_listed_and_forgotten() {
+    fn a_tape_is_kept_found_and_forgotten() {
         let db = testing::database();
         let conn = &mut *db.conn();
         let tape = testing::tape(conn, "A_001");
-        testing::tape(conn, "AB001");
         assert_eq!(find(conn, tape.id).expect("find"), tape);
         assert_eq!(find(conn, 77).expect_err("missing").message, "tape 77 not found");
-        let filter = TapeFilter { text: Some("a_0".into()), ..Default::default() };
-        let listed = list(conn, &filter, Page::first(10)).expect("list");
-        assert_eq!(listed.len(), 1, "the underscore is no wildcard: {listed:?}");
-        assert_eq!(listed[0].pool_name.as_deref(), Some("DAILY"));
-        let json = serde_json::to_value(&listed[0]).expect("json");
-        assert_eq!((&json["label"], &json["status"]), (&"A_001".into(), &"blank".into()));
         delete(conn, tape.id).expect("delete");
         assert!(find(conn, tape.id).is_err());
     }

@@ -126,10 +126,9 @@ fn in_library(context: &Context, request: &BatchLabelRequest, library: i32) -> R
         let mut conn = context.conn()?;
         db::tapes::labelled_barcodes(&mut conn)?
     };
-    let is_data = |code: &str| !code.starts_with("CLN");
     let slots: Vec<(ElementAddress, Option<String>)> = inventory
         .of(ElementKind::Storage)
-        .filter(|slot| slot.full && slot.barcode.as_deref().is_none_or(is_data))
+        .filter(|slot| slot.full && !slot.cleaning)
         .filter(|slot| slot.barcode.as_ref().is_none_or(|code| !known.contains(code)))
         .map(|slot| (slot.address, slot.barcode.clone()))
         .take(if request.count == 0 { usize::MAX } else { request.count as usize })

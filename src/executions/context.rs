@@ -10,7 +10,8 @@ use crate::db::{self, DbPool};
 use crate::events::Bus;
 use crate::keys::KeyStore;
 use crate::{Error, ErrorKind, Result};
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 /// What all executions share. Cheap to clone.
@@ -46,6 +47,33 @@ pub struct Context {
     pub control: Arc<Control>,
     /// Its log.
     pub lines: Log,
+    /// Drives that failed in this run.
+    pub failed_drives: FailedDrives,
+}
+
+/// Drives with a hardware error: a run takes another one if it can have one.
+#[derive(Debug, Default)]
+pub struct FailedDrives(Mutex<BTreeSet<i32>>);
+
+impl FailedDrives {
+    /// This one has failed; `false` if that was known.
+    pub fn add(&self, drive: i32) -> bool {
+        self.lock().insert(drive)
+    }
+
+    /// Whether this one has.
+    pub fn contains(&self, drive: i32) -> bool {
+        self.lock().contains(&drive)
+    }
+
+    /// Whether any has.
+    pub fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<i32>> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
 }
 
 impl Context {

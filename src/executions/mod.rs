@@ -6,6 +6,7 @@
 
 mod backup;
 mod batch_label;
+mod cleaning;
 pub mod context;
 mod control;
 mod copy;
@@ -30,12 +31,13 @@ mod restore;
 mod room;
 pub mod run;
 mod scrub;
+pub mod stages;
 mod tape_change;
 mod tape_reading;
 mod v1;
 mod verify;
 
-pub use context::{Context, Services};
+pub use context::{Context, FailedDrives, Services};
 pub use control::{Control, Stop};
 pub use interrupted::{after_a_crash, after_a_shutdown};
 pub use log::{Log, WarningWriter, Warnings};
@@ -43,4 +45,5 @@ pub use maintenance::{Chore, last_check};
 pub use progress::{Progress, ProgressView, TapeFill};
 pub use request::*;
 pub use reservations::{Lease, Reservations, Taken, Wanted};
+pub use stages::{Stage, StageView, Stages};
 pub use v1::uploads as v1_uploads;

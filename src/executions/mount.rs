@@ -1,6 +1,6 @@
 //! Gets a tape into a drive: by doing nothing, or by the robot. When a person is needed, [`super::tape_change`] asks.
 
-use super::{Context, Lease};
+use super::{Context, Lease, cleaning};
 use crate::actors::drive::observe::is_ready;
 use crate::actors::drive::tasks::{FirstBlock, LoadMedium, ReadLabel, UnloadMedium};
 use crate::actors::library::Scan;
@@ -13,7 +13,8 @@ use tape_format::Label;
 /// The tape is neither in the drive nor in its library, whatever the database thought; it knows better now.
 pub const ELSEWHERE: &str = "tape_elsewhere";
 
-/// Makes sure that the tape with row `tape_id` is threaded in the leased drive, and returns its label.
+/// Makes sure that the tape with row `tape_id` is threaded in the leased drive, and returns its label. A drive that asks
+/// for cleaning is cleaned before.
 ///
 /// # Errors
 /// [`ELSEWHERE`] if neither the drive nor its library has it.
@@ -23,6 +24,7 @@ pub fn mount(context: &Context, lease: &Lease, tape_id: i32) -> Result<Label> {
     let uuid = tape.uuid.clone().ok_or_else(|| {
         Error::conflict("unlabelled_tape", format!("tape {} has not been labelled; label it first", tape.label))
     })?;
+    cleaning::if_wanted(context, lease)?;
     context.phase("loading", format!("Getting tape {} into drive {}.", tape.label, drive.name()))?;
     if let Some(label) = in_drive(context, lease, drive.library_id)?
         && label.uuid.to_string() == uuid
@@ -115,7 +117,8 @@ pub fn put_away(context: &Context, lease: &Lease, library: i32, to: Option<Eleme
                 .map(|slot| slot.address)
         })
         .ok_or_else(|| Error::conflict("library_full", "the library has no empty slot for the tape in the drive"))?;
-    if !element.accessible {
+    // there are libraries that call a tape accessible before its drive has let it go
+    if !element.accessible || is_ready(&context.services.drives.snapshot_blocking(lease.drive())?) {
         context.perform(lease, UnloadMedium)?;
     }
     context.services.libraries.move_blocking(library, bay, home)

@@ -1,5 +1,6 @@
 //! How far an execution is: counters that any thread may raise, and a view of them for people.
 
+use super::stages::{Stages, TapeClocks};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::collections::VecDeque;
@@ -40,10 +41,13 @@ pub struct Progress {
     pub starvations: AtomicU64,
     /// Warnings so far.
     pub warnings: AtomicU64,
+    /// Where the time of the tape side goes, if this writes a set.
+    pub tape: TapeClocks,
     started: Instant,
     samples: Mutex<VecDeque<(Instant, u64)>>,
     current: Mutex<Current>,
     probe: Mutex<Option<Probe>>,
+    stages: Mutex<Option<Stages>>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -101,6 +105,8 @@ pub struct ProgressView {
     pub scan_bytes_found: u64,
     /// Warnings so far.
     pub warning_count: u64,
+    /// Where the time goes, stage by stage; none if this writes no set.
+    pub stages: Option<Stages>,
     /// Label of the tape in use.
     pub tape_label: String,
     /// Its native capacity.
@@ -134,6 +140,8 @@ impl Default for Progress {
             buffer_percent: AtomicU64::new(0),
             starvations: AtomicU64::new(0),
             warnings: AtomicU64::new(0),
+            tape: TapeClocks::default(),
+            stages: Mutex::new(None),
             started: Instant::now(),
             samples: Mutex::new(VecDeque::new()),
             current: Mutex::new(Current::default()),
@@ -145,6 +153,15 @@ impl Default for Progress {
 impl Progress {
     fn current(&self) -> std::sync::MutexGuard<'_, Current> {
         self.current.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn stages(&self) -> std::sync::MutexGuard<'_, Option<Stages>> {
+        self.stages.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Where the time has gone so far.
+    pub fn set_stages(&self, stages: Stages) {
+        *self.stages() = Some(stages);
     }
 
     /// From now on `probe` is asked whenever somebody looks; `None`: nobody is.
@@ -228,6 +245,7 @@ impl Progress {
             scan_dirs_scanned: get(&self.scanned_dirs),
             scan_bytes_found: get(&self.scanned_bytes),
             warning_count: get(&self.warnings),
+            stages: self.stages().clone(),
             tape_label: tape.label,
             tape_capacity_bytes: tape.capacity_bytes,
             tape_used_bytes: used,

@@ -247,6 +247,13 @@ pub enum DriveAction {
     Retension,
     /// Run a cleaning cartridge of the library.
     Clean,
+    /// Let the drive encrypt what is written to the tape in it.
+    Encrypt {
+        /// With this key.
+        encryption_key_id: i32,
+    },
+    /// Take the key away from the drive.
+    Decrypt,
 }
 
 /// Something a person does with a drive.

@@ -128,6 +128,8 @@ pub fn jobs(conn: &mut Conn, old: &mut Old, ids: &mut Ids, report: &mut Report) 
             enabled: false,
             encryption_enabled,
             encryption_key_id,
+            hw_encryption_enabled: row.flag("hw_encryption_enabled"),
+            hw_encryption_key_id: drive_key(&row, ids, &mut todo),
             compression: compression(&row, &mut todo),
             ..Default::default()
         };
@@ -142,15 +144,22 @@ pub fn jobs(conn: &mut Conn, old: &mut Old, ids: &mut Ids, report: &mut Report) 
     Ok(())
 }
 
-fn encryption(row: &Row, ids: &Ids, todo: &mut Vec<String>) -> (bool, Option<i32>) {
-    let key = |column: &str| row.number(column).and_then(|id| ids.keys.get(&id)).copied();
-    if row.flag("hw_encryption_enabled") {
+/// The key with which the drive is to encrypt.
+fn drive_key(row: &Row, ids: &Ids, todo: &mut Vec<String>) -> Option<i32> {
+    if !row.flag("hw_encryption_enabled") {
+        return None;
+    }
+    let key = row.number("hw_encryption_key_id").and_then(|id| ids.keys.get(&id)).copied();
+    if key.is_none() {
         todo.push(
-            "it let the drive encrypt, which this server does not: make it again with a key, or its backups are not \
-             encrypted"
-                .into(),
+            "it lets the drive encrypt, but its key was not taken over: it cannot run before it is made again".into(),
         );
     }
+    key
+}
+
+fn encryption(row: &Row, ids: &Ids, todo: &mut Vec<String>) -> (bool, Option<i32>) {
+    let key = |column: &str| row.number(column).and_then(|id| ids.keys.get(&id)).copied();
     match (row.flag("encryption_enabled"), key("encryption_key_id")) {
         (false, _) => (false, None),
         (true, Some(key)) => (true, Some(key)),

@@ -6,13 +6,15 @@
 //!
 //! Invariant I9: a key is handed out for writing only after a record sealed with it was opened with the stored key.
 
-pub mod master;
+pub mod in_drive;
+mod master;
 mod ring;
 pub mod secret_file;
 pub mod sheet;
 pub mod store;
 mod wrap;
 
+pub use in_drive::{DriveKeys, KeyedDrive, drive_key};
 pub use master::MasterKey;
-pub use ring::KeyRing;
+pub use ring::{KeyRing, KeysOnDemand};
 pub use store::KeyStore;

@@ -1,9 +1,10 @@
 //! All keys of this server at once, to read a tape that says which one it needs.
 
-use super::KeyStore;
+use super::{DriveKeys, KeyStore};
 use crate::Result;
-use crate::db::{Conn, encryption_keys};
+use crate::db::{Conn, DbPool, encryption_keys};
 use std::collections::HashMap;
+use std::sync::Arc;
 use tape_format::crypt::{Key, Keys};
 
 /// Keys by fingerprint.
@@ -32,5 +33,25 @@ impl KeyRing {
 impl Keys for KeyRing {
     fn find(&self, fingerprint: &str) -> Option<Key> {
         self.0.get(fingerprint).cloned()
+    }
+}
+
+/// The keys of a server, opened when one is needed: most tapes need none.
+pub struct KeysOnDemand {
+    /// Where they are stored.
+    pub db: DbPool,
+    /// What opens them.
+    pub store: Arc<KeyStore>,
+}
+
+impl Keys for KeysOnDemand {
+    fn find(&self, fingerprint: &str) -> Option<Key> {
+        self.store.for_reading(&mut *self.db.get().ok()?, fingerprint).ok()
+    }
+}
+
+impl DriveKeys for KeysOnDemand {
+    fn all(&self) -> Vec<Key> {
+        self.db.get().ok().and_then(|mut conn| self.store.all(&mut conn).ok()).unwrap_or_default()
     }
 }

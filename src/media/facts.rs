@@ -37,6 +37,13 @@ impl Facts {
         Ok(Facts { pool, tapes: candidates, drives: lifecycle::drives(conn, taken)? })
     }
 
+    /// The same without some of the drives.
+    pub fn without_drives(&self, left_out: &dyn Fn(i32) -> bool) -> Facts {
+        let mut facts = self.clone();
+        facts.drives.retain(|drive| !left_out(drive.id));
+        facts
+    }
+
     /// Which tape a backup goes to, and in which drive. `not` are tapes that the run has filled, or found useless.
     pub fn choose(&self, named: Option<i32>, not: &[Spent]) -> Choice {
         let policy = self.pool.allocation_policy;

@@ -3,6 +3,7 @@
 use super::choose::{DriveFacts, Place};
 use super::retention::{self, Evaluation};
 use crate::actors::catalog::Discard;
+use crate::actors::drive::observe::UNFIT;
 use crate::actors::drive::tasks::{FirstBlock, GoToEnd, ReadLabel};
 use crate::actors::drive::{DriveTask, Unit};
 use crate::db::{self, Conn, SlotType, tapes::Tape};
@@ -30,9 +31,14 @@ pub fn place(conn: &mut Conn, tape: &Tape) -> Result<Place> {
 
 /// All enabled drives.
 pub fn drives(conn: &mut Conn, taken: &Taken) -> Result<Vec<DriveFacts>> {
-    Ok(db::drives::all(conn)?
+    let mut fit = Vec::new();
+    for drive in db::drives::all(conn)?.into_iter().filter(|drive| drive.enabled) {
+        if !db::drive_health::has_flag(conn, drive.id, UNFIT)? {
+            fit.push(drive);
+        }
+    }
+    Ok(fit
         .into_iter()
-        .filter(|drive| drive.enabled)
         .map(|drive| DriveFacts {
             id: drive.id,
             name: drive.name().to_string(),

@@ -1,7 +1,8 @@
 //! From tape back to disk.
 //!
 //! [`select`] makes a [`plan`] from the catalog: the newest version of each wanted path along a chain of sets, and hard-link
-//! targets that must come along; [`schedule`] puts tapes and positions in order. [`reader`] runs on the drive's thread and sends runs of
+//! targets that must come along; [`schedule`] puts tapes and positions in order
+//! (on a tape, that of its tracks: [`serpentine`]). [`reader`] runs on the drive's thread and sends runs of
 //! the tar stream through a bounded channel ([`flow`], [`feed`]); [`members`] finds the wanted members in them and hands each to
 //! [`extract`], which writes it below a destination ([`safe`]) that nothing in an archive can lead out of.
 
@@ -22,6 +23,7 @@ pub mod required;
 pub mod safe;
 pub mod schedule;
 pub mod select;
+pub mod serpentine;
 mod temporary;
 mod write;
 

@@ -4,6 +4,8 @@
 
 use super::extract::Expected;
 use super::metadata::Metadata;
+use super::serpentine::Serpentine;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use tape_format::MemberKind;
@@ -161,6 +163,8 @@ pub struct Plan {
     pub directories: Vec<(Vec<u8>, Metadata)>,
     /// Runs of members.
     pub runs: Vec<Run>,
+    /// What is known of the tracks of the tapes, by their rows: for the order of reading.
+    pub serpentines: BTreeMap<i32, Serpentine>,
     /// Tapes in the order in which they are needed.
     pub visits: Vec<Visit>,
 }

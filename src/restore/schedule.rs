@@ -1,13 +1,16 @@
 //! Puts what is to be read in order: neighbours in one go, each tape once, in the order of the tape; tapes that are in a
-//! drive first, then those in a library, then those that a person has to bring.
+//! drive first, then those in a library, then those that a person has to bring. Within a tape the order is the one with the
+//! least winding ([`super::serpentine`]).
 //!
 //! A member that is split over two tapes ties them together: it is the last thing read on the one and the first on the
 //! other. Where that cannot be had (a member over three tapes whose middle one holds more, ties that go in circles), a
 //! tape is visited twice.
 
 use super::plan::{Item, Part, PlannedSet, Run, Segment, Visit};
+use super::serpentine::Serpentine;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use tape_format::frame::MAX_FRAME;
 
 /// Gaps up to this many bytes of tar stream are read through: a locate costs more.
@@ -74,11 +77,18 @@ fn segments(parts: &[Part], run_index: usize, run: &Run) -> Vec<Segment> {
 struct Placed {
     tape: i32,
     block: u64,
+    /// The same in bytes, about.
+    bytes: Range<u64>,
     segment: Segment,
 }
 
 /// The order of tapes, and of what is read from each. `near` says how much trouble a tape is to get: less first.
-pub fn visits(sets: &[PlannedSet], runs: &[(Run, Vec<Segment>)], near: &dyn Fn(i32) -> u8) -> Vec<Visit> {
+pub fn visits(
+    sets: &[PlannedSet],
+    runs: &[(Run, Vec<Segment>)],
+    near: &dyn Fn(i32) -> u8,
+    serpentines: &BTreeMap<i32, Serpentine>,
+) -> Vec<Visit> {
     let mut alone: BTreeMap<i32, Vec<Vec<Placed>>> = BTreeMap::new();
     let mut order: Vec<i32> = Vec::new();
     let mut tied: Vec<Vec<Placed>> = Vec::new();
@@ -93,8 +103,14 @@ pub fn visits(sets: &[PlannedSet], runs: &[(Run, Vec<Segment>)], near: &dyn Fn(i
             false => tied.push(placed),
         }
     }
-    for runs in alone.values_mut() {
+    for (tape, runs) in &mut alone {
         runs.sort_by_key(|run| run.first().map(|first| (first.block, first.segment.start)));
+        if let Some(serpentine) = serpentines.get(tape) {
+            *runs = serpentine.order(std::mem::take(runs), |run| match (run.first(), run.last()) {
+                (Some(first), Some(last)) => first.bytes.start..last.bytes.end,
+                _ => 0..0,
+            });
+        }
     }
     // what has to be read in one go: tapes that split members tie together, and each of the others
     let mut rows: Vec<Vec<Visit>> = Vec::new();
@@ -150,7 +166,8 @@ fn next_tied(tied: &[Vec<Placed>]) -> Option<usize> {
 
 fn place(sets: &[PlannedSet], run: &Run, segment: &Segment) -> Option<Placed> {
     let part = sets.get(run.set)?.parts.get(segment.part)?;
-    Some(Placed { tape: part.tape_id, block: part.layout.first_block, segment: segment.clone() })
+    let bytes = part.layout.bytes_on_tape(segment.start..segment.end);
+    Some(Placed { tape: part.tape_id, block: part.layout.first_block, bytes, segment: segment.clone() })
 }
 
 #[derive(Default)]
@@ -237,7 +254,7 @@ mod tests {
     }
 
     fn order_from(sets: &[PlannedSet], items: &[Item], near: &dyn Fn(i32) -> u8) -> Vec<(i32, Vec<(usize, u64)>)> {
-        let visits = visits(sets, &runs(sets, items).unwrap(), near);
+        let visits = visits(sets, &runs(sets, items).unwrap(), near, &BTreeMap::new());
         let segment = |segment: &Segment| (segment.part, segment.start / MIB);
         visits.iter().map(|visit| (visit.tape_id, visit.segments.iter().map(segment).collect())).collect()
     }
@@ -319,13 +336,36 @@ mod tests {
         let sets = [set(&[(3, 2, 100 * MIB), (4, 2, 200 * MIB)]), set(&[(1, 2, 100 * MIB)]), set(&[(2, 2, 100 * MIB)])];
         let items = [item(0, 99 * MIB, 2 * MIB), item(0, 150 * MIB, 512), item(1, 0, 512), item(2, 0, 512)];
         let runs = runs(&sets, &items).unwrap();
-        let visits = visits(&sets, &runs, &|_| 0);
+        let visits = visits(&sets, &runs, &|_| 0, &BTreeMap::new());
         let runs = runs.into_iter().map(|(run, _)| run).collect();
         let plan = crate::restore::plan::Plan { visits, runs, ..Default::default() };
         let rows: Vec<Vec<i32>> =
             plan.rows().into_iter().map(|row| row.iter().map(|visit| visit.tape_id).collect()).collect();
         assert_eq!(rows, [vec![3, 4], vec![1], vec![2]]);
         assert!(crate::restore::plan::Plan::default().rows().is_empty());
+    }
+
+    #[test]
+    fn within_a_tape_the_order_follows_its_tracks() {
+        const TB: u64 = 1_000_000_000_000;
+        let mut sets = [set(&[(1, 2, 18 * TB)])];
+        // frames on track 0 (a tenth and nine tenths of the way), on track 1 and on track 2 (a fifth of the way)
+        let track = 18 * TB / 280;
+        let places = [track / 10, track * 9 / 10, track + track / 10, 2 * track + track / 5].map(|at| at / 512 * 512);
+        for part in &mut sets[0].parts {
+            let mut layout = (*part.layout).clone();
+            layout.frames.frames = places.iter().flat_map(|at| [(*at, *at), (at + 512, at + 512)]).collect();
+            layout.stream_bytes = 18 * TB;
+            part.layout = Arc::new(layout);
+        }
+        let items = places.map(|at| item(0, at, 512));
+        let runs = runs(&sets, &items).unwrap();
+        let order = |serpentines: &BTreeMap<i32, Serpentine>| -> Vec<u64> {
+            visits(&sets, &runs, &|_| 0, serpentines)[0].segments.iter().map(|segment| segment.start).collect()
+        };
+        assert_eq!(order(&BTreeMap::new()), places);
+        let lto9 = BTreeMap::from([(1, Serpentine::of(18 * TB).unwrap())]);
+        assert_eq!(order(&lto9), [places[0], places[3], places[1], places[2]]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::layout;
 use super::metadata::Metadata;
 use super::plan::{Item, Link, Part, Plan, PlannedSet, Run, Segment};
 use super::schedule;
+use super::serpentine::Serpentine;
 use crate::catalog::layers::{self, Chain};
 use crate::catalog::select::{self, Reason, SelectedMember, Wanted};
 use crate::catalog::{chain, path};
@@ -119,7 +120,7 @@ pub fn plan(conn: &mut Conn, selection: &Selection) -> Result<Selected> {
     let mut broken = gathered.leave_out_missing_parts(conn, &plan)?;
     broken.extend(gathered.resolve(&mut plan));
     plan.directories = directories(conn, &selection.chain, &wanted)?;
-    let near = nearness(conn, &plan)?;
+    let near = nearness(conn, &mut plan)?;
     arrange(&mut plan, &|tape| near.get(&tape).copied().unwrap_or(FAR))?;
     Ok(Selected { plan, missing: found.missing, broken })
 }
@@ -127,12 +128,15 @@ pub fn plan(conn: &mut Conn, selection: &Selection) -> Result<Selected> {
 /// How much trouble a tape is that a person has to bring.
 const FAR: u8 = 2;
 
-/// How much trouble each tape of a plan is to get into a drive.
-fn nearness(conn: &mut Conn, plan: &Plan) -> Result<HashMap<i32, u8>> {
+/// How much trouble each tape of a plan is to get into a drive. Notes on the way what is known of their tracks.
+fn nearness(conn: &mut Conn, plan: &mut Plan) -> Result<HashMap<i32, u8>> {
     let mut near = HashMap::new();
     for part in plan.sets.iter().flat_map(|set| &set.parts) {
         if let Entry::Vacant(unknown) = near.entry(part.tape_id) {
             let tape = db::tapes::find(conn, part.tape_id)?;
+            if let Some(serpentine) = u64::try_from(tape.capacity_bytes).ok().and_then(Serpentine::of) {
+                plan.serpentines.insert(part.tape_id, serpentine);
+            }
             unknown.insert(match lifecycle::place(conn, &tape)? {
                 Place::Drive(_) => 0,
                 Place::Slot { .. } => 1,
@@ -167,7 +171,7 @@ pub fn arrange(plan: &mut Plan, near: &dyn Fn(i32) -> u8) -> Result<()> {
             "the catalog lists files of a set of version 1 on no tape that the database knows; import the set again",
         ));
     }
-    plan.visits = schedule::visits(&plan.sets, &runs, near);
+    plan.visits = schedule::visits(&plan.sets, &runs, near, &plan.serpentines);
     plan.runs = runs.into_iter().map(|(run, _)| run).collect();
     Ok(())
 }

@@ -11,13 +11,18 @@ const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'u
     img-src 'self' data: blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; \
     frame-ancestors 'none'";
 
+/// Where the built files of the UI are whose names change with their content.
+const LASTING: &str = "/_app/immutable/";
+
 /// The middleware. What a handler set itself stays.
 pub async fn secure<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
     let api = request.path().starts_with("/api/");
+    let lasting = request.path().starts_with(LASTING);
     let mut response = next.call(request).await?;
+    let found = !response.status().is_client_error() && !response.status().is_server_error();
     let headers = response.headers_mut();
     let mut set = |name: HeaderName, value: &'static str| {
         if !headers.contains_key(&name) {
@@ -29,8 +34,11 @@ pub async fn secure<B: MessageBody>(
     set(header::X_FRAME_OPTIONS, "DENY");
     set(header::REFERRER_POLICY, "no-referrer");
     set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
-    if api {
-        set(header::CACHE_CONTROL, "no-store");
-    }
+    let caching = match (api, lasting && found) {
+        (true, _) => "no-store",
+        (_, true) => "public, max-age=31536000, immutable",
+        _ => "no-cache",
+    };
+    set(header::CACHE_CONTROL, caching);
     Ok(response)
 }

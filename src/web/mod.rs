@@ -32,7 +32,6 @@ pub mod testing;
 
 pub mod fields;
 pub mod optional_body;
-pub mod reply;
 pub mod work;
 
 mod api_keys;

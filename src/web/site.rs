@@ -11,18 +11,22 @@ use std::path::Path;
 
 const PLACEHOLDER: &str = include_str!("site/placeholder.html");
 
+/// The built files. Their names change with their content, so one that is missing belongs to another version.
+const BUILT: &str = "/_app/";
+
 /// Registers the UI in `directory`: its files if there are any, and for every other path its start page, which knows
 /// what to show there.
 pub(super) fn configure(config: &mut ServiceConfig, directory: &Path) {
     if directory.join("index.html").is_file() {
-        let files = Files::new("/", directory).index_file("index.html").prefer_utf8(true);
+        let files = Files::new("/", directory).index_file("index.html").prefer_utf8(true).try_compressed();
         config.service(files.default_handler(web::to(page)));
     }
     config.default_service(web::to(page));
 }
 
 async fn page(request: HttpRequest, config: Option<Data<Config>>) -> Result<HttpResponse> {
-    if request.method() != Method::GET && request.method() != Method::HEAD {
+    let reads = request.method() == Method::GET || request.method() == Method::HEAD;
+    if !reads || request.path().starts_with(BUILT) {
         return Err(nothing_at(request.path()));
     }
     let index = config.map(|config| config.server.static_dir.join("index.html")).filter(|index| index.is_file());

@@ -33,6 +33,19 @@ fn start_and_wait(server: &Server, job: i64, megabytes: i64) -> serde_json::Valu
     }
 }
 
+/// Pauses a run in the middle of its set and kills the server; it is back, and the run is paused.
+fn paused_and_killed(server: &mut Server) -> (i64, std::path::PathBuf, serde_json::Value) {
+    let (job, source) = slow_job(server, json!({"compression": "gzip"}));
+    let id = start_and_wait(server, job, 40);
+    let row = format!("/api/v1/executions/{id}");
+    server.api.post(&format!("/api/v1/jobs/{job}/pause"), json!({})).ok();
+    server.api.wait_for(&row, |row| row["status"] == "paused");
+    server.kill_and_restart();
+    let row = server.api.get(&row).ok();
+    assert_eq!(row["status"], "paused", "{row}");
+    (job, source, id)
+}
+
 /// The execution went on by itself with the set it was writing, and nothing before the checkpoint was sent again.
 fn went_on(server: &Server, id: &serde_json::Value, source: &std::path::Path) {
     let api = &server.api;
@@ -131,16 +144,34 @@ fn a_verification_that_was_cut_off_is_made_after_the_restart() {
     }
 }
 
+/// A person who cancels a run that was only to be verified any more does not lose the set.
+#[test]
+fn a_complete_set_outlives_the_cancellation_of_its_verification() {
+    let mut server = Server::ready();
+    let source = server.folder("s");
+    std::fs::write(source.join("large"), files::noise(77, 60 << 20)).unwrap();
+    let job = server.api.job("j", server.api.source("s", &source), 1, json!({"verify_after": true}));
+    assert!(server.stop().success());
+    server.slow_drives(40);
+    server.restart();
+    let started = server.api.post(&format!("/api/v1/jobs/{job}/run"), json!({})).ok();
+    let row = format!("/api/v1/executions/{}", started["execution_id"]);
+    let set = server.api.wait_for(&row, |row| row["phase"] == "reading")["backup_set_id"].clone();
+    server.api.post(&format!("/api/v1/jobs/{job}/pause"), json!({})).ok();
+    server.kill_and_restart();
+    assert_eq!(server.api.get(&row).ok()["status"], "paused");
+    server.api.post(&format!("/api/v1/jobs/{job}/cancel"), json!({})).ok();
+    assert_eq!(server.api.get(&row).ok()["status"], "cancelled");
+    let to = server.dir.path().join("r");
+    server.api.restore(json!({"backup_set_id": set, "dest_path": to}));
+    files::assert_equal(&source, &to);
+    assert_eq!(server.api.get(&format!("/api/v1/backup-sets/{set}")).ok()["status"], "completed");
+}
+
 #[test]
 fn a_paused_run_survives_a_restart_and_waits_to_be_resumed() {
     let mut server = Server::ready();
-    let (job, source) = slow_job(&server, json!({"compression": "gzip"}));
-    let id = start_and_wait(&server, job, 40);
-    server.api.post(&format!("/api/v1/jobs/{job}/pause"), json!({})).ok();
-    std::thread::sleep(Duration::from_millis(300));
-    server.kill_and_restart();
-    let row = server.api.get(&format!("/api/v1/executions/{id}")).ok();
-    assert_eq!(row["status"], "paused", "{row}");
+    let (job, source, id) = paused_and_killed(&mut server);
     server.api.post(&format!("/api/v1/jobs/{job}/resume"), json!({})).ok();
     went_on(&server, &id, &source);
 }
@@ -148,11 +179,7 @@ fn a_paused_run_survives_a_restart_and_waits_to_be_resumed() {
 #[test]
 fn a_run_that_was_interrupted_can_be_cancelled_and_the_tape_is_appended_to() {
     let mut server = Server::ready();
-    let (job, source) = slow_job(&server, json!({"compression": "gzip"}));
-    let id = start_and_wait(&server, job, 40);
-    server.api.post(&format!("/api/v1/jobs/{job}/pause"), json!({})).ok();
-    std::thread::sleep(Duration::from_millis(300));
-    server.kill_and_restart();
+    let (job, source, id) = paused_and_killed(&mut server);
     server.api.post(&format!("/api/v1/jobs/{job}/cancel"), json!({})).ok();
     let row = server.api.get(&format!("/api/v1/executions/{id}")).ok();
     assert_eq!(row["status"], "cancelled", "{row}");

@@ -2,10 +2,14 @@
 
 mod api;
 mod bad_input;
+mod cleaning;
 mod copying;
 mod crash;
 mod damage;
 mod database;
+mod drive_encryption;
+mod drive_test;
+mod drives;
 mod files;
 mod hands;
 mod hostile_requests;
@@ -26,4 +30,5 @@ mod spanning;
 mod spanning_hands;
 mod spanning_restart;
 mod spanning_trouble;
+mod stages;
 mod version1;

@@ -159,6 +159,21 @@ impl Server {
         output.stdout
     }
 
+    /// Runs the command line as an administrator and returns what it prints.
+    #[track_caller]
+    pub fn cli_as_admin(&self, args: &[&str]) -> String {
+        let body = json!({"name": format!("cli {args:?}"), "role": "admin"});
+        let key = self.api.post("/api/v1/api-keys", body).ok();
+        let output = Command::new(PROGRAM)
+            .args(args)
+            .args(["--server", &self.api.base])
+            .env("TAPEBACKARR_API_KEY", key["key"].as_str().unwrap())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// Raw bytes of a tape file of a cartridge.
     #[track_caller]
     pub fn dump(&self, barcode: &str, file: u64) -> Vec<u8> {

@@ -4,6 +4,7 @@ use crate::files;
 use crate::hands::Hands;
 use crate::server::{Library, Server};
 use serde_json::json;
+use tape_drive::fault::{Condition, Fault, FaultPlan, Repeat, When};
 
 #[test]
 fn a_backup_whose_request_is_cancelled_ends_behind_its_last_part() {
@@ -90,4 +91,47 @@ fn a_tape_that_comes_into_the_library_is_taken_from_there() {
     let detail = api.get(&format!("/api/v1/backup-sets/{}", run["result"]["backup_set_id"])).ok();
     assert_eq!(detail["parts"][1]["tape_id"], 3, "{detail}");
     assert_eq!(api.get(&format!("/api/v1/tape-changes/{}", request["id"])).ok()["new_tape_id"], 3);
+}
+
+/// Tapes that end long before they should, where the table of contents does not fit behind the last checkpoint any more: what
+/// was flushed counts up to an earlier one, and the set goes on with the next tape.
+#[test]
+fn tapes_that_end_too_early_for_their_tables_of_contents_take_what_fits() {
+    // so many blocks of 256 KiB: with its table of contents not even what is before the first checkpoint fits
+    let block = 100;
+    for encrypted in [false, true] {
+        let mut server = Server::ready();
+        let source = server.folder("s");
+        for folder in 0..20 {
+            let folder_path = source.join(format!("a folder with a long name, number {folder:02}"));
+            std::fs::create_dir(&folder_path).unwrap();
+            for number in 0..1000u64 {
+                std::fs::write(folder_path.join(format!("file {number:04}")), files::noise(number, 1000)).unwrap();
+            }
+        }
+        let key = server.api.post("/api/v1/encryption-keys", json!({"name": "k1", "description": ""})).ok();
+        let options = if encrypted { json!({"encryption_key_id": key["key"]["id"]}) } else { json!({}) };
+        let job = server.api.job("j", server.api.source("s", &source), 1, options);
+        assert!(server.stop().success());
+        let fault = Fault { when: When::From { block }, condition: Condition::VolumeOverflow, repeat: Repeat::Always };
+        let plan = FaultPlan { seed: None, faults: vec![fault] };
+        for drive in 0..2 {
+            let file = server.library_dir().join(format!("drive{drive}.faults"));
+            std::fs::write(file, serde_json::to_vec(&plan).unwrap()).unwrap();
+        }
+        server.restart();
+        let row = server.api.run_job(job, json!({}));
+        let set = server.api.get(&format!("/api/v1/backup-sets/{}", row["result"]["backup_set_id"])).ok();
+        let parts = set["parts"].as_array().unwrap();
+        assert!(parts.len() >= 3, "encrypted: {encrypted}: {set}");
+        assert!(
+            parts.iter().all(|part| part["end_block"].as_u64().unwrap() <= block + 1),
+            "encrypted: {encrypted}: {set}"
+        );
+        let verified = server.api.post(&format!("/api/v1/backup-sets/{}/verify", set["id"]), json!({})).ok();
+        server.api.complete(verified);
+        let to = server.dir.path().join("r");
+        server.api.restore(json!({"backup_set_id": set["id"], "dest_path": to}));
+        files::assert_equal(&source, &to);
+    }
 }

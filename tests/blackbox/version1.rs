@@ -252,15 +252,9 @@ impl Old {
 
 /// Imports a database through the command line and returns the report.
 fn import_database(server: &Server, file: &Path, more: &[&str]) -> Value {
-    let key = server.api.post("/api/v1/api-keys", json!({"name": "cli", "role": "admin"})).ok();
-    let output = Command::new(env!("CARGO_BIN_EXE_tapebackarr"))
-        .args(["import", "v1-database", file.to_str().unwrap(), "--json", "--server", &server.api.base])
-        .args(more)
-        .env("TAPEBACKARR_API_KEY", key["key"].as_str().unwrap())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let execution: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let args: Vec<&str> =
+        ["import", "v1-database", file.to_str().unwrap(), "--json"].iter().chain(more).copied().collect();
+    let execution: Value = serde_json::from_str(&server.cli_as_admin(&args)).unwrap();
     execution["result"].clone()
 }
 

@@ -96,6 +96,28 @@ fn the_robot_and_the_drives_do_what_they_are_told() {
 }
 
 #[test]
+fn a_library_is_added_with_all_drives_in_it() {
+    let house = House::with_library(&[]);
+    house.delete("/drives/1").is(200);
+    house.delete("/libraries/1").is(200);
+    // One drive is known already: it stays as it is, and gets its bay.
+    let body = json!({"name": "rack", "device_path": house.device("changer"), "with_drives": true});
+    let added = house.post("/libraries", body).is(201);
+    let library = added["id"].as_i64().unwrap();
+    assert_eq!(added["drives"].as_array().map(Vec::len), Some(1), "{added}");
+    assert_eq!(added["drives"][0]["device_path"], json!(house.device("drive0")));
+    let drives = house.get("/drives").is(200);
+    let bays: Vec<_> = drives.as_array().unwrap().iter().map(|drive| &drive["library_drive_number"]).collect();
+    assert_eq!((bays.len(), bays[0] == bays[1]), (2, false), "{drives}");
+    assert!(drives.as_array().unwrap().iter().all(|drive| drive["library_id"] == library), "{drives}");
+    // Somebody knows better in which bay a drive sits.
+    let id = drives[0]["id"].as_i64().unwrap();
+    house.put(&format!("/drives/{id}"), json!({"library_id": 99, "library_drive_number": 1})).about("library_id");
+    house.put(&format!("/drives/{id}"), json!({"library_id": null, "library_drive_number": null})).is(200);
+    assert_eq!(house.get(&format!("/drives/{id}")).is(200)["library_id"], json!(null));
+}
+
+#[test]
 fn drives_are_changed_disabled_and_forgotten() {
     let house = House::with_library(&[]);
     house.put("/drives/1", json!({"display_name": "left"})).is(200);

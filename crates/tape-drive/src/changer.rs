@@ -2,6 +2,8 @@
 
 use crate::Result;
 use serde::{Deserialize, Serialize};
+pub use tape_scsi::command::read_element_status::ElementKind;
+pub use tape_scsi::mode_page::device_capabilities::DeviceCapabilities;
 
 /// Who a library is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,20 +23,6 @@ pub struct ChangerIdentity {
 #[serde(transparent)]
 pub struct ElementAddress(pub u16);
 
-/// Element types of SMC-3, table 10.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ElementKind {
-    /// The gripper (type 1).
-    Transport,
-    /// A storage slot (type 2).
-    Storage,
-    /// A mail slot (type 3).
-    ImportExport,
-    /// A drive bay (type 4).
-    Drive,
-}
-
 /// One element's descriptor of READ ELEMENT STATUS.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Element {
@@ -50,10 +38,29 @@ pub struct Element {
     pub exception: Option<(u8, u8)>,
     /// Primary volume tag, trimmed; `None` if empty, unread or without a reader.
     pub barcode: Option<String>,
+    /// It holds a cleaning cartridge, as its bar code (`CLN…`) or the library says.
+    pub cleaning: bool,
     /// Where the medium in it came from, if the library remembers.
     pub source: Option<ElementAddress>,
     /// For a drive bay: the drive's unit serial number.
     pub drive_serial: Option<String>,
+}
+
+impl Element {
+    /// An empty element in good order.
+    pub fn empty(address: ElementAddress, kind: ElementKind) -> Element {
+        Element {
+            address,
+            kind,
+            full: false,
+            accessible: true,
+            exception: None,
+            barcode: None,
+            cleaning: false,
+            source: None,
+            drive_serial: None,
+        }
+    }
 }
 
 /// All elements of a library, in address order.
@@ -80,6 +87,9 @@ pub trait Changer: Send {
     /// Who the library is; known from opening it.
     fn identity(&self) -> &ChangerIdentity;
 
+    /// From where to where it can move cartridges; known from opening it.
+    fn capabilities(&self) -> DeviceCapabilities;
+
     /// READ ELEMENT STATUS: what the library believes to be where. Moves nothing.
     fn inventory(&mut self) -> Result<Inventory>;
 
@@ -88,4 +98,8 @@ pub trait Changer: Send {
 
     /// MOVE MEDIUM. The source must be full, the destination empty; a drive must have ejected its medium.
     fn move_medium(&mut self, from: ElementAddress, to: ElementAddress) -> Result<()>;
+
+    /// EXCHANGE MEDIUM: what is in `from` goes to `to`, and what was in `to` goes to `then`, which is `from` or empty.
+    /// Nothing is moved if the first of both is not possible. See [`DeviceCapabilities::can_exchange`].
+    fn exchange(&mut self, from: ElementAddress, to: ElementAddress, then: ElementAddress) -> Result<()>;
 }

@@ -4,6 +4,7 @@
 //! cannot do by its nature is said by its [`Profile`], or by not having the cartridge; such checks are skipped, and
 //! the result says so. **Everything on the cartridges is overwritten.**
 
+mod encryption;
 mod ends;
 mod medium;
 mod positions;
@@ -30,6 +31,8 @@ pub enum Keeps {
     Everything,
     /// Blocks up to this length.
     BlocksUpTo(usize),
+    /// The lengths of all blocks, and so many bytes of the beginning of each.
+    BeginningsOf(usize),
 }
 
 /// Whether a drive tells of a cartridge that was put in.
@@ -149,6 +152,10 @@ const CHECKS: &[(&str, Check)] = &[
     ("the cartridge memory keeps what hosts write", medium::memory),
     ("a write-protected cartridge is not written", medium::write_protected),
     ("a write-once cartridge is only continued", medium::worm),
+    ("a tape that is retensioned is at its beginning and holds what it held", medium::retension),
+    ("blocks that the drive encrypted are read with their key only", encryption::only_the_key_reads),
+    ("encrypted blocks tell which key they need", encryption::blocks_name_their_key),
+    ("unloading takes the key away", encryption::unloading_forgets_the_key),
 ];
 
 /// Runs all checks.
@@ -177,14 +184,29 @@ impl Bench<'_, '_> {
         Ok(drive)
     }
 
-    /// `length`, or what the drive keeps and takes if that is less.
+    /// `length`, or what the drive keeps and takes if that is less, but no less than it takes.
     fn length(&self, drive: &mut dyn TapeDrive, length: usize) -> Verdict<usize> {
-        let max = drive.block_limits()?.max as usize;
+        let crate::BlockLimits { min, max } = drive.block_limits()?;
+        let (min, max) = (min as usize, max as usize);
         let kept = match self.profile.keeps {
-            Keeps::Everything => usize::MAX,
+            Keeps::Everything | Keeps::BeginningsOf(_) => usize::MAX,
             Keeps::BlocksUpTo(limit) => limit,
         };
-        Ok(length.min(max).min(kept))
+        Ok(length.min(max).min(kept).max(min))
+    }
+}
+
+impl Profile {
+    /// Whether `found` is what was written as `written`, as far as the drive keeps it.
+    fn same(&self, found: Option<&[u8]>, written: &[u8]) -> bool {
+        let Some(found) = found else { return false };
+        match self.keeps {
+            Keeps::BeginningsOf(kept) => {
+                let kept = kept.min(written.len());
+                found.len() == written.len() && found.get(..kept) == written.get(..kept)
+            }
+            _ => found == written,
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The interface of one tape drive.
 
-use crate::{Position, Result, TapePosition};
+use crate::{
+    Capabilities, DriveHealth, DriveKey, EncryptionState, NextBlock, Position, Result, TapePosition, VolumeHealth,
+};
 use serde::{Deserialize, Serialize};
 use tape_scsi::{Attribute, TapeAlert};
 
@@ -133,36 +135,6 @@ pub enum Removal {
     Prevented,
 }
 
-/// Counters of the drive's log pages, as far as it keeps them.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct DriveHealth {
-    /// Bytes written to media in the drive's life.
-    pub bytes_written: u64,
-    /// Bytes read from media.
-    pub bytes_read: u64,
-    /// Writes that failed beyond recovery (log page 02h).
-    pub write_errors: u64,
-    /// Reads that failed beyond recovery (log page 03h).
-    pub read_errors: u64,
-    /// Errors that the drive recovered from (sense key 1h): no harm, but their trend tells of wear.
-    pub recovered_errors: u64,
-    /// Media loaded.
-    pub load_count: u64,
-    /// The drive asks for a cleaning cartridge.
-    pub cleaning_required: bool,
-    /// Hours under power.
-    pub power_on_hours: Option<u64>,
-    /// Hours of tape motion.
-    pub motion_hours: Option<f64>,
-    /// Temperature in degrees Celsius.
-    pub temperature_c: Option<i32>,
-    /// Times the drive had to stop because the host sent too little (speed model, or log page 14h).
-    pub back_hitches: u64,
-    /// Time in milliseconds during which the drive was ready for data and had none.
-    pub starved_ms: u64,
-}
-
 /// One tape drive. Whoever holds it owns the device: methods block as long as the drive needs.
 ///
 /// Variable-block mode always: one [`write_block`](TapeDrive::write_block) is one block on tape. Writing at a position
@@ -225,6 +197,25 @@ pub trait TapeDrive: Send {
     /// Counters and condition of the drive.
     fn health(&mut self) -> Result<DriveHealth>;
 
+    /// The life of the loaded cartridge; what the drive does not know is `None`. Does not move the tape.
+    fn volume_health(&mut self) -> Result<VolumeHealth>;
+
+    /// What the drive can do. Needs no cartridge.
+    fn capabilities(&mut self) -> Result<Capabilities>;
+
+    /// How the drive encrypts now. `Unsupported` where it cannot.
+    fn encryption(&mut self) -> Result<EncryptionState>;
+
+    /// Gives the drive the key for blocks written and read from now on, or takes it away. With a key, blocks that are not
+    /// encrypted can still be read (decryption mode MIXED). The drive forgets the key when the cartridge is unloaded, when
+    /// it is reset and when its power fails: read the state back before writing, and after every unit attention.
+    ///
+    /// Errors: `Unsupported` where the drive cannot encrypt; taking away a key it cannot have is no error.
+    fn set_encryption(&mut self, key: Option<&DriveKey>) -> Result<()>;
+
+    /// Whether the block at the current position is encrypted, and with which key. Does not move the tape.
+    fn next_block(&mut self) -> Result<NextBlock>;
+
     /// Turns the drive's own compression on or off for the blocks written from now on.
     fn set_compression(&mut self, compression: Compression) -> Result<()>;
 
@@ -237,4 +228,7 @@ pub trait TapeDrive: Send {
 
     /// Erases from the current position on (short erase: writes an end of data there).
     fn erase(&mut self) -> Result<()>;
+
+    /// Winds the tape to its end and back, which evens out its tension. Leaves it at the beginning.
+    fn retension(&mut self) -> Result<()>;
 }

@@ -6,7 +6,7 @@
 use crate::Position;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use tape_scsi::Sense;
+use tape_scsi::{ScsiError, Sense, Status, TransportError};
 
 /// Result of a command to a drive or a changer.
 pub type Result<T, E = DriveError> = std::result::Result<T, E>;
@@ -35,6 +35,8 @@ pub enum Operation {
     WriteAttribute,
     Erase,
     PreventRemoval,
+    Encryption,
+    Retension,
     Inventory,
     Move,
 }
@@ -61,6 +63,8 @@ impl fmt::Display for Operation {
             Operation::WriteAttribute => "write the cartridge memory",
             Operation::Erase => "erase",
             Operation::PreventRemoval => "lock the medium",
+            Operation::Encryption => "set or read the encryption of the drive",
+            Operation::Retension => "retension the tape",
             Operation::Inventory => "read the element status",
             Operation::Move => "move a medium",
         })
@@ -78,6 +82,8 @@ pub enum DriveErrorKind {
     WriteProtected,
     /// Append-only or protected by encryption state (07/xx). Nothing was written.
     DataProtect,
+    /// What is recorded is encrypted and the drive has no key for it, or another one (07/74). Set the right key.
+    KeyRequired,
     /// VOLUME OVERFLOW, or EOM with an error key: the block is **not** on the tape. Write it on the next one.
     EndOfMedium,
     /// The medium could not be read or written (03/xx).
@@ -131,13 +137,27 @@ pub struct DriveError {
     /// For deferred errors and lost buffers: everything written from this position on may not be on the tape.
     pub suspect_since: Option<Position>,
     /// In words: what happened and what to do.
-    pub message: String,
+    pub message: Box<str>,
 }
 
 impl DriveError {
     /// An error of `kind` in `operation`, described by `message`.
     pub fn new(kind: DriveErrorKind, operation: Operation, message: impl Into<String>) -> Self {
-        DriveError { kind, sense: None, operation, position: None, suspect_since: None, message: message.into() }
+        DriveError {
+            kind,
+            sense: None,
+            operation,
+            position: None,
+            suspect_since: None,
+            message: message.into().into_boxed_str(),
+        }
+    }
+
+    /// The error of a drive that is asked to encrypt and has no such function.
+    pub fn cannot_encrypt() -> Self {
+        let message =
+            "this drive does not encrypt; let the program encrypt, or use a drive that does (LTO-4 and later)";
+        DriveError::new(DriveErrorKind::Unsupported, Operation::Encryption, message)
     }
 
     /// The same, with the sense data it was derived from.
@@ -154,9 +174,26 @@ impl DriveError {
         DriveError::new(kind, operation, message).with_sense(sense)
     }
 
+    /// The error of a command that failed as `error` says.
+    pub fn from_scsi(operation: Operation, error: ScsiError) -> Self {
+        use DriveErrorKind as Kind;
+        let kind = match error {
+            ScsiError::Check(sense) => return DriveError::from_sense(operation, sense),
+            ScsiError::Status(Status::BUSY | Status::RESERVATION_CONFLICT | Status::TASK_SET_FULL) => Kind::Busy,
+            // The rest of SAM-5's statuses, and CHECK CONDITION that does not say why: nobody knows what was done.
+            ScsiError::Status(_) => Kind::Aborted,
+            ScsiError::Transport(TransportError::TimedOut(_)) => Kind::Aborted,
+            ScsiError::Transport(TransportError::Reset) => Kind::Reset,
+            ScsiError::Transport(TransportError::System(rustix::io::Errno::BUSY)) => Kind::Busy,
+            ScsiError::Transport(_) => Kind::Io,
+            ScsiError::Malformed(_) => Kind::HardwareError,
+        };
+        DriveError::new(kind, operation, error.to_string())
+    }
+
     /// The same, described by `message` instead.
     pub fn saying(mut self, message: impl Into<String>) -> Self {
-        self.message = message.into();
+        self.message = message.into().into_boxed_str();
         self
     }
 

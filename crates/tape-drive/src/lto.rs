@@ -99,10 +99,15 @@ pub fn format_of_density(density: u8) -> Option<&'static Format> {
     FORMATS.iter().find(|format| format.density == density)
 }
 
+/// Cleaning cartridges have a bar code that begins with `CLN` (IBM Ultrium cartridge label specification).
+pub fn is_cleaning_barcode(barcode: &str) -> bool {
+    barcode.starts_with("CLN")
+}
+
 /// What the bar code says about the cartridge: its last two characters name the format, and cleaning cartridges begin
 /// with `CLN` (IBM Ultrium cartridge label specification).
 pub fn format_of_barcode(barcode: &str) -> Option<(&'static Format, MediumKind)> {
-    if barcode.starts_with("CLN") {
+    if is_cleaning_barcode(barcode) {
         return None;
     }
     FORMATS.iter().find_map(|format| {
@@ -127,6 +132,20 @@ impl Generation {
     /// Generation `number`, 1 to 10.
     pub fn new(number: u8) -> Option<Generation> {
         (1..=Generation::NEWEST.0).contains(&number).then_some(Generation(number))
+    }
+
+    /// The generation that a drive's product name tells of: `ULT3580-TD6` and `ULTRIUM-HH9` of IBM, `Ultrium 6-SCSI` of
+    /// HPE, `LTO-6 HH` of others.
+    pub fn of_product(product: &str) -> Option<Generation> {
+        let upper = product.to_ascii_uppercase();
+        let marks = ["-TD", "-HH", "-FH", "LTO-", "LTO", "ULTRIUM "];
+        marks.iter().find_map(|mark| {
+            let (_, rest) = upper.split_once(mark)?;
+            let digits: String = rest.trim_start().chars().take_while(char::is_ascii_digit).collect();
+            // IBM names its tenth generation with a letter, as it does cartridges.
+            let number = if digits.is_empty() && rest.starts_with('A') { 10 } else { digits.parse().ok()? };
+            Generation::new(number)
+        })
     }
 
     /// Its number.
@@ -256,6 +275,24 @@ mod tests {
             assert_eq!(generation.format().generation, generation);
             assert_eq!(generation.format().name, format!("LTO-{number}"));
             assert!(generation.slowest_speed() < generation.native_speed());
+        }
+    }
+
+    #[test]
+    fn product_names_tell_the_generation() {
+        for (product, number) in [
+            ("ULT3580-TD6", Some(6)),
+            ("ULTRIUM-HH9", Some(9)),
+            ("ULT3580-TDA", Some(10)),
+            ("Ultrium 6-SCSI", Some(6)),
+            ("Ultrium 10-SCSI", Some(10)),
+            ("LTO-5 HH", Some(5)),
+            ("LTO9", Some(9)),
+            ("T10000D", None),
+            ("VIRTUAL DRIVE", None),
+            ("LTO-77", None),
+        ] {
+            assert_eq!(Generation::of_product(product).map(Generation::number), number, "{product}");
         }
     }
 

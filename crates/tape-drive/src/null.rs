@@ -5,7 +5,10 @@
 //! why. The tape never ends. It lives as long as the process: `null:NAME` opened again is the same tape.
 
 use crate::drive::*;
-use crate::{DriveError, DriveErrorKind, Operation, Position, Result, TapePosition};
+use crate::{
+    Capabilities, DriveError, DriveErrorKind, DriveHealth, DriveKey, EncryptionState, NextBlock, Operation, Position,
+    Result, TapePosition, VolumeHealth,
+};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tape_scsi::{Attribute, Sense, SenseKey, TapeAlert};
@@ -335,6 +338,31 @@ impl TapeDrive for NullDrive {
     fn set_removal(&mut self, removal: Removal) -> Result<()> {
         self.tape().removal_prevented = removal == Removal::Prevented;
         Ok(())
+    }
+
+    fn volume_health(&mut self) -> Result<VolumeHealth> {
+        drop(self.loaded(Operation::LogSense)?);
+        Ok(VolumeHealth::default())
+    }
+
+    fn capabilities(&mut self) -> Result<Capabilities> {
+        Ok(Capabilities::default())
+    }
+
+    fn encryption(&mut self) -> Result<EncryptionState> {
+        Err(DriveError::cannot_encrypt())
+    }
+
+    fn set_encryption(&mut self, key: Option<&DriveKey>) -> Result<()> {
+        if key.is_some() { Err(DriveError::cannot_encrypt()) } else { Ok(()) }
+    }
+
+    fn next_block(&mut self) -> Result<NextBlock> {
+        Ok(NextBlock::Unknown)
+    }
+
+    fn retension(&mut self) -> Result<()> {
+        self.rewind()
     }
 
     fn erase(&mut self) -> Result<()> {

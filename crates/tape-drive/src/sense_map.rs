@@ -7,13 +7,14 @@ use tape_scsi::{Sense, SenseKey};
 
 /// What `sense` means; `None` if the command succeeded and the sense data only adds to it.
 ///
-/// Success with sense data is: NO SENSE (a filemark was met, early warning was passed), RECOVERED ERROR, and COMPLETED.
-/// Their flags are the caller's to read. EOM with any other key is a failure whose data is not on the tape.
+/// Which sense data tells of success is said at [`Sense::is_failure`]; its flags are the caller's to read. EOM with any other key is a failure whose data is not on the tape.
 pub fn sense_kind(sense: &Sense) -> Option<DriveErrorKind> {
     use DriveErrorKind as Kind;
+    if !sense.is_failure() {
+        return None;
+    }
     if sense.deferred {
-        // SPC-5, 4.5.7: a deferred recovered error tells of trouble that was overcome.
-        return (sense.key != SenseKey::RecoveredError).then_some(Kind::Deferred);
+        return Some(Kind::Deferred);
     }
     Some(match sense.key {
         SenseKey::NoSense | SenseKey::RecoveredError | SenseKey::Completed => return None,
@@ -33,7 +34,8 @@ pub fn sense_kind(sense: &Sense) -> Option<DriveErrorKind> {
             _ => Kind::IllegalRequest,
         },
         SenseKey::UnitAttention => match sense.asc {
-            0x28 => Kind::MediumChanged,
+            // 3Bh: a magazine was taken out or put in, a drive was removed or added.
+            0x28 | 0x3b => Kind::MediumChanged,
             0x2a => Kind::ParametersChanged,
             // Everything else that makes a drive raise its hand (29h, microcode changed, commands cleared …) leaves
             // the host unsure of every setting: treat it as a reset.
@@ -41,6 +43,8 @@ pub fn sense_kind(sense: &Sense) -> Option<DriveErrorKind> {
         },
         SenseKey::DataProtect => match (sense.asc, sense.ascq) {
             (0x27, _) | (0x30, 0x04 | 0x05) => Kind::WriteProtected,
+            // SSC-5, 4.2.21: unable to decrypt, incorrect key. Anything else of 74h is not mended by a key.
+            (0x74, 0x00 | 0x01 | 0x03) => Kind::KeyRequired,
             _ => Kind::DataProtect,
         },
         SenseKey::BlankCheck => Kind::BlankCheck,
@@ -64,11 +68,16 @@ pub(crate) fn describe(kind: &DriveErrorKind, sense: &Sense) -> &'static str {
         DriveErrorKind::NoMedium => "there is no cartridge in the drive; load one",
         DriveErrorKind::NotReady if sense.asc == 0x04 && sense.ascq == 0x18 => "a door is open; close it",
         DriveErrorKind::NotReady if sense.asc == 0x04 && sense.ascq == 0x02 => "the cartridge is not threaded; load it",
+        DriveErrorKind::NotReady if sense.asc == 0x04 && sense.ascq == 0x03 => "it wants a person; look at its display",
+        DriveErrorKind::NotReady if sense.asc == 0x04 && sense.ascq == 0x12 => "it is offline; switch it to online",
         DriveErrorKind::NotReady => "the unit is not ready; wait until it is",
         DriveErrorKind::WriteProtected => {
             "the cartridge does not accept writes in this drive; use another one, or take off its write protection"
         }
         DriveErrorKind::DataProtect => "what is recorded there is protected; nothing was written",
+        DriveErrorKind::KeyRequired => {
+            "what is recorded there was encrypted by a drive, and this drive has not the key for it; give it the right key"
+        }
         DriveErrorKind::EndOfMedium => "the tape is full; the block is not on it and belongs on the next tape",
         DriveErrorKind::MediumError => "the medium could not be written or read; try the tape in another drive",
         DriveErrorKind::HardwareError => "the device reports a fault of its own; look at its display and its alerts",
@@ -87,6 +96,9 @@ pub(crate) fn describe(kind: &DriveErrorKind, sense: &Sense) -> &'static str {
         DriveErrorKind::ElementState => match (sense.asc, sense.ascq) {
             (0x3b, 0x0d) => "the destination already holds a cartridge",
             (0x3b, 0x0e) => "the source holds no cartridge",
+            (0x3b, 0x11..=0x14) => "a magazine is out or not locked in its place; put it back",
+            (0x3b, 0x18) => "the element was put out of use; see the library's own settings",
+            (0x53, 0x01) => "the drive did not give the cartridge out; eject it at the drive",
             (0x53, 0x02) => "the drive does not let the cartridge go: removal is prevented",
             (0x53, 0x03) => "the drive has not ejected the cartridge; unload it first",
             _ => "source or destination of the move cannot be used",
@@ -134,6 +146,7 @@ mod tests {
         assert_eq!(kind(SenseKey::UnitAttention, 0x3f, 1), Some(Kind::Reset));
         assert_eq!(kind(SenseKey::DataProtect, 0x27, 0), Some(Kind::WriteProtected));
         assert_eq!(kind(SenseKey::DataProtect, 0x30, 0x0c), Some(Kind::DataProtect));
+        assert_eq!(kind(SenseKey::UnitAttention, 0x3b, 0x13), Some(Kind::MediumChanged), "a magazine was put in");
         assert_eq!(kind(SenseKey::IllegalRequest, 0x3b, 0x0d), Some(Kind::ElementState));
         assert_eq!(kind(SenseKey::IllegalRequest, 0x53, 0x02), Some(Kind::ElementState));
         assert_eq!(kind(SenseKey::NotReady, 0x3a, 0), Some(Kind::NoMedium));

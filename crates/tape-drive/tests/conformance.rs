@@ -90,6 +90,9 @@ fn null_drive() {
         "programmable early warning comes once and before early warning",
         "a write-protected cartridge is not written",
         "a write-once cartridge is only continued",
+        "blocks that the drive encrypted are read with their key only",
+        "encrypted blocks tell which key they need",
+        "unloading takes the key away",
     ];
     check(&conformance::run(&mut make, &profile), &skipped);
 }

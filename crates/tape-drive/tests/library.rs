@@ -386,3 +386,31 @@ fn cartridge_with_another_file_name_can_share_a_bar_code() {
     let at = addresses(&mut changer);
     assert_eq!(barcode_at(&mut changer, at.mail_slots[0]), barcode_at(&mut changer, at.slots[0]));
 }
+
+/// EXCHANGE MEDIUM: both cartridges change places, or neither moves.
+#[test]
+fn the_robot_exchanges_cartridges() {
+    let dir = library();
+    let mut changer = VirtualChanger::open(dir.path()).unwrap();
+    let at = addresses(&mut changer);
+    let mut drive = VirtualDrive::open(dir.path(), 0).unwrap();
+    assert!(changer.capabilities().can_exchange(ElementKind::Storage, ElementKind::Drive));
+    changer.exchange(at.slots[0], at.slots[1], at.slots[0]).unwrap();
+    assert_eq!(barcode_at(&mut changer, at.slots[0]).as_deref(), Some("TB0002L9"));
+    assert_eq!(barcode_at(&mut changer, at.slots[1]).as_deref(), Some("TB0001L9"));
+    // With what lies in a drive, once that has let it go; and to a third place.
+    changer.move_medium(at.slots[0], at.drives[0]).unwrap();
+    let threaded = changer.exchange(at.slots[1], at.drives[0], at.slots[3]).unwrap_err();
+    assert_eq!(sense_of(threaded), (DriveErrorKind::ElementState, 0x53, 0x03));
+    assert_eq!(barcode_at(&mut changer, at.slots[1]).as_deref(), Some("TB0001L9"), "nothing was moved");
+    assert_eq!(drive.status().unwrap_err().kind, DriveErrorKind::MediumChanged);
+    drive.unload().unwrap();
+    let full = changer.exchange(at.slots[1], at.drives[0], at.slots[2]).unwrap_err();
+    assert_eq!(sense_of(full), (DriveErrorKind::ElementState, 0x3b, 0x0d));
+    changer.exchange(at.slots[1], at.drives[0], at.slots[3]).unwrap();
+    assert_eq!(barcode_at(&mut changer, at.drives[0]).as_deref(), Some("TB0001L9"));
+    assert_eq!(barcode_at(&mut changer, at.slots[3]).as_deref(), Some("TB0002L9"));
+    let inventory = changer.inventory().unwrap();
+    assert_eq!(inventory.element(at.slots[3]).unwrap().source, Some(at.slots[0]), "where it came from to the drive");
+    assert!(inventory.elements.iter().all(|element| !element.cleaning));
+}

@@ -4,6 +4,8 @@
 //! set's tar stream out of one; [`PartStream`] reads all of it in order, and needs to know nothing but the key.
 
 mod blocks;
+mod checkpoint;
+mod checks;
 mod close;
 mod close_at;
 mod layout;

@@ -6,7 +6,7 @@ mod common;
 use common::*;
 use std::collections::VecDeque;
 use tape_drive::fault::{Condition, FaultPlan};
-use tape_drive::{Operation, TapeDrive};
+use tape_drive::{Operation, TapeDrive, WriteOutcome};
 use tape_format::codec::Codec;
 use tape_format::crypt::Key;
 use tape_format::part::{
@@ -147,6 +147,22 @@ fn sweep(codec: Codec, key: Option<Key>, frame_size: u64) {
     }
     assert!(outcomes.contains(&None) && outcomes.contains(&Some(1)));
     assert!(outcomes.iter().any(|tapes| tapes.is_some_and(|tapes| tapes > 1)), "{outcomes:?}");
+}
+
+/// The warning comes while a table of contents still fits before early warning, whatever is written.
+#[test]
+fn the_drive_is_asked_to_warn_before_the_room_for_the_trailer_gets_short() {
+    let mut tape = Tape::new(Capacity { bytes: 64 << 20, after_warning: 1 << 20 });
+    let plan = Plan::new(&tape, Codec::None, None);
+    let end = tape.end();
+    let mut source = List::new(small_set().frames(60_000, Codec::None));
+    write_part(tape.drive.as_mut(), &plan.spec(1, end), &mut source, &mut Recorder::default()).unwrap();
+    let block = noise(64 << 10, 3);
+    let warning =
+        (0..1024).map(|_| tape.drive.write_block(&block).unwrap()).find(|said| *said != WriteOutcome::Written);
+    assert_eq!(warning, Some(WriteOutcome::ProgrammableEarlyWarning));
+    let left = tape.drive.medium().unwrap().remaining_bytes.unwrap();
+    assert!((1 << 20..4 << 20).contains(&left), "{left} bytes before early warning");
 }
 
 #[test]

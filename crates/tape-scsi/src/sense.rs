@@ -26,16 +26,43 @@ pub struct Sense {
     /// The INFORMATION field, if the device marked it valid. For reads with `ili` it is a signed residual; see
     /// [`Sense::residual`].
     pub information: Option<u64>,
+    /// SENSE KEY SPECIFIC, if the device marked it valid (SPC-5, 4.5.2.4), with SKSV: what it says depends on the key. See
+    /// [`Sense::progress`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub specific: Option<[u8; 3]>,
 }
 
 /// Descriptor types (SPC-5, 4.5.2, table 28).
 const DESCRIPTOR_INFORMATION: u8 = 0x00;
+const DESCRIPTOR_SENSE_KEY_SPECIFIC: u8 = 0x02;
 const DESCRIPTOR_STREAM_COMMANDS: u8 = 0x04;
+
+/// SKSV: the SENSE KEY SPECIFIC field is valid.
+const SKSV: u8 = 0x80;
+
+/// Where a device found what it does not accept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusedField {
+    /// This byte of the CDB.
+    Command(u16),
+    /// This byte of the data sent with it.
+    Data(u16),
+}
 
 impl Sense {
     /// Sense data with this key and code, and nothing else set.
     pub fn new(key: SenseKey, asc: u8, ascq: u8) -> Sense {
-        Sense { deferred: false, key, asc, ascq, filemark: false, eom: false, ili: false, information: None }
+        Sense {
+            deferred: false,
+            key,
+            asc,
+            ascq,
+            filemark: false,
+            eom: false,
+            ili: false,
+            information: None,
+            specific: None,
+        }
     }
 
     /// The same, as an answer to an earlier command.
@@ -51,6 +78,42 @@ impl Sense {
     /// The same, with an INFORMATION field.
     pub fn with_information(self, information: u64) -> Sense {
         Sense { information: Some(information), ..self }
+    }
+
+    /// The same, with a progress indication of so many 65536ths.
+    pub fn with_progress(self, progress: u16) -> Sense {
+        let [high, low] = progress.to_be_bytes();
+        Sense { specific: Some([SKSV, high, low]), ..self }
+    }
+
+    /// The command failed. Sense data that only adds to a success is: NO SENSE (a filemark was met, early warning was
+    /// passed), RECOVERED ERROR and COMPLETED; and, of what belongs to earlier commands, RECOVERED ERROR: trouble that was
+    /// overcome (SPC-5, 4.5.7).
+    pub fn is_failure(&self) -> bool {
+        match self.key {
+            SenseKey::RecoveredError => false,
+            SenseKey::NoSense | SenseKey::Completed => self.deferred,
+            _ => true,
+        }
+    }
+
+    /// How far a long operation is, in 65536ths, where the device tells (SPC-5, 4.5.2.4.4: with NO SENSE and NOT READY).
+    pub fn progress(&self) -> Option<u16> {
+        match (self.key, self.specific) {
+            (SenseKey::NoSense | SenseKey::NotReady, Some([_, high, low])) => Some(u16::from_be_bytes([high, low])),
+            _ => None,
+        }
+    }
+
+    /// The byte of the CDB or of the data sent that the device did not accept (SPC-5, 4.5.2.4.2: with ILLEGAL REQUEST).
+    pub fn refused_field(&self) -> Option<RefusedField> {
+        match (self.key, self.specific) {
+            (SenseKey::IllegalRequest, Some([flags, high, low])) => {
+                let byte = u16::from_be_bytes([high, low]);
+                Some(if flags & 0x40 != 0 { RefusedField::Command(byte) } else { RefusedField::Data(byte) })
+            }
+            _ => None,
+        }
     }
 
     /// Key, code and qualifier: what most decisions are made on.
@@ -87,6 +150,9 @@ impl Sense {
         bytes[7] = 10;
         bytes[12] = self.asc;
         bytes[13] = self.ascq;
+        if let Some(specific) = self.specific {
+            bytes[15..18].copy_from_slice(&specific);
+        }
         bytes
     }
 
@@ -98,10 +164,13 @@ impl Sense {
             bytes.extend([DESCRIPTOR_INFORMATION, 0x0a, 0x80, 0]);
             bytes.extend(information.to_be_bytes());
         }
+        if let Some([flags, high, low]) = self.specific {
+            bytes.extend([DESCRIPTOR_SENSE_KEY_SPECIFIC, 0x06, 0, 0, flags, high, low, 0]);
+        }
         if self.flags() != 0 {
             bytes.extend([DESCRIPTOR_STREAM_COMMANDS, 0x02, 0, self.flags()]);
         }
-        // At most 8 + 12 + 4 bytes, so the length fits its byte.
+        // At most 8 + 12 + 8 + 4 bytes, so the length fits its byte.
         bytes[7] = (bytes.len() - 8) as u8;
         bytes
     }
@@ -133,6 +202,7 @@ fn decode_fixed(bytes: &[u8], deferred: bool) -> Option<Sense> {
         // SSC-5, READ: with ILI it is a two's complement difference, so the sign must survive the widening.
         sense.information = Some(if sense.ili { i64::from(raw as i32) as u64 } else { u64::from(raw) });
     }
+    sense.specific = (at(15) & SKSV != 0).then(|| [at(15), at(16), at(17)]);
     Some(sense)
 }
 
@@ -153,6 +223,13 @@ fn decode_descriptors(bytes: &[u8], deferred: bool) -> Option<Sense> {
                     && let Ok(value) = <[u8; 8]>::try_from(value)
                 {
                     sense.information = Some(u64::from_be_bytes(value));
+                }
+            }
+            DESCRIPTOR_SENSE_KEY_SPECIFIC => {
+                if let [_, _, flags, high, low, ..] = *body
+                    && flags & SKSV != 0
+                {
+                    sense.specific = Some([flags, high, low]);
                 }
             }
             DESCRIPTOR_STREAM_COMMANDS => {
@@ -182,8 +259,16 @@ impl fmt::Display for Sense {
             }
         }
         match self.residual() {
-            Some(residual) if self.ili => write!(f, " residual {residual}"),
-            Some(_) => write!(f, " information {}", self.information.unwrap_or(0)),
+            Some(residual) if self.ili => write!(f, " residual {residual}")?,
+            Some(_) => write!(f, " information {}", self.information.unwrap_or(0))?,
+            None => {}
+        }
+        if let Some(progress) = self.progress() {
+            write!(f, " {} % done", u32::from(progress) * 100 / 65536)?;
+        }
+        match self.refused_field() {
+            Some(RefusedField::Command(byte)) => write!(f, " at byte {byte} of the command"),
+            Some(RefusedField::Data(byte)) => write!(f, " at byte {byte} of its data"),
             None => Ok(()),
         }
     }
@@ -232,9 +317,31 @@ mod tests {
         assert_eq!(Sense::decode(&[0x70, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x28, 1]).unwrap().asc, 0);
     }
 
+    #[test]
+    fn progress_and_refused_fields_are_read() {
+        // What SPC-5 lays out for a drive that initialises a cartridge and is half done.
+        let calibrating = [0x70, 0, 2, 0, 0, 0, 0, 0x0e, 0, 0, 0, 0, 0x04, 0x01, 0, 0x80, 0x80, 0x00, 0, 0, 0, 0];
+        let sense = Sense::decode(&calibrating).unwrap();
+        assert_eq!(sense.progress(), Some(0x8000));
+        assert!(sense.to_string().ends_with("50 % done"), "{sense}");
+        let refused = [0x70, 0, 5, 0, 0, 0, 0, 0x0a, 0, 0, 0, 0, 0x24, 0x00, 0, 0xcf, 0x00, 0x02];
+        let sense = Sense::decode(&refused).unwrap();
+        assert_eq!(sense.refused_field(), Some(RefusedField::Command(2)));
+        assert_eq!(sense.progress(), None);
+    }
+
+    #[test]
+    fn failures_are_told_from_successes() {
+        let deferred = |key| Sense::new(key, 0, 0).deferred().is_failure();
+        assert!(!Sense::new(SenseKey::NoSense, 0, 2).at_end_of_medium().is_failure());
+        assert!(!deferred(SenseKey::RecoveredError));
+        assert!(deferred(SenseKey::NoSense) && deferred(SenseKey::MediumError));
+        assert!(Sense::new(SenseKey::VolumeOverflow, 0, 2).is_failure());
+    }
+
     fn any_sense() -> impl Strategy<Value = Sense> {
-        (any::<(bool, u8, u8, u8)>(), any::<(bool, bool, bool)>(), any::<Option<i32>>()).prop_map(
-            |((deferred, key, asc, ascq), (filemark, eom, ili), information)| Sense {
+        (any::<(bool, u8, u8, u8)>(), any::<(bool, bool, bool)>(), any::<(Option<i32>, Option<[u8; 3]>)>()).prop_map(
+            |((deferred, key, asc, ascq), (filemark, eom, ili), (information, specific))| Sense {
                 deferred,
                 key: SenseKey::from_bits(key),
                 asc,
@@ -244,6 +351,7 @@ mod tests {
                 ili,
                 information: information
                     .map(|value| if ili { i64::from(value) as u64 } else { u64::from(value.unsigned_abs()) }),
+                specific: specific.map(|[flags, high, low]| [flags | SKSV, high, low]),
             },
         )
     }

@@ -17,12 +17,10 @@ pub use tasks::{DriveTask, Unit};
 
 use super::device_thread::DeviceThread;
 use crate::Result;
-use crate::db::DbPool;
-use crate::events::Bus;
 use crate::executions::Reservations;
 use actix::prelude::*;
 use serde::Serialize;
-use tape_drive::{DriveStatus, Medium, TapeDrive};
+use tape_drive::{DriveStatus, EncryptionState, Medium, TapeDrive};
 
 /// What is known of a drive without touching it.
 #[derive(Debug, Clone, Serialize, Default)]
@@ -49,6 +47,8 @@ pub struct DriveSnapshot {
     pub file: Option<u64>,
     /// At the beginning of the tape.
     pub beginning: bool,
+    /// How it encrypts, as last seen; none if it cannot.
+    pub encryption: Option<EncryptionState>,
     /// Whether the tape in the drive has been looked at since it was put in.
     pub examined: bool,
 }
@@ -102,17 +102,10 @@ pub struct DriveActor {
 }
 
 impl DriveActor {
-    /// Starts the actor of the drive with row `id`.
-    pub fn start(
-        id: i32,
-        device_path: &str,
-        db: DbPool,
-        bus: Bus,
-        reservations: Reservations,
-    ) -> std::io::Result<Addr<DriveActor>> {
-        let path = device_path.to_string();
+    /// Starts the actor of a drive.
+    pub fn start(unit: Unit, reservations: Reservations) -> std::io::Result<Addr<DriveActor>> {
+        let (id, path) = (unit.id, unit.device_path.clone());
         let thread = DeviceThread::start(&format!("drive-{id}"), move || tape_drive::open_drive(&path))?;
-        let unit = Unit::new(id, device_path, db, bus);
         Ok(DriveActor { id, thread, unit, reservations }.start())
     }
 }

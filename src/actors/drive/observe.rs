@@ -83,13 +83,18 @@ fn announce(unit: &Unit, label: &LabelSeen) -> Result<()> {
     Ok(())
 }
 
-/// Stores the drive's counters and raises alerts. What the drive cannot tell is left as it is.
+/// Flags with which a drive is given no more work: it fails by itself, or holds a tape that is torn.
+pub const UNFIT: &[u8] = &[13, 14, 30, 31];
+
+/// Stores the drive's counters, raises alerts, and ends those that the drive does not raise any more. What the drive cannot
+/// tell is left as it is.
 pub fn health(drive: &mut dyn TapeDrive, unit: &Unit) {
     let stored = (|| -> Result<()> {
         let health = drive.health()?;
         let alerts = drive.alerts()?;
         let mut conn = unit.db.get()?;
         drive_health::update_statistics(&mut conn, unit.id, &statistics(&health, &alerts))?;
+        let mut still = Vec::new();
         for alert in &alerts {
             let new = drive_health::NewAlert {
                 drive_id: unit.id,
@@ -98,20 +103,35 @@ pub fn health(drive: &mut dyn TapeDrive, unit: &Unit) {
                 message: format!("{}: {} {}", alert.name(), alert.text(), alert.action()),
             };
             if let Some(raised) = drive_health::raise_alert(&mut conn, &new)? {
-                unit.bus.publish(
-                    Event::warning(Category::Drive, "TapeAlert", format!("Drive {}: {}", unit.id, raised.message))
-                        .details(serde_json::json!({"drive_id": unit.id, "severity": raised.severity})),
-                );
+                tell(unit, alert, &raised);
             }
+            still.push(new.message);
         }
-        if alerts.is_empty() {
-            drive_health::resolve_category(&mut conn, unit.id, "tape_alert")?;
-        }
+        drive_health::resolve_others(&mut conn, unit.id, "tape_alert", &still)?;
         Ok(())
     })();
     if let Err(error) = stored {
+        // told now, and to nobody again
+        if matches!(error.code, "medium_changed" | "drive_reset") {
+            unit.forget_medium();
+        }
         tracing::debug!(drive = unit.id, %error, "no health figures");
     }
+}
+
+/// Tells people of an alert that is new.
+fn tell(unit: &Unit, alert: &TapeAlert, raised: &drive_health::DriveAlert) {
+    let mut words = format!("Drive {}: {}", unit.id, raised.message);
+    if UNFIT.contains(&alert.flag()) {
+        words.push_str(" The drive is given no more work until the flag is gone.");
+    }
+    let event = match alert.severity() {
+        AlertSeverity::Critical => Event::error(Category::Drive, "TapeAlert", words),
+        AlertSeverity::Warning => Event::warning(Category::Drive, "TapeAlert", words),
+        AlertSeverity::Information => Event::info(Category::Drive, "TapeAlert", words),
+    };
+    let details = serde_json::json!({"drive_id": unit.id, "flag": alert.flag(), "severity": raised.severity});
+    unit.bus.publish(event.details(details));
 }
 
 fn statistics(health: &DriveHealth, alerts: &[TapeAlert]) -> drive_health::StatisticsChanges {

@@ -1,9 +1,10 @@
 //! All drives of the server, by id.
 
-use super::{DriveActor, DriveSnapshot, DriveTask, Peek, Perform, Refresh, Snapshot};
+use super::{DriveActor, DriveSnapshot, DriveTask, Peek, Perform, Refresh, Snapshot, Unit};
 use crate::db::{self, DbPool};
 use crate::events::Bus;
 use crate::executions::{Lease, Reservations};
+use crate::keys::KeyStore;
 use crate::{Error, Result};
 use actix::Addr;
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ pub struct Drives {
     inner: Arc<RwLock<BTreeMap<i32, Addr<DriveActor>>>>,
     db: DbPool,
     bus: Bus,
+    keys: Arc<KeyStore>,
     /// Who uses which drive and tape.
     pub reservations: Reservations,
     system: actix::ArbiterHandle,
@@ -22,11 +24,12 @@ pub struct Drives {
 
 impl Drives {
     /// No drives yet; actors live on the current arbiter.
-    pub fn new(db: DbPool, bus: Bus) -> Drives {
+    pub fn new(db: DbPool, bus: Bus, keys: Arc<KeyStore>) -> Drives {
         Drives {
             inner: Arc::default(),
             db,
             bus,
+            keys,
             reservations: Reservations::default(),
             system: actix::Arbiter::current(),
         }
@@ -53,9 +56,10 @@ impl Drives {
 
     async fn spawn(&self, id: i32, path: String) -> Result<Addr<DriveActor>> {
         let (answer, answered) = tokio::sync::oneshot::channel();
-        let (db, bus, reservations) = (self.db.clone(), self.bus.clone(), self.reservations.clone());
+        let unit = Unit::new(id, &path, self.db.clone(), self.bus.clone(), self.keys.clone());
+        let reservations = self.reservations.clone();
         self.system.spawn_fn(move || {
-            let _ = answer.send(DriveActor::start(id, &path, db, bus, reservations));
+            let _ = answer.send(DriveActor::start(unit, reservations));
         });
         answered.await.map_err(|_| Error::internal("the drive's actor did not start"))?.map_err(Error::from)
     }

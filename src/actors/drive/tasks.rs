@@ -5,10 +5,11 @@ use super::observe;
 use super::{DriveSnapshot, LabelSeen, Unlabelled};
 use crate::db::DbPool;
 use crate::events::Bus;
+use crate::keys::{KeyStore, KeyedDrive, KeysOnDemand};
 use crate::{Error, ErrorKind, Result};
 use std::sync::{Arc, Mutex};
 use tape_drive::{
-    DriveErrorKind, DriveState, DriveStatus, FilemarkSync, Position, ReadOutcome, TapeDrive, TapePosition,
+    DriveErrorKind, DriveKey, DriveState, DriveStatus, FilemarkSync, Position, ReadOutcome, TapeDrive, TapePosition,
 };
 use tape_format::Label;
 
@@ -21,6 +22,8 @@ pub trait DriveTask: Send + 'static {
     type Output: Send + 'static;
     /// In words, for errors: "read the label".
     const NAME: &'static str;
+    /// The drive is asked for its health afterwards; it always is when the task failed.
+    const HEALTH: bool = false;
 
     /// Does it, on the drive's thread.
     fn run(self, drive: &mut dyn TapeDrive, unit: &Unit) -> Result<Self::Output>;
@@ -37,14 +40,18 @@ pub struct Unit {
     pub db: DbPool,
     /// Where changes are told.
     pub bus: Bus,
+    keys: Arc<KeyStore>,
+    /// With which key everything is encrypted on the tape that is in the drive, if a person said so.
+    standing_key: Arc<Mutex<Option<Arc<DriveKey>>>>,
     state: Arc<Mutex<DriveSnapshot>>,
 }
 
 impl Unit {
     /// A drive of which nothing is known yet.
-    pub fn new(id: i32, device_path: &str, db: DbPool, bus: Bus) -> Unit {
+    pub fn new(id: i32, device_path: &str, db: DbPool, bus: Bus, keys: Arc<KeyStore>) -> Unit {
         let state = DriveSnapshot { drive_id: id, device_path: device_path.into(), ..DriveSnapshot::default() };
-        Unit { id, device_path: device_path.into(), db, bus, state: Arc::new(Mutex::new(state)) }
+        let state = Arc::new(Mutex::new(state));
+        Unit { id, device_path: device_path.into(), db, bus, keys, standing_key: Arc::default(), state }
     }
 
     /// The last known state.
@@ -63,8 +70,17 @@ impl Unit {
         observe::changed(self, &before, &after);
     }
 
+    fn standing_key(&self) -> Option<Arc<DriveKey>> {
+        self.standing_key.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    fn set_standing_key(&self, key: Option<DriveKey>) {
+        *self.standing_key.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = key.map(Arc::new);
+    }
+
     /// Nothing is known any more of what is in the drive.
     pub fn forget_medium(&self) {
+        self.set_standing_key(None);
         self.update(|state| {
             state.label = None;
             state.unlabelled = None;
@@ -85,7 +101,14 @@ pub fn perform<T: DriveTask>(task: T, slot: &mut Slot<dyn TapeDrive>, unit: &Uni
             state.status = Some(status);
             state.error = None;
         });
-        let output = task.run(drive, unit)?;
+        let keys = KeysOnDemand { db: unit.db.clone(), store: unit.keys.clone() };
+        let mut keyed = KeyedDrive::new(&mut *drive, keys, unit.standing_key().as_deref());
+        let output = task.run(&mut keyed, unit);
+        keyed.finish(unit.standing_key().as_deref());
+        if T::HEALTH || output.is_err() {
+            observe::health(drive, unit);
+        }
+        let output = output?;
         if let Ok(position) = drive.position() {
             unit.update(|state| note_position(state, &position));
         }
@@ -178,6 +201,7 @@ pub fn read_first_block(drive: &mut dyn TapeDrive) -> Result<FirstBlock> {
                 Some(bytes) => format!("its first block has {bytes} bytes"),
                 None => "its first block is longer than the drive can transfer".into(),
             })),
+            DriveErrorKind::KeyRequired => Ok(FirstBlock::Foreign("its first block was encrypted by a drive".into())),
             _ => Err(error.into()),
         },
     }
@@ -210,6 +234,12 @@ impl DriveTask for Look {
 
     fn run(self, drive: &mut dyn TapeDrive, unit: &Unit) -> Result<()> {
         observe::health(drive, unit);
+        let encryption = match drive.encryption() {
+            Ok(state) => Some(state),
+            Err(error) if error.kind == DriveErrorKind::Unsupported => None,
+            Err(error) => return Err(error.into()),
+        };
+        unit.update(|state| state.encryption = encryption);
         Notice.run(drive, unit)
     }
 }
@@ -243,6 +273,7 @@ pub struct LoadMedium;
 impl DriveTask for LoadMedium {
     type Output = FirstBlock;
     const NAME: &'static str = "load the tape";
+    const HEALTH: bool = true;
 
     fn run(self, drive: &mut dyn TapeDrive, unit: &Unit) -> Result<FirstBlock> {
         let status = unit.snapshot().status.map(|status| status.state);
@@ -285,7 +316,7 @@ impl DriveTask for Rewind {
     }
 }
 
-/// Winds to the end of data and back, which evens out the tension of the tape.
+/// Winds to the end of the tape and back, which evens out the tension of the tape.
 pub struct Retension;
 
 impl DriveTask for Retension {
@@ -293,8 +324,27 @@ impl DriveTask for Retension {
     const NAME: &'static str = "retension the tape";
 
     fn run(self, drive: &mut dyn TapeDrive, _: &Unit) -> Result<()> {
-        drive.space_to_end_of_data()?;
-        Ok(drive.rewind()?)
+        Ok(drive.retension()?)
+    }
+}
+
+/// Gives the drive the key for what is written from now on to the tape that is in it, or takes it away.
+pub struct SetEncryption {
+    /// The key.
+    pub key: Option<DriveKey>,
+}
+
+impl DriveTask for SetEncryption {
+    type Output = ();
+    const NAME: &'static str = "set the encryption of the drive";
+
+    fn run(self, drive: &mut dyn TapeDrive, unit: &Unit) -> Result<()> {
+        unit.set_standing_key(None);
+        drive.set_encryption(self.key.as_ref())?;
+        unit.set_standing_key(self.key);
+        let state = drive.encryption().ok();
+        unit.update(|known| known.encryption = state);
+        Ok(())
     }
 }
 
@@ -373,6 +423,8 @@ impl DriveTask for WriteLabel {
             }
         }
         drive.rewind()?;
+        // Everybody must be able to read which tape it is.
+        drive.set_encryption(None)?;
         drive.write_block(&block)?;
         drive.write_filemarks(1, FilemarkSync::Flush)?;
         let position = drive.position()?;
@@ -383,6 +435,7 @@ impl DriveTask for WriteLabel {
                 format!("after the label the tape should be at block 2, but the drive says {}", position.at),
             ));
         }
+        note_in_memory(drive, &self.label, medium.barcode.as_deref())?;
         match examine(drive, unit)? {
             FirstBlock::Ours(found) if found == self.label => Ok(Labelled { end_file: 1, end_block: 2 }),
             _ => Err(Error::new(
@@ -392,6 +445,37 @@ impl DriveTask for WriteLabel {
             )),
         }
     }
+}
+
+/// Writes into the cartridge memory what the tape is, so that any program, and a reader for cartridges that lie on a shelf, can
+/// tell. Not every drive and cartridge has such a memory, and nothing here depends on it.
+///
+/// Errors: unit attentions only, because they are told once.
+fn note_in_memory(drive: &mut dyn TapeDrive, label: &Label, barcode: Option<&str>) -> Result<()> {
+    use tape_scsi::{Attribute, attribute_id as id};
+    const UTF_8: u64 = 0x81;
+    let mut attributes = vec![
+        Attribute::number(id::TEXT_LOCALIZATION, UTF_8, 1),
+        Attribute::ascii(id::APPLICATION_VENDOR, "TAPEBKR"),
+        Attribute::ascii(id::APPLICATION_NAME, "TapeBackarr"),
+        Attribute::ascii(id::APPLICATION_VERSION, env!("CARGO_PKG_VERSION")),
+        Attribute::text(id::USER_MEDIUM_LABEL, label.label.as_str()),
+        Attribute::text(id::MEDIA_POOL, label.pool.as_str()),
+    ];
+    attributes.extend(barcode.map(|barcode| Attribute::ascii(id::BARCODE, barcode)));
+    for attribute in attributes.iter().filter(|attribute| attribute.validate().is_ok()) {
+        match drive.write_attribute(attribute) {
+            Ok(()) => {}
+            Err(error) => match error.kind {
+                DriveErrorKind::MediumChanged | DriveErrorKind::Reset | DriveErrorKind::ParametersChanged => {
+                    return Err(error.into());
+                }
+                DriveErrorKind::Unsupported => return Ok(()),
+                _ => tracing::debug!(%error, "the cartridge memory does not take an attribute"),
+            },
+        }
+    }
+    Ok(())
 }
 
 /// Checks that the tape in the drive is the expected one and goes to its end of data.

@@ -140,7 +140,7 @@ pub fn run(args: RecoverArgs, global: &Global) -> CliResult {
         deep: !args.quick,
         may_be: &args.may_be,
     };
-    let mut tapes = Tapes::new(&args.given, !args.non_interactive)?;
+    let mut tapes = Tapes::new(&args.given, !args.non_interactive, &keys)?;
     let mut holdings = Holdings::default();
     for source in tapes.sources() {
         look_at(source, &looking, &mut tapes, &mut holdings)?;

@@ -1,12 +1,14 @@
 //! The tapes at hand: in a drive, as image files, or as files that were copied off a tape.
 
 use crate::cli::exit::{CliError, CliResult, Doing};
+use crate::keys::KeyedDrive;
 use std::io::{BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tape_drive::virt::TapeCopy;
 use tape_drive::{DriveErrorKind, DriveState, TapeDrive, open_drive};
 use tape_format::Label;
+use tape_format::crypt::Key;
 use tape_format::part::read_label;
 
 /// Unit attentions in a row that are taken.
@@ -40,11 +42,13 @@ pub struct Tapes {
     sources: Vec<Source>,
     tapes: Vec<Tape>,
     interactive: bool,
+    /// For what a drive encrypted.
+    keys: Vec<Key>,
 }
 
 impl Tapes {
     /// From what was named on the command line: device paths, images, and copied files, which together are one tape.
-    pub fn new(named: &[String], interactive: bool) -> CliResult<Tapes> {
+    pub fn new(named: &[String], interactive: bool, keys: &[Key]) -> CliResult<Tapes> {
         let mut sources = Vec::new();
         let mut copies: Vec<PathBuf> = Vec::new();
         for name in named {
@@ -68,7 +72,7 @@ impl Tapes {
             sources.push(Source::Copies(copies));
         }
         let interactive = interactive && std::io::stdin().is_terminal();
-        Ok(Tapes { sources, tapes: Vec::new(), interactive })
+        Ok(Tapes { sources, tapes: Vec::new(), interactive, keys: keys.to_vec() })
     }
 
     /// Every source once, to look at what is there.
@@ -127,7 +131,7 @@ impl Tapes {
             Source::Drive(path) => {
                 let mut drive = open_drive(path).doing(format_args!("cannot open {path}"))?;
                 settle(drive.as_mut()).doing(format_args!("the drive {path} is not ready"))?;
-                Ok(drive)
+                Ok(Box::new(KeyedDrive::new(drive, self.keys.clone(), None)))
             }
         }
     }

@@ -33,7 +33,7 @@ pub fn adopt(
     restart_part(context, unfinished)?;
     let (feed, feeder) = match unfinished {
         Some(set) => {
-            let (feed, feeder) = feed::start(context.services.catalog.clone(), set.id)?;
+            let (feed, feeder) = feed::start(context.services.catalog.clone(), set.id, context.progress.clone())?;
             (Some(feed), Some(feeder))
         }
         None => (None, None),

@@ -190,13 +190,13 @@ pub fn earlier(conn: &mut Conn, tape_id: i32) -> Result<Vec<Summary>> {
 
 fn summary(conn: &mut Conn, set: &BackupSet, part: &db::set_parts::SetPart, last: bool) -> Result<Summary> {
     let number = |value: i64| u64::try_from(value).unwrap_or_default();
-    let key = match set.encryption_key_id {
+    let key = match set.encryption_key_id.or(set.hw_encryption_key_id) {
         Some(id) => db::encryption_keys::find(conn, id)?.key_fingerprint,
         None => String::new(),
     };
     Ok(Summary {
         set: set.uuid.parse().unwrap_or_default(),
-        job: match set.encrypted {
+        job: match set.encrypted || set.hw_encrypted {
             true => String::new(),
             false => db::jobs::find(conn, set.job_id)?.name,
         },

@@ -8,15 +8,16 @@ use crate::Result;
 use crate::actors::drive::tasks::check_tape;
 use crate::actors::drive::{DriveTask, Unit};
 use crate::catalog::partial;
-use crate::db::{self, DbPool, SetStatus};
+use crate::db::{self, DbPool, SetStatus, sets::BackupSet};
 use crate::executions::{Context, Lease};
 use tape_drive::{Removal, TapeDrive};
 use tape_format::part::{self, Checkpoint, KnownMembers, PartOutcome, PartSpec};
 use tape_format::toc::{Summary, Totals};
 use tape_format::{FormatError, Label, MemberRecord};
 
-/// Ends the open part of the set with this uuid, which was being written at `at` on the tape in the leased drive. Returns
-/// where the tape ends then; `None` if there is nothing to save: no checkpoint, or a set that will not go on.
+/// Ends the open part of the set with this uuid, which was being written at `at` on the tape in the leased drive: at its
+/// last checkpoint, or at an earlier one if the table of contents does not fit behind that. Returns where the tape ends
+/// then; `None` if there is nothing to save: no checkpoint, or a set that will not go on.
 pub fn at_checkpoint(
     context: &Context,
     lease: &Lease,
@@ -30,20 +31,43 @@ pub fn at_checkpoint(
     let progress = db::checkpoints::find(&mut conn, set.id)?.filter(|progress| progress.tape_id == Some(tape_id));
     let goes_on = !matches!(set.status, SetStatus::Completed | SetStatus::Cancelled);
     let Some(progress) = progress.filter(|_| goes_on) else { return Ok(None) };
-    let Some(checkpoint) = resume::checkpoint_of(&progress)? else { return Ok(None) };
-    if (checkpoint.tape_file, checkpoint.first_block) != (at.file, at.block) {
-        return Ok(None);
+    drop(conn);
+    let mut places = resume::checkpoints_of(&progress)?;
+    places.retain(|place| (place.tape_file, place.first_block) == (at.file, at.block));
+    let mut ended = Ok(None);
+    for checkpoint in places {
+        ended = end_at(context, lease, tape_id, label, &set, checkpoint).map(Some);
+        match &ended {
+            Err(error) if error.code == "tape_full" => context.log(&format!(
+                "Behind this checkpoint tape {} has no room for the table of contents; the part is ended before it.",
+                label.label
+            )),
+            _ => break,
+        }
     }
+    ended
+}
+
+/// Ends the part at this checkpoint. What the catalog has of the members behind it is forgotten.
+fn end_at(
+    context: &Context,
+    lease: &Lease,
+    tape_id: i32,
+    label: &Label,
+    set: &BackupSet,
+    checkpoint: Checkpoint,
+) -> Result<AppendAt> {
     resume::cut(context, set.id, checkpoint.tar_end)?;
+    let mut conn = context.conn()?;
     let number = checkpoint.part_number as i32;
     let before = partial::totals_before(&mut conn, set.id, number)?;
     let place = Place { tar_end: checkpoint.tar_end, goes_on: checkpoint.goes_on.clone() };
     context.log(&format!(
-        "Part {number} of backup set {} was cut off on tape {}; it is ended at its last checkpoint.",
+        "Part {number} of backup set {} was cut off on tape {}; it is ended at a checkpoint.",
         set.id, label.label
     ));
     let task = ClosePart {
-        header: SetHeader::of(context, &set)?,
+        header: SetHeader::of(context, set)?,
         label: label.clone(),
         earlier: earlier(&mut conn, tape_id)?,
         before,
@@ -55,7 +79,7 @@ pub fn at_checkpoint(
     let end = AppendAt { file: outcome.layout.tape_file + 2, block: outcome.layout.end_block };
     let part = (&outcome.layout, outcome.totals());
     resume::part_closed(&mut *context.conn()?, set.id, tape_id, part, outcome.toc_bytes, &place)?;
-    Ok(Some(end))
+    Ok(end)
 }
 
 struct ClosePart {
@@ -75,7 +99,7 @@ impl DriveTask for ClosePart {
         check_tape(drive, unit, self.label.uuid)?;
         let at = AppendAt { file: self.checkpoint.tape_file, block: self.checkpoint.first_block };
         go_to(drive, at)?;
-        drive.set_compression(self.header.drive_compression)?;
+        self.header.set_modes(drive)?;
         drive.set_removal(Removal::Prevented)?;
         let spec = PartSpec {
             tape: &self.label,

@@ -4,16 +4,15 @@ use super::resume::{self, Place};
 use super::tape::{OpenTape, next_tape};
 use super::write::{Deleted, SetHeader, Start, Stream, WritePart, part_error};
 use super::{AppendAt, feed};
-use crate::backup::engine::{Engine, EngineReport};
-use crate::backup::stats::Progress as EngineProgress;
+use crate::backup::engine::{Engine, EngineReport, Watch};
 use crate::catalog::commit::CommitPart;
 use crate::catalog::spanning::{self, Rest};
 use crate::db::{self, TapeStatus};
 use crate::events::{Category, Event};
 use crate::executions::context::stopped;
-use crate::executions::{Context, Progress};
+use crate::executions::{Context, Progress, Stages};
 use crate::{Error, Result};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tape_format::part::{PartEnd, PartErrorKind, PartLayout, PartOutcome, TapeState};
@@ -33,7 +32,7 @@ pub struct Drained {
     /// Hex SHA-256 over its list of files.
     pub checksum: String,
     /// Time and work of each stage.
-    pub stats: Value,
+    pub stages: Stages,
 }
 
 /// Writes all frames; returns the tape it ended on, still held. On the way it changes tapes where one is full. It ends with an error when it is told to stop, when
@@ -48,7 +47,7 @@ pub fn drain(
 ) -> Result<(Drained, OpenTape)> {
     let (feed, feeder) = match header.set_id {
         Some(set_id) => {
-            let (feed, feeder) = feed::start(context.services.catalog.clone(), set_id)?;
+            let (feed, feeder) = feed::start(context.services.catalog.clone(), set_id, context.progress.clone())?;
             (Some(feed), Some(feeder))
         }
         None => (None, None),
@@ -56,10 +55,12 @@ pub fn drain(
     let done = start.parts;
     let mut lent = Some(Stream::new(context, start, feed, Box::new(engine.frames())));
     let watch = engine.watch();
-    context.progress.set_probe(Some(Box::new(move |progress| copy(&watch.progress(), progress))));
+    context.progress.set_probe(Some(Box::new(move |progress| copy(&watch, progress))));
     let set = Writing { context, header, deleted: Arc::new(engine.gone()), done };
     let result = set.parts(pool_id, first, &mut lent);
     context.progress.set_probe(None);
+    let last = engine.progress();
+    let scanned = (last.scanned_files, last.scanned_bytes);
     let mut report = engine.finish();
     let mut gone = 0;
     // the catalog must have stored (or refused) everything before the set is committed or discarded
@@ -91,7 +92,7 @@ pub fn drain(
         files: stream.tally.files,
         bytes: stream.tally.totals.bytes,
         deleted: gone,
-        stats: json!(report.stats),
+        stages: Stages::new(&report.stats, scanned, &context.progress.tape),
         checksum: stream.checksum(),
     };
     Ok((drained, last_tape))
@@ -108,7 +109,7 @@ pub fn write_frames(
     first: OpenTape,
 ) -> Result<OpenTape> {
     let set_id = header.set_id.ok_or_else(|| Error::internal("frames are copied to a set without a row"))?;
-    let (feed, feeder) = feed::start(context.services.catalog.clone(), set_id)?;
+    let (feed, feeder) = feed::start(context.services.catalog.clone(), set_id, context.progress.clone())?;
     let mut lent = Some(Stream::new(context, Start::default(), Some(feed), frames));
     let set = Writing { context, header, deleted: Arc::new(gone.clone()), done: 0 };
     let result = set.parts(pool_id, first, &mut lent);
@@ -132,7 +133,12 @@ pub fn write_frames(
 }
 
 /// What the walk and the ring tell, for people.
-fn copy(engine: &EngineProgress, progress: &Progress) {
+fn copy(watch: &Watch, progress: &Progress) {
+    let engine = watch.progress();
+    let scanned = (engine.scanned_files, engine.scanned_bytes);
+    let stats = watch.stats();
+    progress.set_stages(Stages::new(&stats, scanned, &progress.tape));
+    progress.starvations.store(stats.pauses, Ordering::Relaxed);
     progress.scanned_files.store(engine.scanned_files, Ordering::Relaxed);
     progress.scanned_bytes.store(engine.scanned_bytes, Ordering::Relaxed);
     progress.files_total.store(engine.selected_files, Ordering::Relaxed);

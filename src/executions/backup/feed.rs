@@ -1,6 +1,7 @@
 //! Carries catalog rows from the drive's thread to the Catalog actor, in batches, without letting either wait long.
 
 use crate::actors::catalog::{CatalogActor, Insert, InsertDeleted};
+use crate::executions::Progress;
 use crate::{Error, Result};
 use actix::Addr;
 use crossbeam_channel::{Sender, bounded};
@@ -31,6 +32,7 @@ pub struct Feed {
     part: i32,
     batches: Sender<Rows>,
     failed: Arc<AtomicBool>,
+    progress: Arc<Progress>,
 }
 
 /// The receiving side: a thread that sends to the actor.
@@ -39,16 +41,19 @@ pub struct Feeder {
 }
 
 /// Starts the feeder of a set.
-pub fn start(catalog: Addr<CatalogActor>, set_id: i32) -> Result<(Feed, Feeder)> {
+pub fn start(catalog: Addr<CatalogActor>, set_id: i32, progress: Arc<Progress>) -> Result<(Feed, Feeder)> {
     let (batches, waiting) = bounded::<Rows>(WAITING);
     let failed = Arc::new(AtomicBool::new(false));
     let flag = failed.clone();
+    let counted = progress.clone();
     let thread = std::thread::Builder::new().name(format!("feed-{set_id}")).spawn(move || {
         let work = || -> Result<()> {
             for batch in &waiting {
                 match batch {
                     Rows::Members { part, rows } => {
-                        futures_executor::block_on(catalog.send(Insert { set_id, part, rows }))??;
+                        counted.tape.storing(rows.len(), || {
+                            futures_executor::block_on(catalog.send(Insert { set_id, part, rows }))?
+                        })?;
                     }
                     Rows::Barrier(passed) => {
                         let _ = passed.send(());
@@ -68,7 +73,10 @@ pub fn start(catalog: Addr<CatalogActor>, set_id: i32) -> Result<(Feed, Feeder)>
         }
         result
     })?;
-    Ok((Feed { rows: Vec::with_capacity(BATCH), gone: Vec::new(), part: 1, batches, failed }, Feeder { thread }))
+    Ok((
+        Feed { rows: Vec::with_capacity(BATCH), gone: Vec::new(), part: 1, batches, failed, progress },
+        Feeder { thread },
+    ))
 }
 
 impl Feed {
@@ -130,7 +138,9 @@ impl Feed {
     fn flush(&mut self) {
         if !self.rows.is_empty() {
             let rows = std::mem::replace(&mut self.rows, Vec::with_capacity(BATCH));
-            let _ = self.batches.send(Rows::Members { part: self.part, rows });
+            self.progress.tape.feed_wait.time(|| {
+                let _ = self.batches.send(Rows::Members { part: self.part, rows });
+            });
         }
         if !self.gone.is_empty() {
             let _ = self.batches.send(Rows::Deleted(std::mem::take(&mut self.gone)));

@@ -19,7 +19,7 @@ pub mod resume;
 mod tape;
 mod write;
 
-use super::{BackupRequest, Context, WarningWriter};
+use super::{BackupRequest, Context, Stages, WarningWriter};
 use crate::actors::catalog::{Commit, Index};
 use crate::backup::engine;
 use crate::catalog::commit::CommitSet;
@@ -36,6 +36,9 @@ pub use write::{SetHeader, Start};
 
 /// So many drives or tapes may fail in a row, without any progress between them, before a run gives up.
 const MOST_FAILURES: usize = 3;
+
+/// Shortest distance of checkpoints in bytes, once tapes end too early for the table of contents.
+const LEAST_CHECKPOINT: u64 = 2 << 20;
 
 /// Runs a job.
 pub fn run(context: &Context, request: &BackupRequest) -> Result<Value> {
@@ -64,21 +67,21 @@ pub fn run(context: &Context, request: &BackupRequest) -> Result<Value> {
     context.log(&format!("This is backup set {} ({}).", set.id, set.uuid));
     let written = Attempts { context, plan: &plan, set: &set, failed: Vec::new() }.run(first);
     let committed = written.and_then(|written| match written {
-        Some((drained, _tape)) => commit(context, &plan, set.id, &drained).map(|()| Some(drained.stats)),
+        Some((drained, _tape)) => commit(context, &plan, set.id, &drained).map(|()| Some(drained.stages)),
         None => Ok(None),
     });
-    let stats = match committed {
-        Ok(stats) => stats,
+    let stages = match committed {
+        Ok(stages) => stages,
         Err(error) => {
             fail(context, set.id, &error)?;
             return Err(error);
         }
     };
-    finish(context, request, set.id, stats)
+    finish(context, request, set.id, stages)
 }
 
 /// Verifies the set that is complete now, if the job wants that and nobody has; returns what the run has done.
-fn finish(context: &Context, request: &BackupRequest, set_id: i32, stats: Option<Value>) -> Result<Value> {
+fn finish(context: &Context, request: &BackupRequest, set_id: i32, stages: Option<Stages>) -> Result<Value> {
     let unverified = {
         let mut conn = context.conn()?;
         let job = db::jobs::find(&mut conn, request.job_id)?;
@@ -87,11 +90,11 @@ fn finish(context: &Context, request: &BackupRequest, set_id: i32, stats: Option
     if unverified {
         super::verify::verify_set(context, set_id)?;
     }
-    report(context, request, set_id, stats)
+    report(context, request, set_id, stages)
 }
 
 /// What a run has done, for the one who asked.
-fn report(context: &Context, request: &BackupRequest, set_id: i32, stats: Option<Value>) -> Result<Value> {
+fn report(context: &Context, request: &BackupRequest, set_id: i32, stages: Option<Stages>) -> Result<Value> {
     let mut conn = context.conn()?;
     let set = db::sets::find(&mut conn, set_id)?;
     let parts = db::set_parts::of_set(&mut conn, set_id)?.len();
@@ -100,7 +103,7 @@ fn report(context: &Context, request: &BackupRequest, set_id: i32, stats: Option
         "files": set.file_count, "bytes": set.total_bytes, "stored_bytes": set.stored_bytes,
         "deleted": set.deleted_count, "parts": parts, "verified": set.verified_at.is_some(),
         "resumed": request.resume_set.is_some(),
-        "warnings": context.progress.warnings.load(Ordering::Relaxed), "stats": stats,
+        "warnings": context.progress.warnings.load(Ordering::Relaxed), "stages": stages,
     }))
 }
 
@@ -116,19 +119,25 @@ struct Attempts<'a> {
 impl Attempts<'_> {
     /// Writes the set to its end. `None`: a tape was found to have all of it already.
     fn run(&mut self, first: Option<OpenTape>) -> Result<Option<(Drained, OpenTape)>> {
-        let header = SetHeader::of(self.context, self.set)?;
+        let mut header = SetHeader::of(self.context, self.set)?;
         let mut first = first;
         let mut failures = 0;
         let mut reached = 0;
+        // the last tape ended before the part could be closed
+        let mut ended_early = false;
         loop {
             let tape = match first.take() {
                 Some(tape) => tape,
                 None => self.tape()?,
             };
+            if std::mem::take(&mut ended_early) && self.parts()? == reached {
+                // the table of contents does not even fit behind the first checkpoint: there must be one before
+                header.checkpoint_bytes = (header.checkpoint_bytes / 4).max(LEAST_CHECKPOINT);
+            }
             if db::sets::find(&mut *self.context.conn()?, self.set.id)?.status == SetStatus::Completed {
                 return Ok(None);
             }
-            let tape_id = tape.tape_id;
+            let (tape_id, drive) = (tape.tape_id, tape.lease.drive());
             let error = match self.write(&header, tape) {
                 Ok(drained) => return Ok(Some(drained)),
                 Err(error) => error,
@@ -136,15 +145,36 @@ impl Attempts<'_> {
             if !goes_on_elsewhere(&error) {
                 return Err(error);
             }
-            let parts = db::set_parts::of_set(&mut *self.context.conn()?, self.set.id)?.len();
+            let drive = self.failed_in(drive, &error)?;
+            let parts = self.parts()?;
             failures = if parts > reached { 1 } else { failures + 1 };
+            ended_early = error.code == "tape_full";
             reached = parts;
             self.failed.push(tape_id);
             if failures >= MOST_FAILURES {
-                return Err(error.context(format_args!("{failures} tapes in a row failed, so the drive may be broken")));
+                let many = format!("{failures} tapes in a row failed, the last in drive {drive}, which may be broken");
+                return Err(error.context(many));
             }
-            self.context.why(&[format!("Writing failed ({}); the set goes on with another tape.", error.message)])?;
+            let message = &error.message;
+            self.context
+                .why(&[format!("Writing in drive {drive} failed ({message}); the set goes on with another tape.")])?;
         }
+    }
+
+    /// Parts that are on tape.
+    fn parts(&self) -> Result<usize> {
+        Ok(db::set_parts::of_set(&mut *self.context.conn()?, self.set.id)?.len())
+    }
+
+    /// Names the drive in which a tape failed; if it is its fault, the run takes another one from now on.
+    fn failed_in(&self, drive: i32, error: &Error) -> Result<String> {
+        let context = self.context;
+        let name = db::drives::find(&mut *context.conn()?, drive)?.name().to_owned();
+        if error.code == "hardware_error" && context.failed_drives.add(drive) {
+            context
+                .why(&[format!("Drive {name} has a hardware error: this run takes another one if it can have one.")])?;
+        }
+        Ok(name)
     }
 
     /// One try: everything that is not on tape yet.

@@ -18,6 +18,7 @@ use crate::db::{
     sources::Source,
 };
 use crate::executions::{BackupRequest, Context, Warnings};
+use crate::keys::drive_key;
 use crate::media::retention;
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -41,6 +42,8 @@ pub struct Plan {
     pub parent: Option<i32>,
     /// The key, unwrapped and tested.
     pub key: Option<(EncryptionKey, Arc<Key>)>,
+    /// The key with which the drive encrypts.
+    pub drive_key: Option<i32>,
     /// Compression of the frames.
     pub codec: Codec,
     root: PathBuf,
@@ -100,6 +103,19 @@ pub fn make(context: &Context, request: &BackupRequest) -> Result<Plan> {
         (true, None) => return Err(Error::conflict("no_key", format!("job {} encrypts but names no key", job.name))),
         (false, _) => None,
     };
+    let (in_drive, drive_key) = match &resumed {
+        Some(set) => (set.hw_encrypted, set.hw_encryption_key_id),
+        None => (job.hw_encryption_enabled, job.hw_encryption_key_id),
+    };
+    let drive_key = match (in_drive, drive_key) {
+        // proven now, before a tape is moved
+        (true, Some(id)) => context.services.keys.for_writing(&mut conn, id).map(|_| Some(id))?,
+        (true, None) => {
+            let message = format!("job {} lets the drive encrypt but names no key", job.name);
+            return Err(Error::conflict("no_key", message));
+        }
+        (false, _) => None,
+    };
     let retention_days = i64::from(if job.retention_days > 0 { job.retention_days } else { pool.retention_days });
     Ok(Plan {
         codec: match &resumed {
@@ -110,6 +126,7 @@ pub fn make(context: &Context, request: &BackupRequest) -> Result<Plan> {
         pool_id: pool.id,
         backup_type,
         key,
+        drive_key,
         root: checked.root,
         retention_days,
         job,
@@ -187,6 +204,8 @@ impl Plan {
             start_block: Some(tape.at.block as i64),
             encrypted: self.key.is_some(),
             encryption_key_id: self.key.as_ref().map(|(row, _)| row.id),
+            hw_encrypted: self.drive_key.is_some(),
+            hw_encryption_key_id: self.drive_key,
             compressed: self.job.compression != Compression::None,
             compression_type: self.job.compression.to_string(),
             parent_set_id: self.parent,
@@ -229,6 +248,14 @@ impl SetHeader {
             },
             codec: codec_of_set(set, None, &config.backup)?,
             key,
+            drive_key: match (set.hw_encrypted, set.hw_encryption_key_id) {
+                (true, Some(id)) => Some(drive_key(&context.services.keys.for_writing(&mut conn, id)?)?),
+                (true, None) => {
+                    let message = format!("the drive is to encrypt set {} and its key is not known", set.id);
+                    return Err(Error::conflict("no_key", message));
+                }
+                (false, _) => None,
+            },
             block_size: config.tape.block_size,
             spool_dir: config.spool_dir(),
             checkpoint_bytes: config.tape.checkpoint_bytes(),

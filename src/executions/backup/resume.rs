@@ -16,6 +16,7 @@ use crate::executions::Context;
 use crate::{Error, Result};
 use actix::Addr;
 use serde::{Deserialize, Serialize};
+use tape_format::crypt::SEGMENT_SIZE;
 use tape_format::part::{Checkpoint, FrameTable, PartLayout};
 use tape_format::toc::Totals;
 use tape_format::{FormatError, Unfinished};
@@ -92,11 +93,52 @@ pub fn is_worth(conn: &mut Conn, set_id: i32) -> Result<bool> {
     Ok(progress.checkpoint.is_some() || Place::parse(&progress.place)?.tar_end > 0)
 }
 
-/// The last checkpoint of the part that is being written.
-pub fn checkpoint_of(progress: &SetProgress) -> Result<Option<Checkpoint>> {
-    let (Some(text), Some(frames)) = (&progress.checkpoint, &progress.frame_table) else { return Ok(None) };
-    let checkpoint: Checkpoint = serde_json::from_str(text).map_err(|error| unreadable(&error))?;
-    Ok(Some(Checkpoint { frames: FrameTable::decode(frames)?, ..checkpoint }))
+/// Checkpoints before the last one that are kept: so often can the end of a part be moved forward, if the table of
+/// contents does not fit behind the last one.
+const EARLIER: usize = 4;
+/// Two checkpoints of which either may end the part are at least so far apart, in bytes of stream: never in the same
+/// segment of an encrypted part, for one that was sealed as the last must not be sealed as such once more.
+const APART: u64 = 2 * SEGMENT_SIZE as u64;
+
+/// The checkpoints of the part that is being written, without their frames.
+#[derive(Debug, Serialize, Deserialize)]
+struct Checkpoints {
+    #[serde(flatten)]
+    last: Checkpoint,
+    /// The newest first.
+    #[serde(default)]
+    earlier: Vec<Checkpoint>,
+}
+
+impl Checkpoints {
+    fn parse(text: &str) -> Result<Checkpoints> {
+        serde_json::from_str(text).map_err(|error| unreadable(&error))
+    }
+
+    /// With one more behind `before`.
+    fn with(last: &Checkpoint, before: Option<Checkpoints>) -> Checkpoints {
+        let before = before.filter(|before| before.last.part_number == last.part_number);
+        let mut earlier: Vec<Checkpoint> = before
+            .into_iter()
+            .flat_map(|before| std::iter::once(before.last).chain(before.earlier))
+            .filter(|before| before.stream_end.saturating_add(APART) <= last.stream_end)
+            .collect();
+        earlier.truncate(EARLIER);
+        Checkpoints { last: Checkpoint { frames: FrameTable::default(), ..last.clone() }, earlier }
+    }
+}
+
+/// The places at which the part that is being written can be ended, the last one first.
+pub fn checkpoints_of(progress: &SetProgress) -> Result<Vec<Checkpoint>> {
+    let (Some(text), Some(frames)) = (&progress.checkpoint, &progress.frame_table) else { return Ok(Vec::new()) };
+    let Checkpoints { last, earlier } = Checkpoints::parse(text)?;
+    let table = FrameTable::decode(frames)?;
+    let with_frames = |checkpoint: Checkpoint| {
+        let before = table.frames.partition_point(|(tar_offset, _)| *tar_offset < checkpoint.tar_end);
+        let frames = table.frames.get(..before).unwrap_or_default().to_vec();
+        Checkpoint { frames: FrameTable { frames, stream_header: table.stream_header }, ..checkpoint }
+    };
+    Ok(std::iter::once(last).chain(earlier).map(with_frames).collect())
 }
 
 /// Where a set goes on behind its open part, if the data of that part is known to be on tape up to `tar_end`.
@@ -192,8 +234,11 @@ impl Keeper {
     /// The part that is being written is safe up to here.
     pub fn checkpoint(&self, checkpoint: &Checkpoint) -> tape_format::Result<()> {
         let store = || -> Result<()> {
-            let text = serde_json::to_string(checkpoint)?;
-            checkpoints::checkpoint(&mut *self.db.get()?, self.set_id, &text, &checkpoint.frames.encode()?)
+            let mut conn = self.db.get()?;
+            let before = checkpoints::last_checkpoint(&mut conn, self.set_id)?;
+            let before = before.map(|text| Checkpoints::parse(&text)).transpose()?;
+            let text = serde_json::to_string(&Checkpoints::with(checkpoint, before))?;
+            checkpoints::checkpoint(&mut conn, self.set_id, &text, &checkpoint.frames.encode()?)
         };
         store().map_err(|error| FormatError::Source(error.message))
     }
@@ -202,5 +247,60 @@ impl Keeper {
     pub fn data_ended(&self, place: &Place) -> tape_format::Result<()> {
         let store = || checkpoints::data_ended(&mut *self.db.get()?, self.set_id, &place.text()?);
         store().map_err(|error: Error| FormatError::Source(error.message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(part_number: u32, stream_end: u64, frames: u64) -> Checkpoint {
+        Checkpoint {
+            part_number,
+            tape_file: 1,
+            first_block: 2,
+            block_size: 512,
+            blocks: 9,
+            stream_end,
+            tar_start: 0,
+            tar_end: stream_end,
+            prelude_bytes: 512,
+            frames: FrameTable {
+                frames: (0..frames).map(|frame| (frame << 20, frame << 20)).collect(),
+                stream_header: None,
+            },
+            goes_on: None,
+        }
+    }
+
+    #[test]
+    fn a_part_can_be_ended_at_several_places_that_are_far_enough_apart() {
+        let mut stored: Option<Checkpoints> = None;
+        for megabytes in [2, 3, 5, 9, 16, 32, 64, 65] {
+            let next = Checkpoints::with(&at(1, megabytes << 20, 1), stored.take());
+            // as the database has it
+            stored = Some(Checkpoints::parse(&serde_json::to_string(&next).unwrap()).unwrap());
+        }
+        let frames = at(1, 0, 65).frames;
+        let progress = SetProgress {
+            backup_set_id: 1,
+            source_path: String::new(),
+            place: String::new(),
+            tape_id: Some(1),
+            data_ended: None,
+            checkpoint: stored.as_ref().map(|stored| serde_json::to_string(stored).unwrap()),
+            frame_table: Some(frames.encode().unwrap()),
+        };
+        let places = checkpoints_of(&progress).unwrap();
+        let ends: Vec<u64> = places.iter().map(|place| place.stream_end >> 20).collect();
+        assert_eq!(ends, [65, 32, 16, 9, 5], "64 is too near");
+        for place in &places {
+            assert_eq!(place.frames.frames.len() as u64, place.tar_end >> 20, "the frames before it");
+        }
+        // those of another part do not count
+        assert!(Checkpoints::with(&at(2, 80 << 20, 1), stored).earlier.is_empty());
+        // and a row of an older version has only the last
+        let old = serde_json::to_string(&at(1, 7, 0)).unwrap();
+        assert_eq!(Checkpoints::parse(&old).unwrap().last.stream_end, 7);
     }
 }

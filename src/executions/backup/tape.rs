@@ -32,7 +32,8 @@ pub struct OpenTape {
 }
 
 /// Chooses a tape of the pool (or takes the one named), gets it into a drive, and checks it. `not` are tapes that this
-/// run has filled, or that failed. The order: a tape loaded in a free drive, one that the library brings, one that a person brings.
+/// run has filled, or that failed. The order: a tape loaded in a free drive, one that the library brings, one that a person
+/// brings. A drive that failed in this run is taken only if there is no other.
 ///
 /// # Errors
 /// A named tape that cannot be written, and what a person or the clock has to say to a request for a tape.
@@ -55,10 +56,14 @@ pub fn next_tape(context: &Context, pool_id: i32, named: Option<i32>, not: &[i32
                 continue;
             }
         };
+        let drive = lease.drive();
         match open(context, lease, tape_id) {
             Ok(tape) => {
                 asking.done(Some(tape_id))?;
                 return Ok(tape);
+            }
+            Err(error) if error.code == "hardware_error" && context.failed_drives.add(drive) => {
+                context.warn(None, &format!("{}. The run goes on with another drive, if there is one.", error.message));
             }
             Err(error) => choosing.passes_over(tape_id, error)?,
         }
@@ -117,12 +122,12 @@ impl<'a> Choosing<'a> {
         let mut needed = None;
         let taken = context.services.drives.reservations.try_take(context.id, &mut |taken| {
             let mut conn = context.conn()?;
-            let facts = Facts::read(&mut conn, self.pool_id, self.named, taken)?;
-            let answered = answer.map(|tape| facts.choose(Some(tape), &spent));
-            let choice = match answered {
-                Some(choice @ Choice::Use { .. }) => choice,
-                _ => facts.choose(self.named, &spent),
-            };
+            let all = Facts::read(&mut conn, self.pool_id, self.named, taken)?;
+            let facts = all.without_drives(&|drive| context.failed_drives.contains(drive));
+            let mut choice = self.choose(&facts, answer, &spent);
+            if !context.failed_drives.is_empty() && !matches!(choice, Choice::Use { .. } | Choice::Wait(_)) {
+                choice = self.choose(&all, answer, &spent);
+            }
             let (suggested, reason) = match choice {
                 Choice::Use { tape, drive, why } => return Ok(Wanted::Take { drive, tape: Some(tape), choice: why }),
                 Choice::Wait(reason) => return Ok(Wanted::Wait(reason)),
@@ -131,7 +136,9 @@ impl<'a> Choosing<'a> {
                 Choice::None(reason) => (None, reason),
                 Choice::Fetch { tape, what } => (Some(tape), what),
             };
-            let Some(drive) = facts.drive_for_hands() else { return Ok(Wanted::Wait("all drives are in use".into())) };
+            let Some(drive) = facts.drive_for_hands().or_else(|| all.drive_for_hands()) else {
+                return Ok(Wanted::Wait("all drives are in use".into()));
+            };
             let message = request(&mut conn, &facts, drive, suggested, self.named)?;
             let pool = self.named.is_none().then_some(self.pool_id);
             needed = Some((Need { tape: suggested, pool, drive: Some(drive.id), message }, reason.clone()));
@@ -152,6 +159,14 @@ impl<'a> Choosing<'a> {
             self.shown = reason;
         }
         Ok(Found::Nothing(need))
+    }
+
+    /// The best tape: of all, or the one that a person has named as an answer.
+    fn choose(&self, facts: &Facts, answer: Option<i32>, spent: &[Spent]) -> Choice {
+        match answer.map(|tape| facts.choose(Some(tape), spent)) {
+            Some(choice @ Choice::Use { .. }) => choice,
+            _ => facts.choose(self.named, spent),
+        }
     }
 
     /// A cartridge that was taken out may come back as it should be: with its tab slid, or as another one.

@@ -7,12 +7,13 @@ use super::tape::OpenTape;
 use crate::actors::drive::tasks::check_tape;
 use crate::actors::drive::{DriveTask, Unit};
 use crate::catalog::from_toc::Tally;
+use crate::executions::stages::PartClock;
 use crate::executions::{Context, Control, Progress};
 use crate::{Error, Result};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tape_drive::{Compression, Removal, TapeDrive};
+use tape_drive::{Compression, DriveKey, Removal, TapeDrive};
 use tape_format::codec::Codec;
 use tape_format::crypt::Key;
 use tape_format::part::{
@@ -32,6 +33,8 @@ pub struct SetHeader {
     pub codec: Codec,
     /// Encrypts the parts.
     pub key: Option<Arc<Key>>,
+    /// The drive encrypts the parts with it.
+    pub drive_key: Option<DriveKey>,
     /// The drive's own compression.
     pub drive_compression: Compression,
     /// Size of the blocks in bytes.
@@ -40,6 +43,18 @@ pub struct SetHeader {
     pub spool_dir: PathBuf,
     /// Distance of checkpoints in bytes.
     pub checkpoint_bytes: u64,
+}
+
+impl SetHeader {
+    /// Lets the drive compress and encrypt as the set is to be. Without a key of its own, a key that a person gave the drive
+    /// stays.
+    pub fn set_modes(&self, drive: &mut dyn TapeDrive) -> Result<()> {
+        drive.set_compression(self.drive_compression)?;
+        match &self.drive_key {
+            Some(key) => Ok(drive.set_encryption(Some(key))?),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Where a stream begins.
@@ -104,6 +119,7 @@ struct Observer<'s> {
     control: &'s Control,
     part: u32,
     stored_before: u64,
+    clock: PartClock,
 }
 
 impl PartObserver for Observer<'_> {
@@ -120,6 +136,7 @@ impl PartObserver for Observer<'_> {
 
     fn progress(&mut self, at: PartProgress) {
         self.progress.tape_bytes.store(self.stored_before + at.stream_bytes, Ordering::Relaxed);
+        self.clock.count(at, &self.progress.tape);
     }
 
     fn wish(&mut self) -> Wish {
@@ -201,13 +218,14 @@ impl DriveTask for WritePart {
     /// The stream comes back whatever happens.
     type Output = (PartResult, Stream);
     const NAME: &'static str = "write a part";
+    const HEALTH: bool = true;
 
     fn run(self, drive: &mut dyn TapeDrive, unit: &Unit) -> Result<Self::Output> {
         let WritePart { header, number, label, at, earlier, deleted, mut stream } = self;
         let result = (|stream: &mut Stream| -> PartResult {
             check_tape(drive, unit, label.uuid)?;
             append::go_to(drive, at)?;
-            drive.set_compression(header.drive_compression)?;
+            header.set_modes(drive)?;
             drive.set_removal(Removal::Prevented)?;
             let spec = PartSpec {
                 tape: &label,
@@ -233,6 +251,7 @@ impl DriveTask for WritePart {
                 progress: &stream.progress,
                 control: &stream.control,
                 part: number,
+                clock: PartClock::start(),
             };
             let mut source = PendingFirst::new(std::mem::take(&mut stream.pending), &mut *stream.frames);
             let written = part::write_part(drive, &spec, &mut source, &mut observer);

@@ -183,6 +183,8 @@ fn new_set(source: &Source, tape: &OpenTape) -> NewSet {
         status: SetStatus::Running,
         encrypted: original.encrypted,
         encryption_key_id: original.encryption_key_id,
+        hw_encrypted: original.hw_encrypted,
+        hw_encryption_key_id: original.hw_encryption_key_id,
         compressed: original.compressed,
         compression_type: original.compression_type.clone(),
         parent_set_id: original.parent_set_id,

@@ -140,6 +140,7 @@ fn write(context: &Context, key: &Arc<Key>, pool_id: i32, tape: OpenTape, row: &
         },
         codec: Codec::Zstd { level: 3 },
         key: Some(key.clone()),
+        drive_key: None,
         drive_compression: Compression::Off,
         block_size: context.services.config.tape.block_size,
         spool_dir: context.services.config.spool_dir(),

@@ -70,12 +70,11 @@ fn in_library(context: &Context, library: i32, drive: Option<i32>, report: &mut 
     let inventory = mount::put_away(context, &lease, library, None)?;
     drop(inventory);
     let inventory = context.services.libraries.inventory_blocking(library, Scan::Fresh)?;
-    let is_data = |code: &str| !code.starts_with("CLN");
     let slots: Vec<(ElementAddress, Option<String>)> = inventory
         .elements
         .iter()
         .filter(|slot| matches!(slot.kind, ElementKind::Storage | ElementKind::ImportExport))
-        .filter(|slot| slot.full && slot.barcode.as_deref().is_none_or(is_data))
+        .filter(|slot| slot.full && !slot.cleaning)
         .map(|slot| (slot.address, slot.barcode.clone()))
         .collect();
     context.log(&format!("{} tapes are to be read.", slots.len()));

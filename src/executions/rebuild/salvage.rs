@@ -156,7 +156,7 @@ fn read(
     info: &SetInfo,
     drive: &mut dyn TapeDrive,
 ) -> Result<Read> {
-    let (feed, feeder) = feed::start(tools.catalog.clone(), set_id)?;
+    let (feed, feeder) = feed::start(tools.catalog.clone(), set_id, tools.progress.clone())?;
     let place = Place {
         tape_file: lost.file,
         first_block: lost.first_block,

@@ -124,7 +124,7 @@ impl<'r> Taking<'r> {
                 line.set_id = Some(*set_id);
                 let discard = DiscardPart { set_id: *set_id, part: Some(self.part) };
                 futures_executor::block_on(self.tools.catalog.send(discard))??;
-                self.feed = Some(feed::start(self.tools.catalog.clone(), *set_id)?);
+                self.feed = Some(feed::start(self.tools.catalog.clone(), *set_id, self.tools.progress.clone())?);
                 Wanted::Members
             }
             set::Found::Known { set_id } => {

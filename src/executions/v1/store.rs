@@ -106,7 +106,7 @@ impl<'c> Filling<'c> {
     /// Makes the set's row; it is `running` until [`Filling::finish`].
     pub fn begin(context: &'c Context, new: &NewSet) -> Result<Filling<'c>> {
         let set = db::sets::insert(&mut *context.conn()?, new)?;
-        let (feed, feeder) = feed::start(context.services.catalog.clone(), set.id)?;
+        let (feed, feeder) = feed::start(context.services.catalog.clone(), set.id, context.progress.clone())?;
         Ok(Filling {
             context,
             set_id: set.id,

@@ -27,7 +27,7 @@ pub async fn list(app: web::Data<App>) -> Result<web::Json<Vec<DatabaseBackupLis
 /// Where a copy goes.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
-pub struct BackupBody {
+pub struct BackupDatabaseBody {
     /// The tape; or …
     tape_id: Option<i32>,
     /// … the pool that a tape is chosen from. Without either: the pool that the settings name.
@@ -37,14 +37,14 @@ pub struct BackupBody {
 }
 
 /// Writes a copy of the database to a tape, encrypted.
-#[utoipa::path(operation_id = "backup_database", tag = "database-backup", params(WaitQuery), request_body = BackupBody,
+#[utoipa::path(operation_id = "backup_database", tag = "database-backup", params(WaitQuery), request_body = BackupDatabaseBody,
     responses((status = 202, body = Started), (status = 400), (status = 409)))]
 #[post("/database-backup/backup")]
 pub async fn backup(
     app: web::Data<App>,
     caller: Identity,
     wait: web::Query<WaitQuery>,
-    body: web::Json<BackupBody>,
+    body: web::Json<BackupDatabaseBody>,
 ) -> Result<HttpResponse> {
     let body = body.into_inner();
     let config = app.services.config.clone();
@@ -99,7 +99,7 @@ pub async fn backup(
 /// What is brought back, and where to.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
-pub struct RestoreBody {
+pub struct RestoreDatabaseBody {
     /// The copy, by its id in the list; or …
     backup_id: Option<i32>,
     /// … the drive with a tape that it is on, whether this server knows of it or not.
@@ -114,14 +114,14 @@ pub struct RestoreBody {
 }
 
 /// Reads a copy of the database back from tape: into a file beside the one in use, or to run with from the next start on.
-#[utoipa::path(operation_id = "restore_database", tag = "database-backup", params(WaitQuery), request_body = RestoreBody,
+#[utoipa::path(operation_id = "restore_database", tag = "database-backup", params(WaitQuery), request_body = RestoreDatabaseBody,
     responses((status = 202, body = Started), (status = 400), (status = 404), (status = 409)))]
 #[post("/database-backup/restore")]
 pub async fn restore(
     app: web::Data<App>,
     caller: Identity,
     wait: web::Query<WaitQuery>,
-    body: web::Json<RestoreBody>,
+    body: web::Json<RestoreDatabaseBody>,
 ) -> Result<HttpResponse> {
     let body = body.into_inner();
     let data_dir = app.services.config.data_dir.clone();

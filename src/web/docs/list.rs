@@ -12,6 +12,7 @@ use std::path::PathBuf;
 /// up here, so no path of a request ever reaches the file system.
 const DOCUMENTS: &[(&str, &str, &str)] = &[
     ("installation", "Installation", "From nothing to a running server"),
+    ("hardware", "Drives and libraries", "Real hardware: device paths, rights, containers, what the messages mean"),
     ("usage", "Using TapeBackarr", "The first backup and the first restore, step by step"),
     ("migrating", "From version 1", "Taking over the database and the tapes of the Go program"),
     ("operator", "Operating", "Daily work: tapes, pools, libraries, what to do when something is red"),

@@ -1,8 +1,10 @@
 //! Changing and forgetting drives.
 
+use crate::actors::library::Scan;
 use crate::app::App;
 use crate::db::drives::{self, DriveChanges};
-use crate::web::reply::Status;
+use crate::db::libraries;
+use crate::web::responses::Status;
 use crate::web::{fields, query};
 use crate::{Error, Result};
 use actix_web::{delete, post, put, web};
@@ -19,6 +21,14 @@ pub struct DriveRequest {
     display_name: Option<Option<String>>,
     /// Whether it is used at all.
     enabled: Option<bool>,
+    /// The library it sits in, where the library does not tell by itself; null: none.
+    #[serde(deserialize_with = "fields::given")]
+    #[schema(value_type = Option<i32>)]
+    library_id: Option<Option<i32>>,
+    /// Element address of its bay there; null: none.
+    #[serde(deserialize_with = "fields::given")]
+    #[schema(value_type = Option<i32>)]
+    library_drive_number: Option<Option<u16>>,
 }
 
 /// Changes what is named of a drive.
@@ -31,19 +41,33 @@ pub async fn update(
     body: web::Json<DriveRequest>,
 ) -> Result<web::Json<Status>> {
     let (id, request) = (id.into_inner(), body.into_inner());
-    if request.display_name.is_none() && request.enabled.is_none() {
+    let placed = request.library_id.is_some() || request.library_drive_number.is_some();
+    if request.display_name.is_none() && request.enabled.is_none() && !placed {
         return Err(Error::bad_request("no fields to update"));
     }
-    if request.enabled == Some(false) {
+    if request.enabled == Some(false) || placed {
         must_be_free(&app, id)?;
     }
     let changes = DriveChanges {
         display_name: request.display_name.map(fields::text),
         enabled: request.enabled,
+        library_id: request.library_id,
+        library_drive_number: request.library_drive_number.map(|bay| bay.map(i32::from)),
         ..DriveChanges::default()
     };
-    query(&app.services.db, move |conn| drives::update(conn, id, &changes)).await?;
+    let library = request.library_id.flatten();
+    query(&app.services.db, move |conn| {
+        library.map(|library| fields::existing("library_id", libraries::find(conn, library))).transpose()?;
+        drives::update(conn, id, &changes)
+    })
+    .await?;
     app.services.drives.reload().await?;
+    if let Some(library) = library {
+        // the slots remember which drive is in which bay
+        if let Err(error) = app.services.libraries.inventory(library, Scan::Remembered).await {
+            tracing::warn!(library, %error, "the library of the drive does not answer");
+        }
+    }
     Ok(web::Json(Status::new("updated")))
 }
 

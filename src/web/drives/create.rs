@@ -3,11 +3,13 @@
 use crate::actors::library::Scan;
 use crate::app::App;
 use crate::db::drives::{self, Drive, DriveChanges, NewDrive};
+use crate::db::libraries;
 use crate::events::{Category, Event};
 use crate::web::AuditNote;
+use crate::web::drives::scan::devices;
 use crate::web::fields::{self, invalid};
 use crate::web::query::{block, query};
-use crate::web::reply::Created;
+use crate::web::responses::Created;
 use crate::{Error, Result};
 use actix_web::{HttpResponse, post, web};
 use serde::Deserialize;
@@ -49,6 +51,24 @@ pub async fn create(app: web::Data<App>, note: AuditNote, body: web::Json<NewDri
     })
     .await?;
     let identity = identify(device_path.clone()).await?;
+    // the same drive by another of its paths: two hands on one tape
+    let (path, serial) = (device_path.clone(), identity.serial.clone());
+    query(db, move |conn| {
+        let same = |drive: &Drive| !serial.is_empty() && drive.serial_number.as_deref() == Some(serial.as_str());
+        match drives::all(conn)?.iter().find(|drive| same(drive)) {
+            Some(known) => {
+                let message = format!(
+                    "{path} is drive {} ({}), which is known already as {}: it has the same serial number, {serial}",
+                    known.id,
+                    known.name(),
+                    known.device_path
+                );
+                Err(Error::conflict("already_exists", message))
+            }
+            None => Ok(()),
+        }
+    })
+    .await?;
     let new = NewDrive {
         device_path,
         serial_number: fields::text(request.serial_number).or_else(|| fields::text(Some(identity.serial))),
@@ -58,16 +78,24 @@ pub async fn create(app: web::Data<App>, note: AuditNote, body: web::Json<NewDri
         library_id: None,
         library_drive_number: None,
     };
-    let drive = query(db, move |conn| drives::insert(conn, &new)).await?;
+    let drive = add(&app, new).await?;
     note.id(drive.id).detail("device_path", drive.device_path.as_str());
+    Ok(HttpResponse::Created().json(Created { id: drive.id }))
+}
+
+/// Makes a drive known and looks at it for the first time.
+pub async fn add(app: &web::Data<App>, new: NewDrive) -> Result<Drive> {
+    let drive = query(&app.services.db, move |conn| drives::insert(conn, &new)).await?;
     let event = Event::info(Category::Drive, "Drive Added", format!("Drive {} was added", drive.name()));
     app.services.bus.publish(event.details(json!({"drive_id": drive.id, "device": drive.device_path})));
     app.services.drives.reload().await?;
-    place_in_library(&app, &drive).await?;
+    if drive.library_id.is_none() {
+        place_in_library(app, &drive).await?;
+    }
     if let Err(error) = app.services.drives.refresh(drive.id).await {
         tracing::warn!(drive = drive.id, %error, "the new drive does not answer");
     }
-    Ok(HttpResponse::Created().json(Created { id: drive.id }))
+    Ok(drive)
 }
 
 /// Opens a drive for a moment to learn who it is.
@@ -80,19 +108,10 @@ async fn identify(device_path: String) -> Result<DriveIdentity> {
     })
 }
 
-/// Finds the library that has a bay with this drive's serial number, and notes both.
+/// Finds the library that has a bay with this drive, and notes both: by the drive's serial number, or, where the library
+/// does not tell those, as a search for devices found it.
 pub async fn place_in_library(app: &web::Data<App>, drive: &Drive) -> Result<()> {
-    let Some(serial) = drive.serial_number.clone().filter(|serial| !serial.is_empty()) else { return Ok(()) };
-    for library in app.services.libraries.ids() {
-        let inventory = match app.services.libraries.inventory(library, Scan::Remembered).await {
-            Ok(inventory) => inventory,
-            Err(error) => {
-                tracing::warn!(library, %error, "the library does not answer");
-                continue;
-            }
-        };
-        let bay = inventory.of(ElementKind::Drive).find(|bay| bay.drive_serial.as_deref() == Some(serial.as_str()));
-        let Some(bay) = bay.map(|bay| i32::from(bay.address.0)) else { continue };
+    if let Some((library, bay)) = by_serial_or_search(app, drive).await? {
         let id = drive.id;
         query(&app.services.db, move |conn| {
             let changes = DriveChanges {
@@ -105,7 +124,45 @@ pub async fn place_in_library(app: &web::Data<App>, drive: &Drive) -> Result<()>
         .await?;
         // the slots remember which drive is in which bay
         app.services.libraries.inventory(library, Scan::Remembered).await?;
-        return Ok(());
     }
     Ok(())
+}
+
+/// The library and the bay of a drive, where either way finds one.
+async fn by_serial_or_search(app: &App, drive: &Drive) -> Result<Option<(i32, i32)>> {
+    match bay_with_serial(app, drive).await {
+        Some(place) => Ok(Some(place)),
+        None => bay_found(app, drive).await,
+    }
+}
+
+/// The bay that a search for devices found a drive in, and its library, if that is known.
+async fn bay_found(app: &App, drive: &Drive) -> Result<Option<(i32, i32)>> {
+    let found = devices(app).await?;
+    let device = found.into_iter().find(|device| device.is(&drive.device_path, drive.serial_number.as_deref()));
+    let Some((element, serial)) = device.and_then(|device| device.element.zip(device.changer_serial)) else {
+        return Ok(None);
+    };
+    let known = query(&app.services.db, libraries::list).await?;
+    let row = known.into_iter().find(|row| row.enabled && !serial.is_empty() && row.serial_number == serial);
+    Ok(row.map(|row| (row.id, i32::from(element.0))))
+}
+
+/// The bay whose drive has the serial number of this one, and its library.
+async fn bay_with_serial(app: &App, drive: &Drive) -> Option<(i32, i32)> {
+    let serial = drive.serial_number.clone().filter(|serial| !serial.is_empty())?;
+    for library in app.services.libraries.ids() {
+        let inventory = match app.services.libraries.inventory(library, Scan::Remembered).await {
+            Ok(inventory) => inventory,
+            Err(error) => {
+                tracing::warn!(library, %error, "the library does not answer");
+                continue;
+            }
+        };
+        let bay = inventory.of(ElementKind::Drive).find(|bay| bay.drive_serial.as_deref() == Some(serial.as_str()));
+        if let Some(bay) = bay {
+            return Some((library, i32::from(bay.address.0)));
+        }
+    }
+    None
 }

@@ -2,6 +2,7 @@
 
 mod change;
 mod create;
+mod encryption;
 mod health;
 mod list;
 pub mod scan;
@@ -9,7 +10,7 @@ mod state;
 mod work;
 
 use super::Routes;
-pub use create::place_in_library;
+pub use create::{add, place_in_library};
 
 /// The routes.
 pub fn routes(routes: Routes) -> Routes {
@@ -25,6 +26,9 @@ pub fn routes(routes: Routes) -> Routes {
         .add(state::detect_tape)
         .add(health::statistics)
         .add(health::alerts)
+        .add(encryption::show)
+        .add(encryption::set)
+        .add(encryption::clear)
         .add(work::eject)
         .add(work::load_tape)
         .add(work::rewind)

@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 
 type Answer = Result<HttpResponse>;
 
-async fn enabled(app: &App, id: i32) -> Result<drives::Drive> {
+pub(super) async fn enabled(app: &App, id: i32) -> Result<drives::Drive> {
     let drive = query(&app.services.db, move |conn| drives::find(conn, id)).await?;
     if !drive.enabled {
         return Err(Error::conflict("drive_disabled", format!("drive {} is disabled; enable it first", drive.name())));
@@ -25,7 +25,14 @@ async fn enabled(app: &App, id: i32) -> Result<drives::Drive> {
     Ok(drive)
 }
 
-async fn act(app: &App, caller: &Identity, id: i32, action: DriveAction, wait: WaitQuery, unsaid: Unsaid) -> Answer {
+pub(super) async fn act(
+    app: &App,
+    caller: &Identity,
+    id: i32,
+    action: DriveAction,
+    wait: WaitQuery,
+    unsaid: Unsaid,
+) -> Answer {
     let drive = enabled(app, id).await?;
     let what = match action {
         DriveAction::Load => "Load",
@@ -33,6 +40,7 @@ async fn act(app: &App, caller: &Identity, id: i32, action: DriveAction, wait: W
         DriveAction::Rewind => "Rewind",
         DriveAction::Retension => "Retension",
         DriveAction::Clean => "Cleaning",
+        DriveAction::Encrypt { .. } | DriveAction::Decrypt => "Encryption",
     };
     let title = format!("{what}: drive {}", drive.name());
     let message = format!("{what} of drive {} started", drive.name());

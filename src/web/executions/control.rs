@@ -3,7 +3,7 @@
 use crate::Result;
 use crate::actors::jobs::{Command, Control};
 use crate::app::App;
-use crate::web::reply::Status;
+use crate::web::responses::Status;
 use actix_web::{post, web};
 
 async fn tell(app: &App, execution_id: i32, command: Command, word: &'static str) -> Result<web::Json<Status>> {

@@ -2,7 +2,7 @@
 
 use crate::db::executions::{Execution, ExecutionListed};
 use crate::db::tape_changes::TapeChangeListed;
-use crate::executions::ProgressView;
+use crate::executions::{ProgressView, Stages};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -23,8 +23,20 @@ pub struct ExecutionView {
     current_path: Option<String>,
     /// What a person has to do so that it can go on.
     tape_change: Option<TapeChangeListed>,
+    /// Where the time of a backup goes (while it works) or went, stage by stage.
+    stages: Option<Stages>,
     /// All live figures, while it works.
     progress: Option<ProgressView>,
+}
+
+/// The stages in the result of a backup.
+fn stages_of(result: &str) -> Option<Stages> {
+    #[derive(serde::Deserialize)]
+    struct Outcome {
+        stages: Option<Stages>,
+    }
+    // other kinds of work have other results
+    serde_json::from_str::<Outcome>(result).ok()?.stages
 }
 
 fn signed(number: u64) -> i64 {
@@ -50,7 +62,12 @@ impl ExecutionView {
                 execution.message.clone_from(&live.message);
             }
         }
+        let stages = match &live {
+            Some(live) => live.stages.clone(),
+            None => row.execution.result.as_deref().and_then(stages_of),
+        };
         ExecutionView {
+            stages,
             write_speed: live.as_ref().map_or(0, |live| live.write_speed),
             bytes_written: live.as_ref().map(|live| live.bytes_written),
             buffer_percent: live.as_ref().map(|live| live.buffer_percent),

@@ -10,7 +10,7 @@ use crate::db::sets::{self, SetFilter};
 use crate::db::{Conn, Page, now, write_transaction};
 use crate::events::{Category, Event};
 use crate::media::retention::Evaluation;
-use crate::web::reply::{Created, Status};
+use crate::web::responses::{Created, Status};
 use crate::web::sets::discard_set;
 use crate::web::{AuditNote, query};
 use crate::{Error, Result};

@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::db::executions::{self, Execution, ExecutionFilter};
 use crate::db::{Conn, Page};
 use crate::web::query;
-use crate::web::reply::Status;
+use crate::web::responses::Status;
 use crate::{Error, Result};
 use actix_web::{post, web};
 

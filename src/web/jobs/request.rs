@@ -42,7 +42,7 @@ pub struct JobRequest {
     pub enabled: Option<bool>,
     /// Encrypt with this key. Only when the job is made.
     pub encryption_key_id: Option<i32>,
-    /// Encrypt in the drive with this key: not supported by this server.
+    /// Let the drive encrypt with this key. Only when the job is made.
     pub hw_encryption_key_id: Option<i32>,
     /// `none` (the default), `lto` (in the drive), `gzip` or `zstd`.
     #[schema(value_type = Option<Compression>)]
@@ -87,20 +87,17 @@ fn next_run(cron: &str, zone: &str, enabled: bool) -> Result<Option<NaiveDateTim
     Ok(next.filter(|_| enabled).map(|time| time.naive_utc()))
 }
 
-impl JobRequest {
-    fn no_hardware_encryption(&self) -> Result<()> {
-        match self.hw_encryption_key_id {
-            Some(id) if id != 0 => Err(invalid(
-                "hw_encryption_key_id",
-                "this server does not encrypt in the drive; use encryption_key_id, which encrypts before the drive",
-            )),
-            _ => Ok(()),
-        }
+/// A key that a field names; 0 is none.
+fn known_key(conn: &mut Conn, field: &'static str, id: Option<i32>) -> Result<Option<i32>> {
+    match id.filter(|id| *id != 0) {
+        Some(id) if encryption_keys::find(conn, id).is_err() => Err(invalid(field, "encryption key not found")),
+        key => Ok(key),
     }
+}
 
+impl JobRequest {
     /// The row that a request to make a job asks for.
     pub fn check_new(self, conn: &mut Conn) -> Result<NewJob> {
-        self.no_hardware_encryption()?;
         let name = fields::name("name", self.name.as_deref())?;
         let source_id = self.source_id.ok_or_else(|| invalid("source_id", "source_id is required"))?;
         let pool_id = self.pool_id.ok_or_else(|| invalid("pool_id", "pool_id is required"))?;
@@ -108,12 +105,8 @@ impl JobRequest {
         let pool = existing("pool_id", pools::find(conn, pool_id))?;
         let retention_days = fields::days("retention_days", self.retention_days.unwrap_or(0))?;
         let keep = self.keep.check(forever(retention_days, &pool).as_deref())?;
-        let key = self.encryption_key_id.filter(|id| *id != 0);
-        if let Some(key) = key
-            && encryption_keys::find(conn, key).is_err()
-        {
-            return Err(invalid("encryption_key_id", "encryption key not found"));
-        }
+        let key = known_key(conn, "encryption_key_id", self.encryption_key_id)?;
+        let drive_key = known_key(conn, "hw_encryption_key_id", self.hw_encryption_key_id)?;
         let method = match self.compression.as_deref().filter(|word| !word.is_empty()) {
             Some(word) => compression(word)?,
             None => Compression::None,
@@ -140,8 +133,8 @@ impl JobRequest {
             enabled,
             encryption_enabled: key.is_some(),
             encryption_key_id: key,
-            hw_encryption_enabled: false,
-            hw_encryption_key_id: None,
+            hw_encryption_enabled: drive_key.is_some(),
+            hw_encryption_key_id: drive_key,
             compression: method,
             compression_level: level(method, self.compression_level.flatten())?,
             verify_after: self.verify_after.unwrap_or(false),
@@ -150,10 +143,12 @@ impl JobRequest {
 
     /// The changes that a request to change `known` asks for.
     pub fn check_changes(self, conn: &mut Conn, known: &Job) -> Result<JobChanges> {
-        self.no_hardware_encryption()?;
-        if self.encryption_key_id.is_some() {
-            let message = "encryption settings cannot be changed after job creation";
-            return Err(invalid("encryption_key_id", message));
+        for (field, given) in
+            [("encryption_key_id", self.encryption_key_id), ("hw_encryption_key_id", self.hw_encryption_key_id)]
+        {
+            if given.is_some() {
+                return Err(invalid(field, "encryption settings cannot be changed after job creation"));
+            }
         }
         if let Some(source) = self.source_id {
             existing("source_id", sources::find(conn, source))?;

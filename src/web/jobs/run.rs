@@ -21,7 +21,7 @@ use utoipa::ToSchema;
 /// How a job is to run this time.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
-pub struct RunBody {
+pub struct RunJobBody {
     /// Onto this tape.
     tape_id: Option<i32>,
     /// Onto a tape chosen from the job's pool: so it is unless a tape is named.
@@ -31,7 +31,7 @@ pub struct RunBody {
     backup_type: Option<String>,
 }
 
-impl RunBody {
+impl RunJobBody {
     fn named(&self) -> Result<Option<i32>> {
         match (self.tape_id.filter(|id| *id != 0), self.use_pool) {
             (Some(tape), None | Some(false)) => Ok(Some(tape)),
@@ -42,7 +42,7 @@ impl RunBody {
 }
 
 /// Runs a job now. Refused while a run of it has not ended.
-#[utoipa::path(operation_id = "run_job", tag = "jobs", params(("id" = i32, Path), WaitQuery), request_body = RunBody,
+#[utoipa::path(operation_id = "run_job", tag = "jobs", params(("id" = i32, Path), WaitQuery), request_body = RunJobBody,
     responses((status = 202, body = Started), (status = 400), (status = 404), (status = 409)))]
 #[post("/jobs/{id}/run")]
 pub async fn run(
@@ -50,7 +50,7 @@ pub async fn run(
     caller: Identity,
     id: web::Path<i32>,
     wait: web::Query<WaitQuery>,
-    body: OptionalBody<RunBody>,
+    body: OptionalBody<RunJobBody>,
 ) -> Result<HttpResponse> {
     let taken = app.services.drives.reservations.taken();
     let work = query(&app.services.db, move |conn| {
@@ -133,7 +133,7 @@ pub async fn retry(
             let title = format!("Backup of job {} (resumed)", job.name);
             return Ok(Work::new(Request::Backup(request), title, message).with(fields));
         }
-        let named = RunBody { tape_id: body.0.tape_id, use_pool: body.0.use_pool, backup_type: None }.named()?;
+        let named = RunJobBody { tape_id: body.0.tape_id, use_pool: body.0.use_pool, backup_type: None }.named()?;
         let (tape_id, chosen) = target(conn, &job, named, &taken)?;
         let message = match chosen.get("tape_label").and_then(Value::as_str) {
             Some(label) => format!("Backup job retried using tape {label}"),

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::db::drives;
 use crate::db::libraries::{self, LibraryChanges};
-use crate::web::reply::Status;
+use crate::web::responses::Status;
 use crate::web::{fields, query};
 use crate::{Error, Result};
 use actix_web::{delete, put, web};

@@ -2,16 +2,18 @@
 
 use crate::actors::library::Scan;
 use crate::app::App;
-use crate::db::drives;
-use crate::db::libraries::{self, NewLibrary};
+use crate::db::drives::{self, NewDrive};
+use crate::db::libraries::{self, Library, NewLibrary};
 use crate::web::AuditNote;
-use crate::web::drives::place_in_library;
+use crate::web::drives::scan::devices;
+use crate::web::drives::{add as add_drive, place_in_library};
 use crate::web::fields::{self, invalid};
 use crate::web::query::{block, query};
 use crate::{Error, Result};
 use actix_web::{HttpResponse, post, web};
 use serde::{Deserialize, Serialize};
-use tape_drive::{ChangerIdentity, ElementKind, Inventory};
+use std::path::Path;
+use tape_drive::{ChangerIdentity, DeviceKind, ElementKind, Inventory};
 use utoipa::ToSchema;
 
 /// A library to be made known.
@@ -28,6 +30,21 @@ pub struct NewLibraryRequest {
     model: Option<String>,
     /// Its serial number; none: what it says of itself.
     serial_number: Option<String>,
+    /// Whether all drives that sit in it are made known with it.
+    with_drives: bool,
+}
+
+/// A drive that was made known with its library.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CreatedDrive {
+    /// Its id.
+    id: i32,
+    /// Its device.
+    device_path: String,
+    /// Its serial number.
+    serial_number: Option<String>,
+    /// Element address of its bay.
+    library_drive_number: Option<i32>,
 }
 
 /// The library that was made known.
@@ -43,6 +60,8 @@ pub struct CreatedLibrary {
     num_drives: usize,
     /// Mail slots.
     num_import_export: usize,
+    /// The drives that were made known with it.
+    drives: Vec<CreatedDrive>,
 }
 
 /// Makes a library known. It is opened to learn who it is, and its slots are read at once.
@@ -54,16 +73,18 @@ pub async fn create(app: web::Data<App>, note: AuditNote, body: web::Json<NewLib
     let name = fields::name("name", request.name.as_deref())?;
     let device_path = fields::name("device_path", request.device_path.as_deref())?;
     let (db, libraries) = (&app.services.db, &app.services.libraries);
-    let path = device_path.clone();
-    query(db, move |conn| match libraries::list(conn)?.into_iter().find(|row| row.device_path == path) {
-        Some(known) => {
-            let message = format!("{path} is known already, as library {} ({})", known.id, known.name);
+    let known = query(db, libraries::list).await?;
+    let refuse_known = |row: Option<&Library>| match row {
+        Some(row) => {
+            let message = format!("{device_path} is known already, as library {} ({})", row.id, row.name);
             Err(Error::conflict("already_exists", message))
         }
         None => Ok(()),
-    })
-    .await?;
+    };
+    refuse_known(known.iter().find(|row| row.device_path == device_path))?;
     let identity = identify(device_path.clone()).await?;
+    // the same library by another of its paths
+    refuse_known(known.iter().find(|row| !identity.serial.is_empty() && row.serial_number == identity.serial))?;
     let new = NewLibrary {
         name,
         device_path,
@@ -80,10 +101,51 @@ pub async fn create(app: web::Data<App>, note: AuditNote, body: web::Json<NewLib
     for drive in query(db, drives::all).await?.into_iter().filter(|drive| drive.library_id.is_none()) {
         place_in_library(&app, &drive).await?;
     }
-    Ok(HttpResponse::Created().json(created(library.id, &library.name, &inventory)))
+    let added = if request.with_drives { add_drives(&app, &library).await? } else { Vec::new() };
+    Ok(HttpResponse::Created().json(created(library.id, &library.name, &inventory, added)))
 }
 
-fn created(id: i32, name: &str, inventory: &Inventory) -> CreatedLibrary {
+/// Makes all drives known that sit in a library and are not known yet.
+async fn add_drives(app: &web::Data<App>, library: &Library) -> Result<Vec<CreatedDrive>> {
+    let known = query(&app.services.db, drives::all).await?;
+    let found = match tape_drive::virtual_directory(&library.device_path).map(Path::to_path_buf) {
+        // it may lie anywhere, not only where the search looks
+        Some(directory) => block(move || Ok(tape_drive::virt::scan(&directory)?)).await?,
+        None => devices(app).await?,
+    };
+    let new = found.into_iter().filter(|device| {
+        device.kind == DeviceKind::Drive
+            && device.problem.is_none()
+            && device.changer_serial.as_deref() == Some(library.serial_number.as_str())
+            && !known.iter().any(|drive| device.is(&drive.device_path, drive.serial_number.as_deref()))
+    });
+    let mut added = Vec::new();
+    for device in new.collect::<Vec<_>>() {
+        let new = NewDrive {
+            device_path: device.device_path,
+            serial_number: fields::text(Some(device.serial)),
+            model: fields::text(Some(device.product)),
+            vendor: device.vendor,
+            display_name: None,
+            library_id: Some(library.id),
+            library_drive_number: device.element.map(|element| i32::from(element.0)),
+        };
+        let drive = add_drive(app, new).await?;
+        added.push(CreatedDrive {
+            id: drive.id,
+            device_path: drive.device_path,
+            serial_number: drive.serial_number,
+            library_drive_number: drive.library_drive_number,
+        });
+    }
+    if !added.is_empty() {
+        // the slots remember which drive is in which bay
+        app.services.libraries.inventory(library.id, Scan::Remembered).await?;
+    }
+    Ok(added)
+}
+
+fn created(id: i32, name: &str, inventory: &Inventory, added: Vec<CreatedDrive>) -> CreatedLibrary {
     let count = |kind| inventory.of(kind).count();
     let (slots, drives, mail) =
         (count(ElementKind::Storage), count(ElementKind::Drive), count(ElementKind::ImportExport));
@@ -93,6 +155,7 @@ fn created(id: i32, name: &str, inventory: &Inventory) -> CreatedLibrary {
         num_storage: slots,
         num_drives: drives,
         num_import_export: mail,
+        drives: added,
     }
 }
 

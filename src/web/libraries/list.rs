@@ -52,8 +52,14 @@ pub struct FoundLibrary {
     model: String,
     /// What it says of itself.
     serial_number: String,
+    /// Its firmware, if it was found.
+    firmware: Option<String>,
+    /// The drives that were found in it.
+    drives: Vec<String>,
     /// The id of the library, if it is known already.
     library_id: Option<i32>,
+    /// Why it cannot be used as things are, and what to do.
+    problem: Option<String>,
 }
 
 /// Changers of this machine and of the virtual libraries in the configured folder, known or not.
@@ -61,10 +67,22 @@ pub struct FoundLibrary {
 #[get("/libraries/scan")]
 pub async fn scan(app: web::Data<App>) -> Result<web::Json<Vec<FoundLibrary>>> {
     let known = query(&app.services.db, libraries::list).await?;
-    let changers = devices(&app).await?.into_iter().filter(|device| device.kind == DeviceKind::Changer);
+    let (changers, drives): (Vec<_>, Vec<_>) =
+        devices(&app).await?.into_iter().partition(|device| device.kind == DeviceKind::Changer);
+    let drives_of = |serial: &str| {
+        let within = drives.iter().filter(|drive| drive.changer_serial.as_deref() == Some(serial));
+        within.map(|drive| drive.device_path.clone()).collect()
+    };
     let mut found: Vec<FoundLibrary> = changers
+        .into_iter()
         .map(|device| FoundLibrary {
-            library_id: known.iter().find(|row| row.device_path == device.device_path).map(|row| row.id),
+            library_id: known
+                .iter()
+                .find(|row| device.is(&row.device_path, Some(&row.serial_number)))
+                .map(|row| row.id),
+            firmware: Some(device.revision),
+            drives: drives_of(&device.serial),
+            problem: device.problem,
             kind: "medium_changer",
             vendor: device.vendor,
             model: device.product,
@@ -73,13 +91,16 @@ pub async fn scan(app: web::Data<App>) -> Result<web::Json<Vec<FoundLibrary>>> {
         })
         .collect();
     for row in known {
-        if !found.iter().any(|device| device.device_path == row.device_path) {
+        if !found.iter().any(|device| device.library_id == Some(row.id)) {
             found.push(FoundLibrary {
                 device_path: row.device_path,
                 kind: "medium_changer",
                 vendor: row.vendor,
                 model: row.model,
                 serial_number: row.serial_number,
+                firmware: None,
+                drives: Vec::new(),
+                problem: None,
                 library_id: Some(row.id),
             });
         }

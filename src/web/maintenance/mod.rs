@@ -73,20 +73,20 @@ async fn show(app: web::Data<App>) -> Result<web::Json<Maintenance>> {
 /// What is to be done.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
-pub struct RunBody {
+pub struct RunMaintenanceBody {
     /// These; none: what the schedule does every day.
     chores: Vec<Chore>,
 }
 
 /// Does maintenance now.
-#[utoipa::path(operation_id = "run_maintenance", tag = "maintenance", params(WaitQuery), request_body = RunBody,
+#[utoipa::path(operation_id = "run_maintenance", tag = "maintenance", params(WaitQuery), request_body = RunMaintenanceBody,
     responses((status = 202, body = Started), (status = 400), (status = 409)))]
 #[post("/maintenance/run")]
 async fn run(
     app: web::Data<App>,
     caller: Identity,
     wait: web::Query<WaitQuery>,
-    body: OptionalBody<RunBody>,
+    body: OptionalBody<RunMaintenanceBody>,
 ) -> Result<HttpResponse> {
     let request = Request::Maintenance(MaintenanceRequest { chores: body.0.chores });
     Work::new(request, "Maintenance", "Maintenance started").answer(&app, &caller, *wait, Unsaid::Start).await

@@ -2,7 +2,7 @@
 
 mod request;
 
-use super::reply::{Created, Status};
+use super::responses::{Created, Status};
 use super::{AuditNote, Routes, query};
 use crate::Result;
 use crate::app::App;

@@ -8,7 +8,7 @@ use crate::db::executions::{self, ExecutionFilter};
 use crate::db::{Conn, Page, SetStatus, copies, pools, retention, sets, write_transaction};
 use crate::executions::{CopyRequest, Request, VerifyRequest};
 use crate::web::optional_body::OptionalBody;
-use crate::web::reply::Status;
+use crate::web::responses::Status;
 use crate::web::work::{Started, Unsaid, WaitQuery, Work};
 use crate::web::{AuditNote, fields, query};
 use crate::{Error, Result};
@@ -126,13 +126,13 @@ pub async fn cancel(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json
 /// Where a set is to be verified.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
-pub struct VerifyBody {
+pub struct VerifySetBody {
     /// The drive; none: any.
     drive_id: Option<i32>,
 }
 
 /// Reads a set back and compares every hash.
-#[utoipa::path(operation_id = "verify_backup_set", tag = "backup-sets", params(("id" = i32, Path), WaitQuery), request_body = VerifyBody,
+#[utoipa::path(operation_id = "verify_backup_set", tag = "backup-sets", params(("id" = i32, Path), WaitQuery), request_body = VerifySetBody,
     responses((status = 202, body = Started), (status = 404), (status = 409)))]
 #[post("/backup-sets/{id}/verify")]
 pub async fn verify(
@@ -140,7 +140,7 @@ pub async fn verify(
     caller: Identity,
     id: web::Path<i32>,
     wait: web::Query<WaitQuery>,
-    body: OptionalBody<VerifyBody>,
+    body: OptionalBody<VerifySetBody>,
 ) -> Result<HttpResponse> {
     let set = query(&app.services.db, move |conn| sets::find_listed(conn, *id)).await?;
     if set.set.status != SetStatus::Completed {

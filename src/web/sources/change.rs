@@ -7,7 +7,7 @@ use crate::db::sources;
 use crate::db::write_transaction;
 use crate::events::{Category, Event};
 use crate::web::query::block;
-use crate::web::reply::{Created, Status};
+use crate::web::responses::{Created, Status};
 use crate::web::{AuditNote, query};
 use actix_web::{HttpResponse, delete, post, put, web};
 

@@ -9,7 +9,7 @@ use crate::db::{ExecutionStatus, FormatType, Page, drives, libraries, pools};
 use crate::executions::{BatchLabelRequest, Request};
 use crate::web::fields::{self, invalid};
 use crate::web::query;
-use crate::web::reply::Status;
+use crate::web::responses::Status;
 use crate::web::work::{Started, Unsaid, WaitQuery, Work};
 use crate::{Error, Result};
 use actix_web::{HttpResponse, get, post, web};

@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::db::tapes::{self, Tape, TapeChanges};
 use crate::db::{Conn, TapeStatus, pools, tape_lifecycle, write_transaction};
 use crate::media::lifecycle;
-use crate::web::reply::Status;
+use crate::web::responses::Status;
 use crate::web::{fields, query};
 use crate::{Error, Result};
 use actix_web::{delete, post, put, web};

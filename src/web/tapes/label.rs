@@ -148,7 +148,7 @@ pub async fn format(
 /// Where a tape is to be verified.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
-pub struct VerifyBody {
+pub struct VerifyTapeBody {
     /// The drive; none: any.
     drive_id: Option<i32>,
 }
@@ -156,14 +156,14 @@ pub struct VerifyBody {
 /// Reads back all complete sets on a tape (of those that go on on other tapes, the parts on this one) and compares every
 /// hash.
 #[utoipa::path(operation_id = "verify_tape", tag = "tapes", params(("id" = i32, Path), WaitQuery),
-    request_body = VerifyBody, responses((status = 202, body = Started), (status = 404), (status = 409)))]
+    request_body = VerifyTapeBody, responses((status = 202, body = Started), (status = 404), (status = 409)))]
 #[post("/tapes/{id}/verify")]
 pub async fn verify(
     app: web::Data<App>,
     caller: Identity,
     id: web::Path<i32>,
     wait: web::Query<WaitQuery>,
-    body: OptionalBody<VerifyBody>,
+    body: OptionalBody<VerifyTapeBody>,
 ) -> Result<HttpResponse> {
     let work = query(&app.services.db, move |conn| {
         let tape = tapes::find(conn, *id)?;

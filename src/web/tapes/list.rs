@@ -2,11 +2,12 @@
 
 use crate::Result;
 use crate::app::App;
-use crate::db::tapes::{self, Tape, TapeFilter, TapeListed};
-use crate::db::{Page, TapeStatus, pools, set_parts, sets};
+use crate::db::tape_list::{self, TapeFilter, TapeOrder};
+use crate::db::tapes::{self, Tape, TapeListed};
+use crate::db::{Direction, Page, TapeStatus, pools, set_parts, sets};
 use crate::media::{choose::Place, lifecycle};
 use crate::web::{fields, query};
-use actix_web::{get, web};
+use actix_web::{HttpResponse, get, web};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use tape_drive::lto;
@@ -23,17 +24,24 @@ pub struct TapeQuery {
     status: Option<String>,
     /// Label or bar code contains this.
     q: Option<String>,
+    /// By `label` (the default), `barcode`, `pool`, `status`, `used`, `written`, `verified` or `writes`; with a `-` before
+    /// it the largest first.
+    sort: Option<String>,
     /// At most so many.
     limit: Option<i64>,
     /// After so many.
     offset: Option<i64>,
 }
 
-/// Tapes by label.
+/// How many there are in all, in the answer's header.
+const TOTAL: &str = "x-total-count";
+
+/// Tapes, a page at a time. `X-Total-Count` says how many there are.
 #[utoipa::path(operation_id = "list_tapes", tag = "tapes", params(TapeQuery),
-    responses((status = 200, body = [TapeListed]), (status = 400)))]
+    responses((status = 200, body = [TapeListed], headers(("x-total-count" = i64, description = "How many fit"))),
+        (status = 400)))]
 #[get("/tapes")]
-pub async fn list(app: web::Data<App>, wanted: web::Query<TapeQuery>) -> Result<web::Json<Vec<TapeListed>>> {
+pub async fn list(app: web::Data<App>, wanted: web::Query<TapeQuery>) -> Result<HttpResponse> {
     let wanted = wanted.into_inner();
     let statuses = match wanted.status.as_deref().filter(|words| !words.is_empty()) {
         None => None,
@@ -41,9 +49,25 @@ pub async fn list(app: web::Data<App>, wanted: web::Query<TapeQuery>) -> Result<
             Some(words.split(',').map(|word| fields::word("status", word)).collect::<Result<Vec<TapeStatus>>>()?)
         }
     };
+    let (order, direction) = sorting(wanted.sort.as_deref().unwrap_or_default())?;
     let filter = TapeFilter { pool_id: wanted.pool_id, statuses, text: wanted.q.filter(|text| !text.is_empty()) };
     let page = Page::new(wanted.limit, wanted.offset, crate::db::paging::MAX_LIMIT);
-    query(&app.services.db, move |conn| tapes::list(conn, &filter, page)).await.map(web::Json)
+    let (rows, total) = query(&app.services.db, move |conn| {
+        Ok((tape_list::list(conn, &filter, order, direction, page)?, tape_list::count(conn, &filter)?))
+    })
+    .await?;
+    Ok(HttpResponse::Ok().insert_header((TOTAL, total)).json(rows))
+}
+
+fn sorting(text: &str) -> Result<(TapeOrder, Direction)> {
+    let (word, direction) = match text.strip_prefix('-') {
+        Some(word) => (word, Direction::Falling),
+        None => (text, Direction::Rising),
+    };
+    if word.is_empty() {
+        return Ok((TapeOrder::Label, direction));
+    }
+    Ok((fields::word("sort", word)?, direction))
 }
 
 /// Names of LTO formats and their native capacities in bytes.

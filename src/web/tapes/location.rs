@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::db::tapes::Tape;
 use crate::db::{TapeStatus, drives, tape_lifecycle, tapes};
 use crate::web::optional_body::OptionalBody;
-use crate::web::reply::Status;
+use crate::web::responses::Status;
 use crate::web::{fields, query};
 use crate::{Error, Result};
 use actix_web::{get, post, web};

@@ -37,6 +37,30 @@ async fn with_a_user_interface_every_page_is_its_start_page() {
 }
 
 #[actix_web::test]
+async fn built_files_come_compressed_and_last() {
+    let site = Site::new();
+    let folder = &site.services.config.server.static_dir;
+    let built = folder.join("_app/immutable");
+    std::fs::create_dir_all(&built).unwrap();
+    std::fs::write(folder.join("index.html"), "<p>start</p>").unwrap();
+    std::fs::write(built.join("a.js"), "plain()").unwrap();
+    std::fs::write(built.join("a.js.br"), "as compressed").unwrap();
+    let app = site.app().await;
+    let wanted = request("GET", "/_app/immutable/a.js").insert_header(("accept-encoding", "br, gzip"));
+    let packed = call(&app, wanted).await;
+    assert_eq!((packed.status, packed.text.as_str()), (200, "as compressed"));
+    assert_eq!(packed.headers.get("content-encoding").unwrap(), "br");
+    assert_eq!(packed.headers.get("cache-control").unwrap(), "public, max-age=31536000, immutable");
+    let plain = call(&app, request("GET", "/_app/immutable/a.js").insert_header(("accept-encoding", "identity"))).await;
+    assert_eq!(plain.text, "plain()");
+    let page = call(&app, request("GET", "/tapes")).await;
+    assert_eq!(page.headers.get("cache-control").unwrap(), "no-cache");
+    let gone = call(&app, request("GET", "/_app/immutable/of-another-version.js")).await;
+    assert_eq!(gone.status, 404, "a page in the place of a script would be run as one");
+    assert_ne!(gone.headers.get("cache-control").unwrap(), "public, max-age=31536000, immutable");
+}
+
+#[actix_web::test]
 async fn the_api_describes_itself_without_the_network() {
     let site = Site::new();
     let app = site.app().await;

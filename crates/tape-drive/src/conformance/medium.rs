@@ -55,7 +55,10 @@ pub(super) fn append_after_reload(bench: &mut Bench<'_, '_>) -> Verdict {
             ensure!(found == ReadOutcome::Filemark, "object {number} is read as {found:?}, not as a filemark");
         } else {
             ensure!(found == ReadOutcome::Block(length), "object {number} is read as {found:?}");
-            ensure!(buffer == block(number, length), "block {number} does not hold what was written");
+            ensure!(
+                bench.profile.same(Some(&buffer), &block(number, length)),
+                "block {number} does not hold what was written"
+            );
         }
     }
     Ok(())
@@ -119,6 +122,13 @@ pub(super) fn description(bench: &mut Bench<'_, '_>) -> Verdict {
     let after = drive.health()?;
     ensure!(after.bytes_written >= before.bytes_written, "the drive counts backwards");
     ensure!(after.write_errors == before.write_errors, "the drive counts write errors that nobody saw");
+    let volume = drive.volume_health()?;
+    ensure!(volume.mounts != Some(0), "a loaded cartridge is said never to have been mounted");
+    ensure!(volume.unrecovered_write_errors.is_none_or(|errors| errors == 0), "the new tape has errors: {volume:?}");
+    let densities = drive.capabilities()?.densities;
+    let known =
+        densities.is_empty() || densities.iter().any(|density| density.code == medium.density && density.writable);
+    ensure!(known, "the drive writes density {:#04x} and does not list it", medium.density);
     if let (Some(before), Some(after)) = (medium.remaining_bytes, drive.medium()?.remaining_bytes) {
         ensure!(after <= before, "writing left more room ({after}) than there was ({before})");
     }
@@ -145,6 +155,23 @@ pub(super) fn memory(bench: &mut Bench<'_, '_>) -> Verdict {
     let long = Attribute::ascii(attribute_id::APPLICATION_VENDOR, "longer than eight bytes");
     let error = refusal("writing an attribute that is too long", drive.write_attribute(&long))?;
     ensure!(error.kind == DriveErrorKind::IllegalRequest, "a long attribute says {:?}: {error}", error.kind);
+    Ok(())
+}
+
+pub(super) fn retension(bench: &mut Bench<'_, '_>) -> Verdict {
+    let mut drive = bench.drive(Wanted::Blank)?;
+    let drive = drive.as_mut();
+    let length = bench.length(drive, 70_000)?;
+    drive.write_block(&block(0, length))?;
+    drive.write_filemarks(1, FilemarkSync::Immediate)?;
+    drive.retension()?;
+    quiet(drive)?;
+    let position = drive.position()?;
+    ensure!(position.beginning, "after retensioning the tape is at {}", position.at);
+    let mut buffer = vec![0; length];
+    let found = drive.read_block(&mut buffer)?;
+    ensure!(found == ReadOutcome::Block(length), "after retensioning the first object is {found:?}");
+    ensure!(bench.profile.same(Some(&buffer), &block(0, length)), "retensioning changed the first block");
     Ok(())
 }
 

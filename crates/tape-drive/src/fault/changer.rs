@@ -2,7 +2,7 @@
 
 use super::handle::FaultHandle;
 use super::plan::{Condition, NoReply};
-use crate::changer::{Changer, ChangerIdentity, ElementAddress, Inventory};
+use crate::changer::{Changer, ChangerIdentity, DeviceCapabilities, ElementAddress, Inventory};
 use crate::{DriveError, DriveErrorKind, Operation, Result};
 use tape_scsi::{Sense, SenseKey};
 
@@ -54,6 +54,10 @@ impl<C: Changer> Changer for FaultChanger<C> {
         self.inner.identity()
     }
 
+    fn capabilities(&self) -> DeviceCapabilities {
+        self.inner.capabilities()
+    }
+
     fn inventory(&mut self) -> Result<Inventory> {
         self.command(Operation::Inventory, |changer| changer.inventory())
     }
@@ -64,5 +68,9 @@ impl<C: Changer> Changer for FaultChanger<C> {
 
     fn move_medium(&mut self, from: ElementAddress, to: ElementAddress) -> Result<()> {
         self.command(Operation::Move, |changer| changer.move_medium(from, to))
+    }
+
+    fn exchange(&mut self, from: ElementAddress, to: ElementAddress, then: ElementAddress) -> Result<()> {
+        self.command(Operation::Move, |changer| changer.exchange(from, to, then))
     }
 }

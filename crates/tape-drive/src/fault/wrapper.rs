@@ -3,7 +3,10 @@
 use super::handle::FaultHandle;
 use super::plan::{Condition, NoReply};
 use crate::drive::*;
-use crate::{DriveError, DriveErrorKind, Operation, Position, Result, TapePosition};
+use crate::{
+    Capabilities, DriveError, DriveErrorKind, DriveHealth, DriveKey, EncryptionState, NextBlock, Operation, Position,
+    Result, TapePosition, VolumeHealth,
+};
 use std::collections::BTreeSet;
 use tape_scsi::{Attribute, Sense, SenseKey, TapeAlert};
 
@@ -275,5 +278,29 @@ impl<D: Faulty> TapeDrive for FaultDrive<D> {
 
     fn erase(&mut self) -> Result<()> {
         self.command(Operation::Erase, |drive| drive.erase())
+    }
+
+    fn volume_health(&mut self) -> Result<VolumeHealth> {
+        self.command(Operation::LogSense, |drive| drive.volume_health())
+    }
+
+    fn capabilities(&mut self) -> Result<Capabilities> {
+        self.command(Operation::Identify, |drive| drive.capabilities())
+    }
+
+    fn encryption(&mut self) -> Result<EncryptionState> {
+        self.command(Operation::Encryption, |drive| drive.encryption())
+    }
+
+    fn set_encryption(&mut self, key: Option<&DriveKey>) -> Result<()> {
+        self.command(Operation::Encryption, |drive| drive.set_encryption(key))
+    }
+
+    fn next_block(&mut self) -> Result<NextBlock> {
+        self.command(Operation::Encryption, |drive| drive.next_block())
+    }
+
+    fn retension(&mut self) -> Result<()> {
+        self.command(Operation::Retension, |drive| drive.retension())
     }
 }

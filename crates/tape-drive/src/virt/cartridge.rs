@@ -52,7 +52,7 @@ impl CartridgeSpec {
     /// nothing), a cleaning cartridge if it begins with `CLN`, with its native capacity.
     pub fn new(barcode: &str) -> CartridgeSpec {
         let (format, kind) = lto::format_of_barcode(barcode).unwrap_or((Generation::LTO9.format(), MediumKind::Data));
-        let kind = if barcode.starts_with("CLN") { MediumKind::Cleaning } else { kind };
+        let kind = if lto::is_cleaning_barcode(barcode) { MediumKind::Cleaning } else { kind };
         CartridgeSpec {
             name: barcode.to_owned(),
             barcode: Some(barcode.to_owned()),
@@ -101,6 +101,15 @@ pub struct Cartridge {
     /// Bytes read in its life.
     #[serde(default)]
     pub bytes_read: u64,
+    /// Writes that failed beyond recovery.
+    #[serde(default)]
+    pub write_errors: u64,
+    /// Reads that failed beyond recovery.
+    #[serde(default)]
+    pub read_errors: u64,
+    /// A drive has measured it.
+    #[serde(default)]
+    pub optimised: bool,
     /// For a cleaning cartridge: what it is still good for.
     #[serde(default)]
     pub cleanings_left: u16,
@@ -139,6 +148,9 @@ impl Cartridge {
             load_count: 0,
             bytes_written: 0,
             bytes_read: 0,
+            write_errors: 0,
+            read_errors: 0,
+            optimised: false,
             cleanings_left: if spec.kind == MediumKind::Cleaning { CLEANINGS } else { 0 },
             alerts: 0,
             attributes: Vec::new(),

@@ -8,7 +8,7 @@ use super::files::Lock;
 use super::library::{CHANGER_ADDRESS, insert};
 use super::state::*;
 use crate::changer::*;
-use crate::{DriveError, DriveErrorKind, Operation, Result};
+use crate::{DriveError, DriveErrorKind, MediumKind, Operation, Result};
 use std::path::Path;
 use std::time::Duration;
 use tape_scsi::{Sense, SenseKey};
@@ -69,21 +69,23 @@ impl VirtualChanger {
         Ok(state)
     }
 
-    /// The bar code of a cartridge, as far as the reader can tell.
-    fn barcode(&self, cartridge: Option<&str>) -> Option<String> {
-        cartridge.and_then(|name| Cartridge::load(&self.folder, name).ok()).and_then(|cartridge| cartridge.barcode)
-    }
-
     fn slot(&self, slot: &Slot, kind: ElementKind) -> Element {
         Element {
-            address: ElementAddress(slot.address),
-            kind,
-            full: slot.cartridge.is_some(),
             accessible: slot.exception.is_none(),
             exception: slot.exception,
-            barcode: self.barcode(slot.cartridge.as_deref()),
             source: slot.source.map(ElementAddress),
-            drive_serial: None,
+            ..self.holding(ElementAddress(slot.address), kind, slot.cartridge.as_deref())
+        }
+    }
+
+    /// An element with this cartridge in it, or none.
+    fn holding(&self, address: ElementAddress, kind: ElementKind, cartridge: Option<&str>) -> Element {
+        let found = cartridge.and_then(|name| Cartridge::load(&self.folder, name).ok());
+        Element {
+            full: cartridge.is_some(),
+            cleaning: found.as_ref().is_some_and(|cartridge| cartridge.kind == MediumKind::Cleaning),
+            barcode: found.and_then(|cartridge| cartridge.barcode),
+            ..Element::empty(address, kind)
         }
     }
 }
@@ -93,29 +95,21 @@ impl Changer for VirtualChanger {
         &self.identity
     }
 
+    fn capabilities(&self) -> DeviceCapabilities {
+        DeviceCapabilities::usual().with_exchange()
+    }
+
     fn inventory(&mut self) -> Result<Inventory> {
         let state = self.ready(Operation::Inventory)?;
-        let mut elements = vec![Element {
-            address: ElementAddress(CHANGER_ADDRESS),
-            kind: ElementKind::Transport,
-            full: false,
-            accessible: true,
-            exception: None,
-            barcode: None,
-            source: None,
-            drive_serial: None,
-        }];
+        let mut elements = vec![Element::empty(ElementAddress(CHANGER_ADDRESS), ElementKind::Transport)];
         elements.extend(state.mail_slots.iter().map(|slot| self.slot(slot, ElementKind::ImportExport)));
         elements.extend(state.drives.iter().map(|bay| Element {
-            address: ElementAddress(bay.address),
-            kind: ElementKind::Drive,
-            full: bay.cartridge.is_some(),
-            // SMC-3, 6.11: the robot can reach the medium once the drive has let it go.
+            // SMC-3, ACCESS: the robot can reach the medium once the drive has let it go.
             accessible: bay.exception.is_none() && (bay.cartridge.is_none() || bay.thread == Thread::Ejected),
             exception: bay.exception,
-            barcode: self.barcode(bay.cartridge.as_deref()),
             source: bay.source.map(ElementAddress),
             drive_serial: Some(bay.serial.clone()),
+            ..self.holding(ElementAddress(bay.address), ElementKind::Drive, bay.cartridge.as_deref())
         }));
         elements.extend(state.slots.iter().map(|slot| self.slot(slot, ElementKind::Storage)));
         elements.sort_by_key(|element| element.address);
@@ -127,6 +121,28 @@ impl Changer for VirtualChanger {
     }
 
     fn move_medium(&mut self, from: ElementAddress, to: ElementAddress) -> Result<()> {
+        self.turn(|state| {
+            if from == to {
+                return take(&mut state.clone(), from).map(drop);
+            }
+            let (name, came_from) = take(state, from)?;
+            put(state, to, name, came_from)
+        })
+    }
+
+    fn exchange(&mut self, from: ElementAddress, to: ElementAddress, then: ElementAddress) -> Result<()> {
+        self.turn(|state| {
+            let (coming, its_source) = take(state, from)?;
+            let (going, from_where) = take(state, to)?;
+            put(state, to, coming, its_source)?;
+            put(state, then, going, from_where)
+        })
+    }
+}
+
+impl VirtualChanger {
+    /// Lets the robot work. What it did is kept only if it could do all of it.
+    fn turn(&mut self, work: impl FnOnce(&mut LibraryState) -> Result<()>) -> Result<()> {
         let state = self.ready(Operation::Move)?;
         if state.settings.robot_ms > 0 {
             std::thread::sleep(Duration::from_millis(state.settings.robot_ms));
@@ -135,43 +151,51 @@ impl Changer for VirtualChanger {
             if state.door == Door::Open {
                 return Err(sense(Operation::Move, SenseKey::NotReady, 0x04, 0x18));
             }
-            let missing = |address: ElementAddress| {
-                let error = sense(Operation::Move, SenseKey::IllegalRequest, 0x21, 0x01);
-                error.saying(format!("the library has no element {}", address.0))
-            };
-            let mut source = state.element_mut(from.0).ok_or_else(|| missing(from))?;
-            let name = source.cartridge_mut().clone();
-            let name = name.ok_or_else(|| sense(Operation::Move, SenseKey::IllegalRequest, 0x3b, 0x0e))?;
-            if let Holder::Drive(bay) = &source {
-                if bay.removal_prevented {
-                    return Err(sense(Operation::Move, SenseKey::IllegalRequest, 0x53, 0x02));
-                }
-                if bay.thread == Thread::Threaded {
-                    return Err(sense(Operation::Move, SenseKey::IllegalRequest, 0x53, 0x03));
-                }
-            }
-            let remembered = if let Holder::Drive(bay) = &source { bay.source } else { Some(source.address()) };
-            let mut destination = state.element_mut(to.0).ok_or_else(|| missing(to))?;
-            if from == to {
-                return Ok(());
-            }
-            if destination.cartridge_mut().is_some() {
-                return Err(sense(Operation::Move, SenseKey::IllegalRequest, 0x3b, 0x0d));
-            }
-            match destination {
-                Holder::Drive(bay) => insert(bay, &name, remembered),
-                Holder::Slot(slot) => {
-                    slot.cartridge = Some(name);
-                    slot.source = remembered;
-                }
-            }
-            if let Some(mut source) = state.element_mut(from.0) {
-                *source.cartridge_mut() = None;
-                *source.source_mut() = None;
-            }
-            Ok(())
+            work(state)
         })
     }
+}
+
+fn holder(state: &mut LibraryState, address: ElementAddress) -> Result<Holder<'_>> {
+    state.element_mut(address.0).ok_or_else(|| {
+        let error = sense(Operation::Move, SenseKey::IllegalRequest, 0x21, 0x01);
+        error.saying(format!("the library has no element {}", address.0))
+    })
+}
+
+/// Takes the cartridge out of an element: its name, and the slot that it is to be remembered as coming from.
+fn take(state: &mut LibraryState, from: ElementAddress) -> Result<(String, Option<u16>)> {
+    let mut source = holder(state, from)?;
+    if source.cartridge_mut().is_some()
+        && let Holder::Drive(bay) = &source
+    {
+        if bay.removal_prevented {
+            return Err(sense(Operation::Move, SenseKey::IllegalRequest, 0x53, 0x02));
+        }
+        if bay.thread == Thread::Threaded {
+            return Err(sense(Operation::Move, SenseKey::IllegalRequest, 0x53, 0x03));
+        }
+    }
+    let name = source.cartridge_mut().take();
+    let name = name.ok_or_else(|| sense(Operation::Move, SenseKey::IllegalRequest, 0x3b, 0x0e))?;
+    let remembered = source.source_mut().take();
+    Ok((name, if matches!(source, Holder::Drive(_)) { remembered } else { Some(from.0) }))
+}
+
+/// Puts a cartridge into an element.
+fn put(state: &mut LibraryState, to: ElementAddress, name: String, came_from: Option<u16>) -> Result<()> {
+    let mut destination = holder(state, to)?;
+    if destination.cartridge_mut().is_some() {
+        return Err(sense(Operation::Move, SenseKey::IllegalRequest, 0x3b, 0x0d));
+    }
+    match destination {
+        Holder::Drive(bay) => insert(bay, &name, came_from),
+        Holder::Slot(slot) => {
+            slot.cartridge = Some(name);
+            slot.source = came_from;
+        }
+    }
+    Ok(())
 }
 
 fn sense(operation: Operation, key: SenseKey, asc: u8, ascq: u8) -> DriveError {

@@ -1,11 +1,16 @@
 //! The commands of a virtual drive.
 
 use super::drive::*;
+use super::encrypting::{Found, sealed_error, too_long};
 use super::image::ImageRead;
 use super::index;
 use super::loading::Threading;
 use crate::drive::*;
-use crate::{DriveError, DriveErrorKind, Operation, Position, Result, TapePosition};
+use crate::lto;
+use crate::{
+    Capabilities, DriveError, DriveErrorKind, DriveHealth, DriveKey, EncryptionState, NextBlock, Operation, Position,
+    Result, SupportedDensity, TapePosition, VolumeHealth,
+};
 use tape_scsi::{Attribute, Sense, SenseKey, TapeAlert};
 
 impl VirtualDrive {
@@ -58,7 +63,7 @@ impl VirtualDrive {
 }
 
 /// The file of the image could not be written or read.
-fn disk_error(operation: Operation, at: Position, error: &std::io::Error) -> DriveError {
+pub(super) fn disk_error(operation: Operation, at: Position, error: &std::io::Error) -> DriveError {
     let message = format!("the disk that holds the image of the tape failed: {error}; free space on it, or check it");
     DriveError::new(DriveErrorKind::Io, operation, message).at(at)
 }
@@ -131,13 +136,14 @@ impl TapeDrive for VirtualDrive {
             let error = sense(Operation::Write, SenseKey::IllegalRequest, 0x24, 0x00).at(at);
             return Err(error.saying(format!("a block has 1 to {max} bytes, not {}", block.len())));
         };
-        self.begin_write(Operation::Write, index::stored_bytes(length))?;
+        let stored = self.encryption.stored(block).map_err(|error| error.at(at))?;
+        self.begin_write(Operation::Write, index::stored_bytes(stored.len() as u32))?;
         if let Some(pace) = &mut self.pace {
             pace.write(u64::from(length));
         }
         self.health.bytes_written += u64::from(length);
         let tape = self.threaded(Operation::Write)?;
-        tape.image.append_block(block).map_err(|error| disk_error(Operation::Write, at, &error))?;
+        tape.image.append_block(&stored).map_err(|error| disk_error(Operation::Write, at, &error))?;
         tape.position += 1;
         tape.cartridge.bytes_written += u64::from(length);
         self.outcome(Operation::Write, before)
@@ -164,17 +170,16 @@ impl TapeDrive for VirtualDrive {
         self.ready(Operation::Read)?;
         // A tape that turns from writing to reading writes its buffer first.
         self.settle(Operation::Read)?;
+        let at = Position::block(self.threaded(Operation::Read)?.position);
+        let found = self.read_object(buffer)?;
         let tape = self.threaded(Operation::Read)?;
-        let at = Position::block(tape.position);
-        let found = tape.image.read(tape.position, buffer);
-        let found = found.map_err(|error| disk_error(Operation::Read, at, &error))?;
-        if found != ImageRead::EndOfData {
+        if !matches!(found, Found::AsIs(ImageRead::EndOfData) | Found::Sealed(_)) {
             tape.position += 1;
         }
         match found {
-            ImageRead::EndOfData => Ok(ReadOutcome::EndOfData),
-            ImageRead::Filemark => Ok(ReadOutcome::Filemark),
-            ImageRead::Block(length) => {
+            Found::AsIs(ImageRead::EndOfData) => Ok(ReadOutcome::EndOfData),
+            Found::AsIs(ImageRead::Filemark) => Ok(ReadOutcome::Filemark),
+            Found::AsIs(ImageRead::Block(length)) | Found::Opened(length) => {
                 tape.cartridge.bytes_read += length as u64;
                 self.health.bytes_read += length as u64;
                 if let Some(pace) = &mut self.pace {
@@ -182,14 +187,10 @@ impl TapeDrive for VirtualDrive {
                 }
                 Ok(ReadOutcome::Block(length))
             }
-            ImageRead::TooLong(actual) => {
-                let residual = (buffer.len() as u64).wrapping_sub(actual);
-                let sense = Sense { ili: true, ..Sense::new(SenseKey::NoSense, 0x00, 0x00) }.with_information(residual);
-                let kind = DriveErrorKind::BlockTooLong { actual: Some(actual) };
-                let message = format!("the block has {actual} bytes, the buffer {}", buffer.len());
-                Err(DriveError::new(kind, Operation::Read, message).with_sense(sense).at(at))
-            }
-            ImageRead::Damaged => {
+            Found::AsIs(ImageRead::TooLong(actual)) | Found::TooLong(actual) => too_long(actual, buffer.len(), at),
+            Found::Sealed(reason) => Err(sealed_error(reason, at)),
+            Found::AsIs(ImageRead::Damaged) => {
+                tape.cartridge.read_errors += 1;
                 self.health.read_errors += 1;
                 self.alerts.extend([TapeAlert::HARD_ERROR, TapeAlert::MEDIA]);
                 Err(sense(Operation::Read, SenseKey::MediumError, 0x11, 0x00).at(at))
@@ -310,8 +311,69 @@ impl TapeDrive for VirtualDrive {
 
     fn health(&mut self) -> Result<DriveHealth> {
         self.attend(Operation::LogSense)?;
-        let cleaning_required = self.bay_state()?.health.cleaning_required;
-        Ok(DriveHealth { cleaning_required, ..self.counters() })
+        let DriveHealth { cleaning_required, cleanings, .. } = self.bay_state()?.health;
+        Ok(DriveHealth { cleaning_required, cleanings, ..self.counters() })
+    }
+
+    fn volume_health(&mut self) -> Result<VolumeHealth> {
+        let tape = self.ready(Operation::LogSense)?;
+        let cartridge = &tape.cartridge;
+        Ok(VolumeHealth {
+            mounts: Some(cartridge.load_count),
+            bytes_written: Some(cartridge.bytes_written),
+            bytes_read: Some(cartridge.bytes_read),
+            unrecovered_write_errors: Some(cartridge.write_errors),
+            unrecovered_read_errors: Some(cartridge.read_errors),
+            capacity_bytes: Some(cartridge.early_warning_at()),
+            used_bytes: Some(tape.image.bytes()),
+            ..VolumeHealth::default()
+        })
+    }
+
+    fn capabilities(&mut self) -> Result<Capabilities> {
+        self.attend(Operation::Identify)?;
+        let densities = lto::FORMATS.iter().filter_map(|format| {
+            let access = self.generation.access(format.density);
+            (access != lto::Access::None).then(|| SupportedDensity {
+                code: format.density,
+                writable: access == lto::Access::ReadWrite,
+                name: format.name.to_owned(),
+            })
+        });
+        let generation = self.generation.number();
+        Ok(Capabilities {
+            // LTO drives encrypt from generation 4 on, and take write-once cartridges from generation 3 on.
+            encryption: generation >= 4,
+            compression: false,
+            worm: generation >= 3,
+            programmable_early_warning: true,
+            densities: densities.collect(),
+        })
+    }
+
+    fn encryption(&mut self) -> Result<EncryptionState> {
+        self.attend(Operation::Encryption)?;
+        if self.generation.number() < 4 {
+            return Err(DriveError::cannot_encrypt());
+        }
+        Ok(self.encryption.state())
+    }
+
+    fn set_encryption(&mut self, key: Option<&DriveKey>) -> Result<()> {
+        self.attend(Operation::Encryption)?;
+        if key.is_some() {
+            if self.generation.number() < 4 {
+                return Err(DriveError::cannot_encrypt());
+            }
+            // SSC-5, 8.5.3: a key that goes with the cartridge needs a cartridge (CKOD).
+            self.threaded(Operation::Encryption)?;
+        }
+        self.encryption.set(key.cloned());
+        Ok(())
+    }
+
+    fn next_block(&mut self) -> Result<NextBlock> {
+        self.look_at_next_block()
     }
 
     /// Accepted and without effect: blocks are stored as they are.
@@ -334,5 +396,19 @@ impl TapeDrive for VirtualDrive {
         self.ready(Operation::Erase)?;
         self.begin_write(Operation::Erase, 0)?;
         self.settle(Operation::Erase)
+    }
+
+    fn retension(&mut self) -> Result<()> {
+        let operation = Operation::Retension;
+        self.ready(operation)?;
+        self.settle(operation)?;
+        let tape = self.threaded(operation)?;
+        let (from, capacity) = (tape.image.bytes_before(tape.position), tape.cartridge.capacity_bytes);
+        tape.position = 0;
+        if let Some(pace) = &mut self.pace {
+            pace.seek(capacity, from, capacity);
+            pace.seek(capacity, capacity, 0);
+        }
+        Ok(())
     }
 }

@@ -1,8 +1,12 @@
 //! A tape that is only read and needs no drive: an image file, or files that somebody copied off a tape with `dd`.
 
 use super::image::{Image, ImageAccess, ImageRead};
+use super::sealed::Sealed;
 use crate::drive::*;
-use crate::{DriveError, DriveErrorKind, Operation, Position, Result, TapePosition};
+use crate::{
+    Capabilities, DriveError, DriveErrorKind, DriveHealth, DriveKey, EncryptionState, NextBlock, Operation, Position,
+    Result, TapePosition, VolumeHealth,
+};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -130,6 +134,20 @@ impl TapeCopy {
         }
     }
 
+    /// The block that was read, which a drive may have encrypted.
+    fn opened(&mut self, buffer: &mut [u8], length: usize) -> Result<ReadOutcome> {
+        let stored = buffer.get(..length).unwrap_or_default();
+        let Some(sealed) = Sealed::parse(stored).filter(|_| matches!(self.content, Content::Image(_))) else {
+            return Ok(ReadOutcome::Block(length));
+        };
+        let block = sealed.open(stored, None).map_err(|reason| {
+            self.position -= 1;
+            super::encrypting::sealed_error(reason, Position::block(self.position))
+        })?;
+        buffer.get_mut(..block.len()).unwrap_or_default().copy_from_slice(&block);
+        Ok(ReadOutcome::Block(block.len()))
+    }
+
     fn at(&self) -> Position {
         Position::block(self.position)
     }
@@ -200,7 +218,7 @@ impl TapeDrive for TapeCopy {
             self.position += 1;
         }
         match read {
-            ImageRead::Block(length) => Ok(ReadOutcome::Block(length)),
+            ImageRead::Block(length) => self.opened(buffer, length),
             ImageRead::Filemark => Ok(ReadOutcome::Filemark),
             ImageRead::EndOfData => Ok(ReadOutcome::EndOfData),
             ImageRead::Damaged => failed(DriveErrorKind::MediumError, "it is damaged".into()),
@@ -289,6 +307,30 @@ impl TapeDrive for TapeCopy {
 
     fn set_removal(&mut self, _removal: Removal) -> Result<()> {
         Ok(())
+    }
+
+    fn volume_health(&mut self) -> Result<VolumeHealth> {
+        Ok(VolumeHealth::default())
+    }
+
+    fn capabilities(&mut self) -> Result<Capabilities> {
+        Ok(Capabilities::default())
+    }
+
+    fn encryption(&mut self) -> Result<EncryptionState> {
+        Err(DriveError::cannot_encrypt())
+    }
+
+    fn set_encryption(&mut self, key: Option<&DriveKey>) -> Result<()> {
+        if key.is_some() { Err(DriveError::cannot_encrypt()) } else { Ok(()) }
+    }
+
+    fn next_block(&mut self) -> Result<NextBlock> {
+        Ok(NextBlock::Unknown)
+    }
+
+    fn retension(&mut self) -> Result<()> {
+        self.rewind()
     }
 
     fn erase(&mut self) -> Result<()> {

@@ -5,6 +5,7 @@
 //! The commands themselves are in [`super::commands`].
 
 use super::cartridge::{Cartridge, WriteProtection};
+use super::encrypting::Encryption;
 use super::files::Lock;
 use super::image::Image;
 use super::library::{bay_mut, drive_lock, refused};
@@ -13,7 +14,7 @@ use super::state::*;
 use crate::drive::*;
 use crate::fault::Faulty;
 use crate::lto::{Access, Generation};
-use crate::{DriveError, DriveErrorKind, Operation, Position, Result};
+use crate::{DriveError, DriveErrorKind, DriveHealth, Operation, Position, Result};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Instant;
@@ -30,6 +31,7 @@ pub struct VirtualDrive {
     pub(super) bay: Bay,
     pub(super) attention: Option<Attention>,
     pub(super) early_warning_ahead_bytes: u64,
+    pub(super) encryption: Encryption,
     pub(super) health: DriveHealth,
     pub(super) alerts: BTreeSet<TapeAlert>,
     pub(super) pace: Option<Pace>,
@@ -57,7 +59,7 @@ pub(super) enum Ejected {
     /// Wrong generation.
     Incompatible,
     /// Its files cannot be used, for this reason.
-    Broken(String),
+    Broken(Box<str>),
 }
 
 /// A threaded cartridge.
@@ -114,6 +116,7 @@ impl VirtualDrive {
             bay: Bay::Empty,
             attention: None,
             early_warning_ahead_bytes: 0,
+            encryption: Encryption::default(),
             health: bay.health,
             alerts: BTreeSet::new(),
             pace,
@@ -206,6 +209,7 @@ impl VirtualDrive {
 
     fn forget_modes(&mut self) {
         self.early_warning_ahead_bytes = 0;
+        self.encryption.set(None);
         if let Bay::Threaded(tape) = &mut self.bay {
             tape.position = 0;
         }
@@ -260,7 +264,7 @@ impl Ejected {
             Ejected::Unloaded => sense(operation, SenseKey::NotReady, 0x04, 0x02),
             Ejected::Cleaning => sense(operation, SenseKey::NotReady, 0x30, 0x03),
             Ejected::Incompatible => sense(operation, SenseKey::NotReady, 0x30, 0x00),
-            Ejected::Broken(reason) => sense(operation, SenseKey::HardwareError, 0x53, 0x00).saying(reason.as_str()),
+            Ejected::Broken(reason) => sense(operation, SenseKey::HardwareError, 0x53, 0x00).saying(&**reason),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::cartridge::{Cartridge, CartridgeSpec, WriteProtection};
 use super::files::{Durability, Lock};
 use super::image::{Image, ImageAccess};
 use super::state::*;
-use crate::drive::DriveHealth;
+use crate::DriveHealth;
 use crate::lto::Generation;
 use crate::{DriveError, DriveErrorKind, ElementAddress, Operation, Result};
 use std::path::Path;
@@ -211,6 +211,15 @@ pub fn set_door(dir: &Path, door: Door) -> Result<()> {
         state.door = door;
         Ok(())
     })
+}
+
+/// The unit attention that the changer has not told yet, which from now on is the caller's to tell.
+pub fn take_attention(dir: &Path) -> Result<Option<(u8, u8)>> {
+    let folder = Folder::open(dir)?;
+    match folder.read()?.attention {
+        None => Ok(None),
+        Some(_) => folder.update(|state| Ok(state.attention.take())),
+    }
 }
 
 /// Puts an element into an abnormal state (additional sense code and qualifier), or back to normal.

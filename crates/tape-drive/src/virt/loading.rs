@@ -4,10 +4,10 @@ use super::cartridge::{Cartridge, WriteProtection};
 use super::drive::{Attention, Bay, Ejected, Tape, VirtualDrive};
 use super::image::{Image, ImageAccess};
 use super::state::{Thread, io_error};
-use crate::drive::{DriveHealth, MediumKind};
-use crate::lto::Access;
-use crate::{DriveError, DriveErrorKind, Operation, Position, Result};
-use std::time::Instant;
+use crate::drive::MediumKind;
+use crate::lto::{self, Access, Generation};
+use crate::{DriveError, DriveErrorKind, DriveHealth, Operation, Position, Result};
+use std::time::{Duration, Instant};
 use tape_scsi::TapeAlert;
 
 /// How a cartridge came to be threaded.
@@ -88,8 +88,16 @@ impl VirtualDrive {
         self.update_bay(|bay| {
             bay.thread = thread;
             bay.attention = false;
-            bay.health = DriveHealth { cleaning_required: bay.health.cleaning_required, ..health };
-        })
+            bay.health = DriveHealth {
+                cleaning_required: bay.health.cleaning_required,
+                cleanings: bay.health.cleanings,
+                ..health
+            };
+        })?;
+        if how == Threading::Loaded {
+            self.finish_threading();
+        }
+        Ok(())
     }
 
     fn try_thread(&mut self, name: &str, how: Threading) -> Result<Bay> {
@@ -109,12 +117,25 @@ impl VirtualDrive {
         if how != Threading::Found {
             cartridge.load_count += 1;
             self.health.load_count += 1;
+            self.optimise(&mut cartridge);
             cartridge.save(&self.folder, name, self.settings.durability)?;
         }
         let name = name.to_owned();
         let tape = Tape { name, cartridge, image, access, position: 0 };
         self.note_settled(tape.image.objects());
         Ok(Bay::Threaded(Box::new(tape)))
+    }
+
+    /// From generation 9 on a drive measures a new cartridge when it is loaded for the first time, and is becoming ready for
+    /// up to two hours.
+    fn optimise(&mut self, cartridge: &mut Cartridge) {
+        let new = !std::mem::replace(&mut cartridge.optimised, true);
+        let measured =
+            lto::format_of_density(cartridge.density).is_some_and(|format| format.generation >= Generation::LTO9);
+        if new && measured && self.settings.first_load_ms > 0 {
+            let begin = self.threading.map_or_else(Instant::now, |(begin, _)| begin);
+            self.threading = Some((begin, Instant::now() + Duration::from_millis(self.settings.first_load_ms)));
+        }
     }
 
     /// A cleaning cartridge cleans as soon as it is put in.
@@ -124,7 +145,10 @@ impl VirtualDrive {
             cartridge.cleanings_left = left;
             cartridge.load_count += 1;
             cartridge.save(&self.folder, name, self.settings.durability)?;
-            self.update_bay(|bay| bay.health.cleaning_required = false)?;
+            self.update_bay(|bay| {
+                bay.health.cleaning_required = false;
+                bay.health.cleanings = Some(bay.health.cleanings.unwrap_or(0) + 1);
+            })?;
             self.alerts.insert(TapeAlert::CLEANING_MEDIA);
         } else {
             self.alerts.insert(TapeAlert::EXPIRED_CLEANING_MEDIA);
@@ -143,6 +167,8 @@ impl VirtualDrive {
         }
         self.put_away()?;
         self.bay = Bay::Ejected(Ejected::Unloaded);
+        // SSC-5, 8.5.3, CKOD: the key goes with the cartridge.
+        self.encryption.set(None);
         self.alerts.clear();
         self.update_bay(|bay| bay.thread = Thread::Ejected)?;
         Ok(())
@@ -165,7 +191,11 @@ impl VirtualDrive {
             }
         }
         self.update_bay(|bay| {
-            bay.health = DriveHealth { cleaning_required: bay.health.cleaning_required, ..health };
+            bay.health = DriveHealth {
+                cleaning_required: bay.health.cleaning_required,
+                cleanings: bay.health.cleanings,
+                ..health
+            };
         })
     }
 
@@ -179,6 +209,7 @@ impl VirtualDrive {
         }
         if let Err(error) = tape.image.settle(durability) {
             self.health.write_errors += 1;
+            tape.cartridge.write_errors += 1;
             let message = format!("the image of the tape cannot be put on its disk: {error}");
             let error = DriveError::new(DriveErrorKind::Io, operation, message);
             return Err(error.at(Position::block(tape.position)).suspect_since(Position::block(suspect)));

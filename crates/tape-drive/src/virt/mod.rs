@@ -5,6 +5,7 @@
 //! * [`cartridge`] adds what a cartridge is: bar code, format, capacity, write protection, cartridge memory;
 //! * [`library`] is the directory: what is in which drive and slot, changed by hand here and by the robot in [`changer`];
 //! * [`drive`] is the drive: states, unit attentions, early warning, the buffer that a power cut loses, alerts, health;
+//! * `sealed` is how a block is stored that the drive encrypted, `encrypting` what the drive does with it;
 //! * [`speed`] is how long all that takes on a real one; by default nothing takes any time;
 //! * [`copies`] reads an image, or files copied off a tape, without any library;
 //! * [`control`] reaches the drives that are open in this process, and in others when they open, to inject faults.
@@ -19,12 +20,14 @@ mod commands;
 pub mod control;
 pub mod copies;
 pub mod drive;
+mod encrypting;
 mod files;
 pub mod image;
 pub mod index;
 pub mod library;
 mod loading;
 mod scan;
+mod sealed;
 pub mod sidecar;
 pub mod speed;
 pub mod state;

@@ -36,26 +36,38 @@ fn scan_library(dir: &Path) -> Result<Vec<FoundDevice>> {
     };
     let changer = super::changer::has_changer(&state).then(|| {
         let identity = super::changer::identity(&state);
+        let device_path = format!("virtual:{path}#changer");
         FoundDevice {
             kind: DeviceKind::Changer,
-            device_path: format!("virtual:{path}#changer"),
+            paths: vec![device_path.clone()],
+            device_path,
             vendor: identity.vendor,
             product: identity.product,
             revision: identity.revision,
             serial: identity.serial,
+            names: Vec::new(),
+            generation: None,
+            target: None,
             element: None,
             changer_serial: None,
+            problem: None,
         }
     });
     let drives = state.drives.iter().enumerate().map(|(number, bay)| {
         let identity = super::drive::identity(&state, bay);
+        let device_path = format!("virtual:{path}#drive{number}");
         FoundDevice {
             kind: DeviceKind::Drive,
-            device_path: format!("virtual:{path}#drive{number}"),
+            paths: vec![device_path.clone()],
+            device_path,
             vendor: identity.vendor,
             product: identity.product,
             revision: identity.revision,
             serial: identity.serial,
+            names: Vec::new(),
+            generation: Some(bay.generation),
+            target: None,
+            problem: None,
             element: changer.as_ref().map(|_| ElementAddress(bay.address)),
             changer_serial: changer.as_ref().map(|changer| changer.serial.clone()),
         }

@@ -2,7 +2,7 @@
 
 use super::files::{self, Durability, Lock};
 use super::speed::SpeedSpec;
-use crate::drive::DriveHealth;
+use crate::DriveHealth;
 use crate::lto::Generation;
 use crate::{DriveError, DriveErrorKind, Operation, Result};
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,8 @@ pub struct Settings {
     pub speed: Option<SpeedSpec>,
     /// How long a move of the robot takes, in milliseconds.
     pub robot_ms: u64,
+    /// How long a drive measures a cartridge of generation 9 or later that it is given for the first time.
+    pub first_load_ms: u64,
 }
 
 impl Default for Settings {
@@ -47,6 +49,7 @@ impl Default for Settings {
             durability: Durability::Disk,
             speed: None,
             robot_ms: 0,
+            first_load_ms: 0,
         }
     }
 }
@@ -201,13 +204,6 @@ impl Holder<'_> {
         match self {
             Holder::Drive(bay) => &mut bay.source,
             Holder::Slot(slot) => &mut slot.source,
-        }
-    }
-
-    pub(crate) fn address(&self) -> u16 {
-        match self {
-            Holder::Drive(bay) => bay.address,
-            Holder::Slot(slot) => slot.address,
         }
     }
 }

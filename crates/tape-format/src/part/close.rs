@@ -1,8 +1,9 @@
 //! Ending a part: the end of the data, the table of contents, and what to do if the tape ends before.
 
+use super::checks::check_position;
 use super::layout::{FrameTable, PartLayout};
 use super::spec::{PartEnd, PartError, PartErrorKind, PartOutcome, TapeState};
-use super::write::{Ended, Run, check_position};
+use super::write::{Ended, Run};
 use crate::toc::{self, Cut, FinishedToc, PartInfo, SealedHead, Sealing, Spool, Summary, TapeInfo, TocHead};
 use crate::{Continuation, FormatError, Frame, path_text};
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -4,13 +4,14 @@
 //! checkpoint lies is read back, cut there, and written again as the last one; the table of contents follows. Doing it twice
 //! writes the same bytes twice.
 
+use super::checks::check_position;
 use super::close::Unclosed;
 use super::layout::inconsistent;
 use super::pack::Packer;
 use super::spec::{
     Checkpoint, PartEnd, PartError, PartErrorKind, PartObserver, PartOutcome, PartProgress, PartSpec, TapeState,
 };
-use super::write::{Run, check_position};
+use super::write::Run;
 use crate::codec::Encoder;
 use crate::crypt::{
     HEADER_SIZE, Key, Opener, SEGMENT_SIZE, Sealer, SegmentEnd, StreamHeader, data_context, segment_of, segment_room,

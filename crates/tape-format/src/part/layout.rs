@@ -4,6 +4,7 @@ use crate::crypt::{HEADER_SIZE, StreamHeader, plaintext_length};
 use crate::toc::TocHead;
 use crate::{Codec, FormatError, Result};
 use std::io::Read;
+use std::ops::Range;
 use uuid::Uuid;
 
 /// Most frames in a part: enough for 128 TiB of full frames.
@@ -80,6 +81,16 @@ impl PartLayout {
         };
         layout.check()?;
         Ok(layout)
+    }
+
+    /// About where on the tape a range of the tar stream lies, in bytes from the tape's beginning.
+    pub fn bytes_on_tape(&self, tar: Range<u64>) -> Range<u64> {
+        let first = self.first_block.saturating_mul(u64::from(self.block_size));
+        let frames = &self.frames.frames;
+        let stream = |index: usize| frames.get(index).map_or(self.stream_bytes, |frame| frame.1);
+        let start = stream(frames.partition_point(|frame| frame.0 <= tar.start).saturating_sub(1));
+        let end = stream(frames.partition_point(|frame| frame.0 < tar.end));
+        first.saturating_add(start)..first.saturating_add(end.max(start))
     }
 
     /// Bytes of the stream of frames: what is on tape, or what it holds once decrypted.

@@ -11,6 +11,7 @@
 use crate::crypt::{HEADER_SIZE, SEGMENT_SIZE, Sealer, SegmentEnd, StreamHeader, segment_room};
 use crate::{FormatError, Result};
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 use tape_drive::{Position, TapeDrive, WriteOutcome};
 
 /// A place in the stream between two units' bytes.
@@ -44,6 +45,8 @@ pub(super) struct Packer {
     marks: VecDeque<Mark>,
     kept: VecDeque<Kept>,
     warned: bool,
+    sealing: Duration,
+    writing: Duration,
 }
 
 impl Packer {
@@ -64,6 +67,8 @@ impl Packer {
             marks: VecDeque::new(),
             kept: VecDeque::new(),
             warned: false,
+            sealing: Duration::ZERO,
+            writing: Duration::ZERO,
         }
     }
 
@@ -90,6 +95,16 @@ impl Packer {
     /// Whether the drive has given early warning.
     pub(super) fn warned(&self) -> bool {
         self.warned
+    }
+
+    /// Time spent encrypting.
+    pub(super) fn sealing(&self) -> Duration {
+        self.sealing
+    }
+
+    /// Time spent in the drive.
+    pub(super) fn writing(&self) -> Duration {
+        self.writing
     }
 
     pub(super) fn stream_header(&self) -> Option<StreamHeader> {
@@ -229,7 +244,9 @@ impl Packer {
         let mut unit = std::mem::take(&mut self.unit);
         if let Some(sealer) = &mut self.sealer {
             let plain = unit.get_mut(header..).unwrap_or_default();
+            let begin = Instant::now();
             let tag = sealer.seal(plain, end)?;
+            self.sealing += begin.elapsed();
             unit.extend_from_slice(&tag);
         }
         self.number += 1;
@@ -262,7 +279,9 @@ impl Packer {
     }
 
     fn write_block(&mut self, drive: &mut dyn TapeDrive, block: &[u8]) -> Result<()> {
+        let begin = Instant::now();
         let outcome = drive.write_block(block).map_err(FormatError::Drive)?;
+        self.writing += begin.elapsed();
         self.blocks += 1;
         self.bytes += block.len() as u64;
         self.note(outcome);

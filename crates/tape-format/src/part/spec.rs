@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Mutex;
+use std::time::Duration;
 use tape_drive::{DriveError, Position};
 
 /// What to write, and where the tape must be.
@@ -115,6 +116,10 @@ pub struct PartProgress {
     pub stream_bytes: u64,
     /// Bytes of tar stream in the frames that are among them as a whole.
     pub tar_bytes: u64,
+    /// Time spent encrypting.
+    pub sealing: Duration,
+    /// Time spent in the drive, which takes the blocks as fast as it can.
+    pub writing: Duration,
 }
 
 /// Who is told while a part is written, on the thread that writes it.

@@ -1,19 +1,19 @@
 //! Writing a part: frames onto the tape until they, the tape, or somebody's patience ends.
 
+use super::checks::{check_block_size, check_compression, check_position};
 use super::close::Failure;
-use super::layout::{FrameTable, MAX_BLOCK};
 use super::pack::{Mark, Packer};
 use super::room::Room;
 use super::spec::{
-    Checkpoint, PartEnd, PartError, PartErrorKind, PartObserver, PartOutcome, PartProgress, PartSpec, TapeState, Wish,
+    PartEnd, PartError, PartErrorKind, PartObserver, PartOutcome, PartProgress, PartSpec, TapeState, Wish,
 };
 use crate::codec::Encoder;
 use crate::crypt::Sealer;
 use crate::tar::{BLOCK, write_prelude};
 use crate::toc::Spool;
-use crate::{Codec, FormatError, Frame, FrameSource, Result, Unfinished};
+use crate::{FormatError, Frame, FrameSource, Result, Unfinished};
 use std::collections::VecDeque;
-use tape_drive::{DriveErrorKind, FilemarkSync, Position, TapeDrive};
+use tape_drive::{DriveErrorKind, TapeDrive};
 
 /// While a part is smaller than this its frames are kept, so that it can be written whole on another tape if its table
 /// of contents does not fit on this one.
@@ -51,7 +51,8 @@ pub fn write_part(
             });
         }
     };
-    let mut run = match Run::new(drive, spec, source, observer) {
+    let first_bytes = first.as_ref().map_or(0, |frame| frame.data.len() as u64);
+    let mut run = match Run::new(drive, spec, (source, observer), first_bytes) {
         Ok(run) => run,
         Err(kind) => {
             let pending = first.into_iter().collect();
@@ -70,12 +71,12 @@ pub(super) struct Held {
 }
 
 /// The place before a frame.
-struct Boundary {
+pub(super) struct Boundary {
     /// Number of the frame in the part.
-    frame: usize,
-    mark: Mark,
+    pub(super) frame: usize,
+    pub(super) mark: Mark,
     /// The member in which the place lies.
-    goes_on: Option<Unfinished>,
+    pub(super) goes_on: Option<Unfinished>,
 }
 
 /// How the stream of frames ended.
@@ -115,19 +116,21 @@ pub(super) struct Run<'a> {
     /// The member in which the last frame ends that was begun.
     pub(super) goes_on: Option<Unfinished>,
     /// Places before frames, in order, that are not settled yet, and before them the last one that is.
-    boundaries: VecDeque<Boundary>,
+    pub(super) boundaries: VecDeque<Boundary>,
     /// Bytes of the stream at the last checkpoint.
-    checkpoint_at: u64,
+    pub(super) checkpoint_at: u64,
     /// There was a checkpoint: what is before it must not be taken off the tape.
     pub(super) checkpoint_made: bool,
+    /// Bytes of the largest frame so far.
+    largest_frame: u64,
 }
 
 impl<'a> Run<'a> {
     fn new(
         drive: &'a mut dyn TapeDrive,
         spec: &'a PartSpec<'a>,
-        source: &'a mut dyn FrameSource,
-        observer: &'a mut dyn PartObserver,
+        ends: (&'a mut dyn FrameSource, &'a mut dyn PartObserver),
+        first_bytes: u64,
     ) -> Result<Run<'a>, PartErrorKind> {
         check_compression(spec)?;
         check_block_size(drive, spec.block_size)?;
@@ -138,7 +141,10 @@ impl<'a> Run<'a> {
         };
         let packer = Packer::new(spec.block_size as usize, sealer);
         let (encoder, spool) = (Encoder::new(spec.codec)?, Spool::new(spec.spool_dir)?);
-        Ok(Run::empty(drive, spec, (source, observer), (encoder, packer, spool)))
+        let mut run = Run::empty(drive, spec, ends, (encoder, packer, spool));
+        run.largest_frame = first_bytes;
+        run.ask_for_warning()?;
+        Ok(run)
     }
 
     pub(super) fn empty(
@@ -169,7 +175,18 @@ impl<'a> Run<'a> {
             boundaries: VecDeque::new(),
             checkpoint_at: 0,
             checkpoint_made: false,
+            largest_frame: 0,
         }
+    }
+
+    /// What a table of contents would need with what was accepted so far.
+    fn toc_estimate(&self) -> u64 {
+        self.spool.estimate(self.table.len() + 1, self.spec.earlier.len())
+    }
+
+    pub(super) fn ask_for_warning(&mut self) -> Result<()> {
+        let toc_bytes = self.toc_estimate();
+        self.room.ask_for_warning(self.drive, self.largest_frame, toc_bytes)
     }
 
     /// Draws and writes frames until something ends it.
@@ -207,72 +224,10 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// What the observer wants, once its checkpoints are made.
-    fn wish(&mut self) -> Result<Wish, Ended> {
-        loop {
-            let wish = self.observer.wish();
-            let due = self.packer.bytes().saturating_sub(self.checkpoint_at) >= self.spec.checkpoint_bytes;
-            if wish == Wish::Checkpoint || (wish == Wish::GoOn && due) {
-                // What was in the drive's buffer may be lost: nothing behind the last checkpoint is to be believed.
-                self.checkpoint().map_err(|error| Ended::Failed(Failure { kind: error.into(), drawn: Vec::new() }))?;
-            }
-            if wish != Wish::Checkpoint {
-                return Ok(wish);
-            }
-        }
-    }
-
-    /// Forgets boundaries before the last one that is settled; returns the place from which on anything may be sent again.
-    fn settle(&mut self) -> Mark {
-        let next = self.held.front().map_or(self.packer.here(), |held| held.start);
-        while self.boundaries.get(1).is_some_and(|second| self.packer.settled(second.mark, next)) {
-            self.boundaries.pop_front();
-        }
-        next
-    }
-
-    /// Flushes the drive, and tells the observer up to where the part is safe.
-    fn checkpoint(&mut self) -> Result<()> {
-        self.checkpoint_at = self.packer.bytes();
-        let outcome = self.drive.write_filemarks(0, FilemarkSync::Flush)?;
-        self.packer.note(outcome);
-        let blocks = self.packer.blocks();
-        let expected = Position::block(self.spec.first_block + blocks);
-        let found = self.drive.position()?.at;
-        if found != expected {
-            let reason = format!("after a flush the tape is at {found} and not at {expected}");
-            return Err(FormatError::Inconsistent { what: "the position of the tape", reason });
-        }
-        self.committed = expected.block;
-        let next = self.settle();
-        let Some(place) = self.boundaries.front() else { return Ok(()) };
-        let settled = self.packer.settled(place.mark, next) && place.frame > 0;
-        let (Some(&(tar_end, stream_end)), true) = (self.table.get(place.frame), settled) else { return Ok(()) };
-        let checkpoint = Checkpoint {
-            part_number: self.spec.part_number,
-            tape_file: self.spec.tape_file,
-            first_block: self.spec.first_block,
-            block_size: self.spec.block_size,
-            blocks,
-            stream_end,
-            tar_start: self.tar_start,
-            tar_end,
-            prelude_bytes: self.prelude_bytes,
-            frames: FrameTable {
-                frames: self.table.get(..place.frame).unwrap_or_default().to_vec(),
-                stream_header: self.packer.stream_header(),
-            },
-            goes_on: place.goes_on.clone(),
-        };
-        self.release_whole();
-        self.checkpoint_made = true;
-        self.observer.checkpoint(checkpoint)
-    }
-
     fn fits(&mut self, frame: &Frame) -> Result<bool> {
         let waiting = self.held.iter().map(|held| &held.frame).chain([frame]).flat_map(|frame| &frame.members);
         let members: u64 = waiting.map(|member| ENTRY + 2 * member.path.len() as u64).sum();
-        let toc_bytes = members + self.spool.estimate(self.table.len() + 1, self.spec.earlier.len());
+        let toc_bytes = members + self.toc_estimate();
         self.room.for_frame(self.drive, &self.packer, frame, toc_bytes)
     }
 
@@ -315,6 +270,7 @@ impl<'a> Run<'a> {
         }
         self.table.push((frame.tar_offset, self.stream_offset));
         self.stream_offset += frame.data.len() as u64;
+        self.largest_frame = self.largest_frame.max(frame.data.len() as u64);
         self.tar_end = frame.tar_offset + frame.tar_length;
         let start = self.packer.mark();
         self.boundaries.push_back(Boundary { frame: self.table.len() - 1, mark: start, goes_on: self.goes_on.take() });
@@ -352,6 +308,8 @@ impl<'a> Run<'a> {
         self.observer.progress(PartProgress {
             stream_bytes: self.packer.bytes(),
             tar_bytes: whole.saturating_sub(self.tar_start),
+            sealing: self.packer.sealing(),
+            writing: self.packer.writing(),
         });
     }
 
@@ -409,38 +367,6 @@ fn give_back_spare_memory(frame: &mut Frame, source: &mut dyn FrameSource) {
         let buffer = std::mem::replace(&mut frame.data, copy);
         source.recycle(Frame { data: buffer, ..Frame::default() });
     }
-}
-
-/// Compares where the tape is with where it must be.
-pub(super) fn check_position(drive: &mut dyn TapeDrive, block: u64, file: u64) -> Result<(), PartErrorKind> {
-    let found = drive.position().map_err(FormatError::Drive)?;
-    if found.at == Position::block(block) && found.file.is_none_or(|found| found == file) {
-        return Ok(());
-    }
-    let found_file = found.file.map(|file| format!(" of file {file}")).unwrap_or_default();
-    Err(PartErrorKind::WrongPosition {
-        expected: format!("{} of file {file}", Position::block(block)),
-        found: format!("{}{found_file}", found.at),
-    })
-}
-
-/// The table of contents names the compression of the set; it must be the one the frames have.
-fn check_compression(spec: &PartSpec) -> Result<()> {
-    let named = Codec::from_name(&spec.set.compression)?.name();
-    if named == spec.codec.name() {
-        return Ok(());
-    }
-    let reason = format!("the set says {named}, and its frames are {}", spec.codec.name());
-    Err(FormatError::Inconsistent { what: "the compression of the set", reason })
-}
-
-fn check_block_size(drive: &mut dyn TapeDrive, size: u32) -> Result<(), PartErrorKind> {
-    let limits = drive.block_limits().map_err(FormatError::Drive)?;
-    if size < BLOCK as u32 || size < limits.min || size > limits.max.min(MAX_BLOCK) {
-        let reason = format!("{size} bytes, and this drive takes {} to {}", limits.min, limits.max);
-        return Err(FormatError::Inconsistent { what: "the block size", reason }.into());
-    }
-    Ok(())
 }
 
 impl From<FormatError> for PartErrorKind {

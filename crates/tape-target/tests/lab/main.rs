@@ -1,0 +1,8 @@
+//! The target in the tape lab: the kernel's own initiator and drivers, and programs that are not ours, use it.
+
+mod conditions;
+mod drives;
+#[path = "../../../../tests/lab/harness.rs"]
+mod harness;
+mod house;
+mod tools;

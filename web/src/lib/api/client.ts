@@ -1,0 +1,39 @@
+import createClient, { type Middleware } from 'openapi-fetch';
+import { session } from '$lib/state/session.svelte';
+import { errorOf } from './errors';
+import type { paths } from './schema';
+
+const credentials: Middleware = {
+	onRequest({ request }) {
+		if (session.token && !request.headers.has('authorization')) {
+			request.headers.set('authorization', `Bearer ${session.token}`);
+		}
+		return request;
+	},
+	async onResponse({ request, response }) {
+		if (response.ok) return response;
+		const body: unknown = await response.json().catch(() => null);
+		const error = errorOf(response.status, body);
+		// A wrong password is also a 401, but no reason to log anybody out.
+		if (error.status === 401 && LOGGED_OUT.has(error.code) && request.headers.has('authorization')) {
+			session.expired();
+		}
+		throw error;
+	}
+};
+
+const LOGGED_OUT = new Set(['missing_authorization', 'invalid_token', 'token_expired', 'invalid_api_key']);
+
+/**
+ * The REST API, with the types of its own description. A failure is thrown as an `ApiError`, so `data` is there after
+ * every `await`: `const { data } = await api.GET('/api/v1/tapes')`.
+ */
+export const api = createClient<paths>({ baseUrl: '' });
+api.use(credentials);
+
+/** The data of an answer that has some. */
+export async function fetched<T>(answer: Promise<{ data?: T }>): Promise<T> {
+	const { data } = await answer;
+	if (data === undefined) throw errorOf(204, null);
+	return data;
+}

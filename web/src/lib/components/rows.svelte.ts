@@ -1,0 +1,105 @@
+/** Where a table's rows come from: an array that is here, or a server that has too many to send. */
+export interface Rows<T> {
+	readonly total: number;
+	/** The row at this place in the present order; none while it is not here yet. */
+	at(place: number): T | undefined;
+	/** These places are about to be seen. */
+	want(from: number, to: number): void;
+}
+
+export type Value = string | number | null | undefined;
+
+export interface Sorting {
+	column: string;
+	descending: boolean;
+}
+
+/** "-used" is by `used`, the largest first. */
+export function parseSorting(text: string): Sorting | null {
+	if (!text) return null;
+	return text.startsWith('-') ? { column: text.slice(1), descending: true } : { column: text, descending: false };
+}
+
+export function formatSorting(sorting: Sorting | null): string {
+	return sorting ? `${sorting.descending ? '-' : ''}${sorting.column}` : '';
+}
+
+/** Numbers by size, words as people sort them (tape 2 before tape 10), nothing last. */
+export function compare(a: Value, b: Value): number {
+	const none = Number(isNone(a)) - Number(isNone(b));
+	if (none !== 0 || isNone(a)) return none;
+	if (typeof a === 'number' && typeof b === 'number') return a - b;
+	return collator.compare(String(a), String(b));
+}
+
+/** A sorted copy; what has no value stays last either way. */
+export function sorted<T>(rows: readonly T[], value: (row: T) => Value, descending: boolean): T[] {
+	return rows.toSorted((a, b) => {
+		const [x, y] = [value(a), value(b)];
+		const order = compare(x, y);
+		return descending && !isNone(x) && !isNone(y) ? -order : order;
+	});
+}
+
+function isNone(value: Value): value is null | undefined | '' {
+	return value === null || value === undefined || value === '';
+}
+
+const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' });
+
+/** Rows that are all here. */
+export function localRows<T>(list: readonly T[]): Rows<T> {
+	return { total: list.length, at: (place) => list[place], want: () => {} };
+}
+
+const PAGE = 100;
+
+/** Rows that are asked for page by page, as they come into view. */
+export class RemoteRows<T> implements Rows<T> {
+	total = $state(0);
+	error = $state.raw<unknown>();
+	loading = $state(true);
+	#pages = $state.raw(new Map<number, T[]>());
+	#asked = new Set<number>();
+	#round = 0;
+
+	constructor(private readonly ask: (offset: number, limit: number) => Promise<{ rows: T[]; total: number }>) {}
+
+	at(place: number): T | undefined {
+		return this.#pages.get(Math.floor(place / PAGE))?.[place % PAGE];
+	}
+
+	want(from: number, to: number): void {
+		for (let page = Math.floor(from / PAGE); page <= Math.floor(Math.max(from, to - 1) / PAGE); page += 1) {
+			if (!this.#asked.has(page)) void this.#load(page);
+		}
+	}
+
+	/** Ask for everything in view again; what is shown stays until the answers are there. */
+	refresh(): void {
+		this.#round += 1;
+		const seen = [...this.#asked].slice(-3);
+		this.#asked.clear();
+		if (seen.length === 0) seen.push(0);
+		for (const page of seen) void this.#load(page, true);
+	}
+
+	async #load(page: number, fresh = false): Promise<void> {
+		this.#asked.add(page);
+		const round = this.#round;
+		try {
+			const { rows, total } = await this.ask(page * PAGE, PAGE);
+			if (round !== this.#round) return;
+			const pages = fresh ? new Map([...this.#pages].filter(([known]) => this.#asked.has(known))) : new Map(this.#pages);
+			pages.set(page, rows);
+			this.#pages = pages;
+			this.total = total;
+			this.error = undefined;
+		} catch (thrown) {
+			if (round !== this.#round) return;
+			this.#asked.delete(page);
+			this.error = thrown;
+		}
+		this.loading = false;
+	}
+}

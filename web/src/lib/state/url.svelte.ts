@@ -1,0 +1,28 @@
+import { goto } from '$app/navigation';
+import { page } from '$app/state';
+
+/**
+ * One value kept in the address, so that a page can be sent to somebody and found again: `const filter = param('q')`,
+ * then `filter.value`. An empty value is not written.
+ */
+export function param(name: string, none = '') {
+	return {
+		get value(): string {
+			return page.url.searchParams.get(name) ?? none;
+		},
+		set value(value: string) {
+			setParams({ [name]: value === none ? '' : value });
+		}
+	};
+}
+
+/** Changes several values at once. */
+export function setParams(values: Record<string, string>): void {
+	const url = new URL(page.url);
+	for (const [name, value] of Object.entries(values)) {
+		if (value) url.searchParams.set(name, value);
+		else url.searchParams.delete(name);
+	}
+	if (url.href === page.url.href) return;
+	void goto(url, { replaceState: true, keepFocus: true, noScroll: true });
+}

@@ -1,0 +1,65 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, it } from 'vitest';
+import { openBrowser, PHONE, Tab } from './support/browser';
+import { Rest } from './support/rest';
+import { busyHouse } from './support/seed';
+import { ADMIN, TestServer } from './support/server';
+
+/** Where the pictures go. */
+const FOLDER = path.resolve(import.meta.dirname, '../../target/screenshots');
+/** Only the pages whose path contains this: SHOTS=/tapes */
+const ONLY = process.env.SHOTS ?? '';
+const VIEWS = [
+	{ name: 'desktop-light', options: { colorScheme: 'light' } },
+	{ name: 'desktop-dark', options: { colorScheme: 'dark' } },
+	{ name: 'phone-light', options: { ...PHONE, colorScheme: 'light' } },
+	{ name: 'phone-dark', options: { ...PHONE, colorScheme: 'dark' } }
+] as const;
+
+let empty: TestServer;
+let busy: TestServer;
+let browser: Browser;
+
+beforeAll(async () => {
+	mkdirSync(FOLDER, { recursive: true });
+	empty = await TestServer.start();
+	busy = await TestServer.start();
+	browser = await openBrowser();
+	await Rest.setUp(empty);
+	await busyHouse(busy, await Rest.setUp(busy));
+}, 300_000);
+afterAll(async () => {
+	await browser?.close();
+	await Promise.all([empty?.stop(), busy?.stop()]);
+});
+
+async function shoot(tab: Tab, name: string, page: string): Promise<void> {
+	if (!page.includes(ONLY)) return;
+	await tab.goto(page);
+	const file = page === '/' ? 'dashboard' : page.slice(1).replace(/[/?=&]/g, '-');
+	await tab.page.screenshot({ path: path.join(FOLDER, `${file}.${name}.png`), fullPage: true });
+}
+
+it('takes a picture of every page', async () => {
+	for (const view of VIEWS) {
+		const tab = await Tab.open(browser, busy, view.options);
+		await tab.page.goto('/login');
+		if (!ONLY) await tab.page.screenshot({ path: path.join(FOLDER, `login.${view.name}.png`) });
+		await tab.logIn(ADMIN);
+		if (view.name.startsWith('phone')) await tab.page.getByLabel('Open navigation').click();
+		const links = tab.page.getByRole('navigation', { name: 'Pages' }).getByRole('link');
+		const pages = await links.evaluateAll((all) => all.map((link) => link.getAttribute('href') ?? ''));
+		for (const page of [...pages, '/tapes/1', '/drives/1', '/pools/1', '/library?view=table', '/tapes/labels']) {
+			await shoot(tab, view.name, page);
+		}
+		await tab.close();
+	}
+	for (const view of VIEWS.slice(0, 1)) {
+		const tab = await Tab.open(browser, empty, view.options);
+		await tab.logIn(ADMIN);
+		for (const page of ['/', '/library', '/drives', '/tapes', '/pools']) await shoot(tab, `empty.${view.name}`, page);
+		await tab.close();
+	}
+});
