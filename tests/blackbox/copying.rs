@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 /// A server with tapes 1 and 2 in pool 1, and the others in pool 4.
-fn server(drives: u32, capacity_mb: u64) -> Server {
+pub fn server(drives: u32, capacity_mb: u64) -> Server {
     let server = Server::with_library(Library { drives, slots: 6, capacity_mb });
     for tape in 3..=6 {
         server.api.send("PUT", &format!("/api/v1/tapes/{tape}"), Some(&json!({"pool_id": 4}))).ok();
@@ -16,24 +16,24 @@ fn server(drives: u32, capacity_mb: u64) -> Server {
 }
 
 #[track_caller]
-fn copy(server: &Server, path: &str) -> Value {
+pub fn copy(server: &Server, path: &str) -> Value {
     let started = server.api.post(path, json!({"pool_id": 4})).ok();
     server.api.complete(started)
 }
 
-fn set(server: &Server, id: &Value) -> Value {
+pub fn set(server: &Server, id: &Value) -> Value {
     server.api.get(&format!("/api/v1/backup-sets/{id}")).ok()
 }
 
 /// Tape 1 (and 2) leave the house.
-fn export(server: &Server, tapes: &[i32]) {
+pub fn export(server: &Server, tapes: &[i32]) {
     for tape in tapes {
         server.api.post(&format!("/api/v1/tapes/{tape}/export"), json!({"offsite_location": "bank"})).ok();
     }
 }
 
 #[track_caller]
-fn restored(server: &Server, set: i64, name: &str) -> (PathBuf, Value) {
+pub fn restored(server: &Server, set: i64, name: &str) -> (PathBuf, Value) {
     let to = server.dir.path().join(name);
     let row = server.api.restore(json!({"backup_set_id": set, "dest_path": to.to_str().unwrap()}));
     (to, row)

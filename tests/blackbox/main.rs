@@ -4,6 +4,7 @@ mod api;
 mod bad_input;
 mod cleaning;
 mod copying;
+mod copying_trouble;
 mod crash;
 mod damage;
 mod database;
