@@ -349,7 +349,7 @@ fn what_cannot_be_opened_says_why() {
     let dir = library();
     let path = dir.path().display();
     for (device, kind, words) in [
-        ("/dev/nst0".to_owned(), DriveErrorKind::Unsupported, "only virtual and null devices"),
+        ("/dev/nst4711".to_owned(), DriveErrorKind::Io, "/dev/nst4711: No such file"),
         ("nonsense".to_owned(), DriveErrorKind::Unsupported, "not a device path"),
         (format!("virtual:{path}#drive7"), DriveErrorKind::IllegalRequest, "no drive 7"),
         (format!("virtual:{path}#changer"), DriveErrorKind::IllegalRequest, "drive0"),

@@ -87,7 +87,6 @@ const CODES: &[(ErrorKind, &[&str])] = &[
             "format",
             "illegal_request",
             "key_needed",
-            "key_required",
             "key_unknown",
             "ltfs_set",
             "medium_error",

@@ -30,6 +30,8 @@ pub struct SscDrive<T> {
     pub(super) proven: bool,
     /// It tells its position, but not by the flag that this is the beginning of the tape.
     pub(super) flagless: bool,
+    /// TapeAlert flags that were told, and so cleared, since the cartridge came.
+    pub(super) told: u64,
 }
 
 impl<T: Transport> SscDrive<T> {
@@ -66,6 +68,7 @@ impl<T: Transport> SscDrive<T> {
             unflushed: None,
             proven: false,
             flagless: false,
+            told: 0,
         })
     }
 
@@ -79,6 +82,9 @@ impl<T: Transport> SscDrive<T> {
                 self.configured = false;
                 self.file = None;
                 self.proven = false;
+                if failure.kind != DriveErrorKind::ParametersChanged {
+                    self.told = 0;
+                }
                 failure.suspect_since = self.unflushed.take();
             }
             // What was in the drive's buffer when an earlier command failed is not on the tape, or may not be.
@@ -158,12 +164,6 @@ impl<T: Transport> SscDrive<T> {
     }
 }
 
-/// Keys are not given to real drives yet.
-fn not_by_this_backend() -> DriveError {
-    let message = "this version does not give keys to real drives; let the program encrypt";
-    DriveError::new(DriveErrorKind::Unsupported, Operation::Encryption, message)
-}
-
 /// What NOT READY says, where it is a state and not a fault (SPC-5, annex F).
 fn not_ready(sense: &Sense) -> Option<DriveState> {
     match sense.code() {
@@ -203,6 +203,7 @@ impl<T: Transport> TapeDrive for SscDrive<T> {
         self.at = None;
         self.configured = false;
         self.unflushed = None;
+        self.told = 0;
         Ok(())
     }
 
@@ -270,15 +271,15 @@ impl<T: Transport> TapeDrive for SscDrive<T> {
     }
 
     fn encryption(&mut self) -> Result<EncryptionState> {
-        Err(not_by_this_backend())
+        self.encryption_state()
     }
 
     fn set_encryption(&mut self, key: Option<&DriveKey>) -> Result<()> {
-        if key.is_none() { Ok(()) } else { Err(not_by_this_backend()) }
+        self.give_key(key)
     }
 
     fn next_block(&mut self) -> Result<NextBlock> {
-        Ok(NextBlock::Unknown)
+        self.what_is_next()
     }
 
     fn set_compression(&mut self, compression: Compression) -> Result<()> {

@@ -4,9 +4,10 @@ use super::SscDrive;
 use crate::drive::*;
 use crate::*;
 use tape_scsi::command::mode::{self, ModeData, ModeForm, PageCode, Values};
+use tape_scsi::command::report_density_support::{Of, report_density_support};
 use tape_scsi::command::{attribute, inquiry::vpd};
 use tape_scsi::mode_page::{DataCompression, DeviceConfigurationExtension};
-use tape_scsi::{Attribute, ScsiError, TapeAlert, Transport, attribute_id};
+use tape_scsi::{Attribute, ScsiError, Transport, attribute_id};
 
 /// The unit of capacities in the cartridge memory.
 const MIB: u64 = 1 << 20;
@@ -134,24 +135,25 @@ impl<T: Transport> SscDrive<T> {
         let worm = vpd::read(&mut self.transport, vpd::SEQUENTIAL_ACCESS_CAPABILITIES)
             .map_err(|error| self.failed(Operation::Identify, error))?
             .and_then(|content| vpd::SequentialAccessCapabilities::decode(&content).ok());
+        let densities = match report_density_support(&mut self.transport, Of::Drive) {
+            Ok(densities) => densities,
+            Err(error) if error.is_unknown_command() || error.is_unknown_field() => Vec::new(),
+            Err(error) => return Err(self.failed(Operation::Identify, error)),
+        };
         Ok(Capabilities {
+            encryption: self.algorithm()?.is_some(),
+            densities: densities
+                .into_iter()
+                .map(|density| SupportedDensity {
+                    code: density.primary,
+                    writable: density.writable,
+                    name: density.name,
+                })
+                .collect(),
             compression: compression.is_some_and(|page| page.capable()),
             programmable_early_warning: extension.is_some(),
             worm: worm.is_some_and(|page| page.worm),
-            ..Capabilities::default()
         })
-    }
-
-    pub(super) fn raised_alerts(&mut self) -> Result<Vec<TapeAlert>> {
-        Ok(Vec::new())
-    }
-
-    pub(super) fn counters(&mut self) -> Result<DriveHealth> {
-        Ok(DriveHealth { recovered_errors: self.transport.recovered, ..DriveHealth::default() })
-    }
-
-    pub(super) fn volume_counters(&mut self) -> Result<VolumeHealth> {
-        Ok(VolumeHealth::default())
     }
 }
 

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 /// Errors: `Unsupported` for a rewinding node (`/dev/st0`), `Busy` if another program has the drive, `Io` if its SCSI
 /// generic node is missing.
 pub fn open(path: &Path) -> Result<StDrive> {
-    let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let found = std::fs::canonicalize(path);
+    let real = found.as_deref().unwrap_or(path).to_owned();
     if is_rewinding(&real) {
         let message = format!(
             "{} rewinds the tape whenever it is closed, after which the next write would destroy what is on it; use the \
@@ -20,6 +21,10 @@ pub fn open(path: &Path) -> Result<StDrive> {
             sibling(&real).display()
         );
         return Err(DriveError::new(DriveErrorKind::Unsupported, Operation::Open, message));
+    }
+    if let Err(error) = found {
+        let message = format!("{}: {error}; `tapebackarr drive scan` lists the drives that are there", path.display());
+        return Err(DriveError::new(DriveErrorKind::Io, Operation::Open, message));
     }
     let generic = generic_node(&real, Path::new("/sys")).ok_or_else(|| {
         let message = format!(

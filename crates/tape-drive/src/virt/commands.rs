@@ -89,6 +89,8 @@ impl TapeDrive for VirtualDrive {
             let state = DriveState::BecomingReady { percent: Some(percent) };
             return Ok(DriveStatus { state, write_protected: false });
         }
+        // A load that has ended meanwhile is told first.
+        self.attend(Operation::Status)?;
         let (state, write_protected) = match &self.bay {
             Bay::Empty => (DriveState::Empty, false),
             Bay::Ejected(_) => (DriveState::Unloaded, false),
