@@ -13,13 +13,15 @@ SOURCE ?= $(CURDIR)/src
 # Where the server, the virtual tapes and the restored files of `make run` live; emptied at each run.
 DATA_DIR ?= $(CURDIR)/data/demo
 PORT ?= 8080
-# How long `make soak` goes on.
+# How long `make soak` goes on, and `make fuzz` with each target.
 SECONDS ?= 60
+# What `make fuzz` feeds: a name of fuzz/targets/, or all.
+TARGET ?= all
 
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 PROGRAM := $(TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/tapebackarr
 
-.PHONY: help run build program test fmt lint unit-test lab soak check-deps check-openapi demo-test bench ui test-ui screenshots install-deps
+.PHONY: help run build program test fmt lint unit-test lab soak fuzz check-deps check-openapi demo-test bench ui test-ui screenshots install-deps
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +65,9 @@ soak: ## Faults of every kind for so many seconds: make soak SECONDS=600; TAPEBA
 	@scripts/install-deps test
 	SOAK_SECONDS=$(SECONDS) TMPDIR=$${TMPDIR:-/dev/shm} \
 		cargo test --locked --features breakpoints --test faults -- --ignored --nocapture soak
+
+fuzz: ## Made-up bytes for whatever reads tapes, drives and libraries: make fuzz TARGET=tar SECONDS=60
+	scripts/fuzz '$(TARGET)' '$(SECONDS)'
 
 check-deps: ## Licences and sources of all dependencies, offline, against deny.toml
 	scripts/check-dependencies
