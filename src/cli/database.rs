@@ -175,13 +175,7 @@ fn recover(args: &Recover, format: Format) -> CliResult {
         tape_drive::open_drive(&args.device).doing(format_args!("cannot open the drive {}", args.device))?;
     let mut drive = KeyedDrive::new(&mut *drive, keys.clone(), None);
     let drive = &mut drive;
-    // a unit attention tells that the tape was changed, which is no news here
-    for _ in 0..8 {
-        if drive.status().is_ok() {
-            break;
-        }
-    }
-    drive.load().doing("cannot load the tape")?;
+    tape_drive::make_ready(drive, &mut |_| {}).doing("cannot load the tape")?;
     let never = AtomicBool::new(false);
     eprintln!("Looking for copies of the database …");
     let survey = database::survey(drive, &keys, &never).doing("the tape cannot be read")?;

@@ -73,3 +73,20 @@ fn a_restore_in_a_named_drive_gets_the_tape_out_of_another_one() {
     files::assert_equal(&source, &to);
     assert_eq!(api.get("/api/v1/tape-changes").ok(), json!([]), "no hands were needed");
 }
+
+/// A drive that is still threading when it is asked, and then says that its tape is new.
+#[test]
+fn a_tape_that_takes_its_time_to_load_is_waited_for() {
+    let server = Server::bare();
+    server.create_library(&Library { drives: 1, slots: 3, capacity_mb: 64 });
+    server.set_speed(400, 300);
+    server.add_library();
+    let api = &server.api;
+    let labels = api.post("/api/v1/tapes/batch-label", json!({"library_id": 1, "barcodes": true, "pool_id": 1})).ok();
+    let row = api.complete(labels);
+    assert_eq!(row["result"]["completed"], 3, "{row}");
+    let source = server.folder("s");
+    files::fill(&source);
+    let run = api.run_job(api.job("j", api.source("s", &source), 1, json!({})), json!({}));
+    assert_eq!(run["status"], "completed", "{run}");
+}

@@ -135,13 +135,18 @@ impl Server {
 
     /// From the next start on the drives are no faster than this, in MiB per second; they wind in no time.
     pub fn slow_drives(&self, speed: u64) {
+        self.set_speed(speed, 0);
+    }
+
+    /// Lets the drives write so many MiB a second, and take so long to thread a tape.
+    pub fn set_speed(&self, speed: u64, load_ms: u64) {
         use tape_drive::virt::library::{Settings, set_settings};
         use tape_drive::virt::speed::{Clock, SpeedSpec};
         let speed = SpeedSpec {
             native_bytes_per_s: speed << 20,
             slowest_bytes_per_s: 1 << 20,
             back_hitch_ms: 0,
-            load_ms: 0,
+            load_ms,
             unload_ms: 0,
             wind_ms: 0,
             seek_ms: 0,

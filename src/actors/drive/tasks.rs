@@ -276,12 +276,12 @@ impl DriveTask for LoadMedium {
     const HEALTH: bool = true;
 
     fn run(self, drive: &mut dyn TapeDrive, unit: &Unit) -> Result<FirstBlock> {
-        let status = unit.snapshot().status.map(|status| status.state);
-        if status != Some(DriveState::Ready) {
-            drive.load()?;
-        }
-        let status = settle(drive, unit)?;
-        unit.update(|state| state.status = Some(status));
+        tape_drive::make_ready(drive, &mut |status| {
+            if status.state != DriveState::Ready {
+                unit.forget_medium();
+            }
+            unit.update(|state| state.status = Some(status));
+        })?;
         examine(drive, unit)
     }
 }

@@ -4,18 +4,11 @@ use crate::cli::exit::{CliError, CliResult, Doing};
 use crate::keys::KeyedDrive;
 use std::io::{BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 use tape_drive::virt::TapeCopy;
-use tape_drive::{DriveErrorKind, DriveState, TapeDrive, open_drive};
+use tape_drive::{TapeDrive, open_drive};
 use tape_format::Label;
 use tape_format::crypt::Key;
 use tape_format::part::read_label;
-
-/// Unit attentions in a row that are taken.
-const ATTENTIONS: u32 = 8;
-/// How long a drive may need to thread a tape: LTO-9 calibrates a new one for up to two hours.
-const LOADING: Duration = Duration::from_secs(2 * 60 * 60 + 600);
-const PAUSE: Duration = Duration::from_millis(200);
 
 /// Where a tape is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,7 +123,8 @@ impl Tapes {
             Source::Copies(paths) => Ok(Box::new(TapeCopy::of_files(paths).doing("cannot read the copies")?)),
             Source::Drive(path) => {
                 let mut drive = open_drive(path).doing(format_args!("cannot open {path}"))?;
-                settle(drive.as_mut()).doing(format_args!("the drive {path} is not ready"))?;
+                tape_drive::make_ready(drive.as_mut(), &mut |_| {})
+                    .doing(format_args!("the drive {path} is not ready"))?;
                 Ok(Box::new(KeyedDrive::new(drive, self.keys.clone(), None)))
             }
         }
@@ -193,30 +187,5 @@ impl Tapes {
         }
         let answer = self.ask(&format!("{why}\nInsert that tape and press Enter, or type s to go on without it"))?;
         Ok(answer.filter(String::is_empty).map(|_| drive))
-    }
-}
-
-/// Takes unit attentions, threads the tape, and waits until it is.
-fn settle(drive: &mut dyn TapeDrive) -> tape_drive::Result<()> {
-    let mut attentions = 0;
-    let until = Instant::now() + LOADING;
-    loop {
-        match drive.status() {
-            Ok(status) => match status.state {
-                DriveState::Ready => return Ok(()),
-                DriveState::BecomingReady { .. } if Instant::now() < until => std::thread::sleep(PAUSE),
-                DriveState::Unloaded => drive.load()?,
-                // Says what is missing.
-                DriveState::BecomingReady { .. } | DriveState::Empty => return drive.rewind(),
-            },
-            Err(error) => match error.kind {
-                DriveErrorKind::MediumChanged | DriveErrorKind::Reset | DriveErrorKind::ParametersChanged
-                    if attentions < ATTENTIONS =>
-                {
-                    attentions += 1;
-                }
-                _ => return Err(error),
-            },
-        }
     }
 }
