@@ -12,6 +12,10 @@ use tape_format::crypt::{Key, OpenReader};
 use tape_format::salvage::{Place, SalvageSink, SalvagedMember, read_part, survey};
 use tape_format::toc::{self, TocHead, TocSink};
 use tape_format::{Label, MemberRecord, Result, tar, v1};
+use tape_scsi::command::inquiry::{self, vpd};
+use tape_scsi::command::read_element_status::{self, Fields};
+use tape_scsi::command::{mode, persistent_reserve, read_block_limits, read_position, report_density_support};
+use tape_scsi::{encryption, log, mode_page};
 
 /// The key of all targets that need one.
 pub const KEY: [u8; 32] = [7; 32];
@@ -99,7 +103,8 @@ pub fn segments(bytes: &[u8]) {
 /// A whole tape: lengths of two bytes with that many bytes of a block each, [`FILEMARK`] for a filemark.
 pub fn tape(mut bytes: &[u8]) {
     let dir = tempfile::tempdir().expect("a folder");
-    let spec = LibrarySpec { drives: 1, slots: 0, mail_slots: 0, settings: Settings::volatile(), ..LibrarySpec::default() };
+    let spec =
+        LibrarySpec { drives: 1, slots: 0, mail_slots: 0, settings: Settings::volatile(), ..LibrarySpec::default() };
     library::create(dir.path(), &spec).expect("a library");
     library::add_cartridge(dir.path(), &CartridgeSpec::new("FUZZ01L9"), VirtualPlace::Drive(0)).expect("a cartridge");
     let path = format!("virtual:{}#drive0", dir.path().display());
@@ -134,11 +139,44 @@ fn read_tape(drive: &mut dyn TapeDrive) {
 /// What drives and libraries answer. The first byte chooses the decoder.
 pub fn scsi(bytes: &[u8]) {
     let [choice, answer @ ..] = bytes else { return };
-    match choice % 4 {
+    match choice % 20 {
         0 => drop(tape_scsi::Sense::decode(answer).map(|sense| sense.to_string())),
         1 => drop(tape_scsi::TapeAlert::from_log_page(answer)),
         2 => drop(tape_scsi::Attribute::decode_list(answer)),
-        _ => drop(tape_scsi::Attribute::decode(answer)),
+        3 => drop(tape_scsi::Attribute::decode(answer)),
+        4 => log_page(answer),
+        5 => drop(log::supported_pages::decode(answer)),
+        6 => drop(read_element_status::report::decode(answer, Fields { volume_tags: true, device_ids: true })),
+        7 => drop(inquiry::decode(answer)),
+        8 => drop(inquiry::designator::decode_list(answer)),
+        9 => drop(vpd::SequentialAccessCapabilities::decode(answer)),
+        10 => mode_pages(answer),
+        11 => drop(read_block_limits::decode(answer)),
+        12 => drop(read_position::decode(read_position::PositionForm::Long, answer)),
+        13 => drop(read_position::decode(read_position::PositionForm::Short, answer)),
+        14 => drop(report_density_support::decode(answer)),
+        15 => drop(encryption::capabilities::decode(answer)),
+        16 => drop(encryption::status::decode(answer)),
+        17 => drop(encryption::next_block::decode(answer)),
+        18 => drop(encryption::SetDataEncryption::decode(answer)),
+        _ => drop((persistent_reserve::decode_keys(answer), persistent_reserve::decode_reservation(answer))),
+    }
+}
+
+fn log_page(answer: &[u8]) {
+    if let Ok(page) = log::LogPage::decode(answer) {
+        let _ = (log::VolumeStatistics::read(&page), log::Temperature::read(&page), log::ErrorCounters::read(&page));
+        let _ = (log::VeryHighFrequencyData::read(&page), log::volume_statistics::serial(&page));
+        let again = log::LogPage::decode(&page.encode()).expect("what was just written");
+        assert_eq!(again, page);
+    }
+}
+
+fn mode_pages(answer: &[u8]) {
+    for form in [mode::ModeForm::Six, mode::ModeForm::Ten] {
+        let Ok(data) = mode::decode(form, answer) else { continue };
+        let _ = (mode_page::DataCompression::decode(&data.page), mode_page::MediumPartition::decode(&data.page));
+        let _ = mode_page::DeviceConfigurationExtension::decode(&data.page);
     }
 }
 

@@ -38,7 +38,8 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-const V1_TOC: &[u8] = br#"{"magic":"TAPEBACKARR_TOC","version":1,"tape_label":"A","backup_sets":[{"files":[{"path":"a","size":1}]}]}"#;
+const V1_TOC: &[u8] =
+    br#"{"magic":"TAPEBACKARR_TOC","version":1,"tape_label":"A","backup_sets":[{"files":[{"path":"a","size":1}]}]}"#;
 
 fn put(corpus: &Path, target: &str, name: &str, bytes: &[u8]) -> Outcome<()> {
     let folder = corpus.join(target);
