@@ -7,11 +7,6 @@ use tape_scsi::encryption::next_block::BlockEncryption;
 use tape_scsi::encryption::{AES_256_GCM, SetDataEncryption, key_associated_data};
 use tape_scsi::{ScsiError, Transport};
 
-fn cannot() -> DriveError {
-    let message = "this drive does not encrypt; let the program encrypt";
-    DriveError::new(DriveErrorKind::Unsupported, Operation::Encryption, message)
-}
-
 impl<T: Transport> SscDrive<T> {
     fn answered<A>(&mut self, answer: Result<A, ScsiError>) -> Result<Option<A>> {
         match answer {
@@ -54,13 +49,13 @@ impl<T: Transport> SscDrive<T> {
     }
 
     pub(super) fn encryption_state(&mut self) -> Result<EncryptionState> {
-        self.state()?.ok_or_else(cannot)
+        self.state()?.ok_or_else(DriveError::cannot_encrypt)
     }
 
     pub(super) fn give_key(&mut self, key: Option<&DriveKey>) -> Result<()> {
         let set = match key {
             Some(key) => {
-                let algorithm = self.algorithm()?.ok_or_else(cannot)?;
+                let algorithm = self.algorithm()?.ok_or_else(DriveError::cannot_encrypt)?;
                 SetDataEncryption::with_key(algorithm, key.bytes(), key.associated())
             }
             None => {
