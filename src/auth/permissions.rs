@@ -197,6 +197,7 @@ pub const ROUTES: &[Route] = &[
 
     get("/api/v1/sources", READONLY),
     post("/api/v1/sources", OPERATOR),
+    get("/api/v1/sources/browse", OPERATOR),
     get("/api/v1/sources/{id}", READONLY),
     put("/api/v1/sources/{id}", OPERATOR),
     delete("/api/v1/sources/{id}", OPERATOR),
@@ -207,6 +208,7 @@ pub const ROUTES: &[Route] = &[
     post("/api/v1/jobs", OPERATOR),
     get("/api/v1/jobs/active", READONLY),
     get("/api/v1/jobs/resumable", READONLY),
+    get("/api/v1/jobs/history", READONLY),
     get("/api/v1/jobs/{id}", READONLY),
     put("/api/v1/jobs/{id}", OPERATOR),
     delete("/api/v1/jobs/{id}", OPERATOR),
@@ -244,6 +246,7 @@ pub const ROUTES: &[Route] = &[
     post("/api/v1/import/v1-tape", OPERATOR),
 
     get("/api/v1/retention/preview", READONLY),
+    post("/api/v1/retention/what-if", OPERATOR),
     post("/api/v1/retention/run", OPERATOR),
     get("/api/v1/maintenance", READONLY),
     post("/api/v1/maintenance/run", OPERATOR),
