@@ -79,7 +79,7 @@ it('a job is made step by step, with a schedule that explains itself and a rule 
 	await keeps.getByText(/The rule: 60 days, .*monthly 6|The rule: 60 days, monthly 6/).waitFor();
 	await keeps.getByText(/In the long run 1[0-9] sets are kept/).waitFor();
 	await keeps.getByText('Why each of them is kept').click();
-	await keeps.getByText(/the newest of 20\d\d-\d\d/).first().waitFor();
+	await keeps.getByRole('listitem').filter({ hasText: /the newest of 20\d\d-\d\d/ }).first().waitFor();
 	expect(await tab.accessibilityProblems()).toEqual([]);
 	await next.click();
 

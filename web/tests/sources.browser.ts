@@ -73,7 +73,7 @@ it('a share that is not mounted is told, and not saved', async () => {
 	const tab = await Tab.open(browser, server);
 	await tab.logIn(ADMIN);
 	await tab.goto('/sources');
-	await tab.page.getByRole('button', { name: 'Create a source' }).click();
+	await tab.page.getByRole('button', { name: 'Create a source' }).first().click();
 	const panel = tab.page.getByRole('dialog');
 	await panel.getByLabel('Where it is').selectOption('nfs');
 	await panel.getByLabel('Folder', { exact: true }).fill(documents);
@@ -132,7 +132,7 @@ it('a reader sees sources, and why nothing can be changed', async () => {
 	const tab = await Tab.open(browser, server, PHONE);
 	await tab.logIn(login);
 	await tab.goto('/sources');
-	const button = tab.page.getByRole('button', { name: /Create a source/ });
+	const button = tab.page.getByRole('button', { name: /Create a source/ }).first();
 	expect(await button.getAttribute('aria-disabled')).toBe('true');
 	expect(await button.getAttribute('title')).toContain('operator');
 	await tab.goto(`/sources/${known?.id}`);
