@@ -244,6 +244,36 @@ it('a failed run is seen on a phone, and started again', async () => {
 	await tab.close();
 });
 
+it('the wizard makes the source and the pool that it lacks, and stays open', async () => {
+	const tab = await Tab.open(browser, server);
+	await tab.logIn(ADMIN);
+	await tab.goto('/jobs');
+	await tab.page.getByRole('button', { name: 'Create a job' }).click();
+	const wizard = tab.page.getByRole('dialog', { name: 'Create a job' });
+	await wizard.getByRole('button', { name: 'Create a source' }).click();
+	const source = tab.page.getByRole('dialog', { name: 'Create a source' });
+	await source.getByLabel('Folder', { exact: true }).fill(server.path('sources'));
+	await tab.page.keyboard.press('Escape');
+	await source.waitFor({ state: 'detached' });
+	await wizard.getByRole('button', { name: 'Create a source' }).click();
+	await source.getByLabel('Folder', { exact: true }).fill(server.path('sources'));
+	expect(await source.getByLabel('Name', { exact: true }).inputValue()).toBe('sources');
+	await source.getByRole('button', { name: 'Create source' }).click();
+	await wizard.getByRole('radio', { name: /^sources/, checked: true }).waitFor();
+	expect(await wizard.getByLabel('Name of the job').inputValue()).toBe('sources');
+	await wizard.getByRole('button', { name: 'Next' }).click();
+	await wizard.getByRole('button', { name: 'Create a pool' }).click();
+	const pool = tab.page.getByRole('dialog', { name: 'Create a pool' });
+	await pool.getByLabel('Name', { exact: true }).fill('Bank');
+	await pool.getByRole('button', { name: 'Create pool' }).click();
+	await wizard.getByRole('radio', { name: /^Bank/, checked: true }).waitFor();
+	await wizard.getByRole('button', { name: 'Skip to summary' }).click();
+	await wizard.getByRole('button', { name: 'Create job' }).click();
+	await tab.page.getByRole('heading', { name: 'sources', level: 1 }).waitFor();
+	expect(await job('sources')).toMatchObject({ pool_name: 'Bank', schedule_cron: '' });
+	await tab.close();
+});
+
 it('what a reader may not do is disabled and says why', async () => {
 	const login = await rest.user('readonly');
 	const known = await job('Nightly');
