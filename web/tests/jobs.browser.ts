@@ -248,7 +248,7 @@ it('the wizard makes the source and the pool that it lacks, and stays open', asy
 	const tab = await Tab.open(browser, server);
 	await tab.logIn(ADMIN);
 	await tab.goto('/jobs');
-	await tab.page.getByRole('button', { name: 'Create a job' }).click();
+	await tab.page.getByRole('button', { name: 'Create a job' }).first().click();
 	const wizard = tab.page.getByRole('dialog', { name: 'Create a job' });
 	await wizard.getByRole('button', { name: 'Create a source' }).click();
 	const source = tab.page.getByRole('dialog', { name: 'Create a source' });
