@@ -30,11 +30,14 @@ mod site;
 #[cfg(test)]
 pub mod testing;
 
+mod export;
 pub mod fields;
+mod moment;
 pub mod optional_body;
 pub mod work;
 
 mod api_keys;
+mod about;
 mod auth;
 mod catalog;
 mod dashboard;
