@@ -163,7 +163,7 @@ it('users come, change and go; the last administrator stays', async () => {
 	await tab.page.getByRole('row').filter({ hasText: 'carla' }).getByText('Read only').waitFor();
 	await tab.page.getByRole('button', { name: 'Actions for carla' }).click();
 	await tab.page.getByRole('menuitem', { name: 'Set a new password' }).click();
-	await tab.page.getByLabel('New password').fill('another for carla');
+	await tab.page.getByLabel('New password', { exact: true }).fill('another for carla');
 	await tab.page.getByRole('dialog').getByRole('button', { name: 'Set password' }).click();
 	await tab.page.getByText('All logins of carla have ended').waitFor();
 	const login = await rest.api.POST('/api/v1/auth/login', { body: { username: 'carla', password: 'another for carla' } });

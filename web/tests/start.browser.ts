@@ -94,7 +94,7 @@ it('is left and gone on with from the dashboard, step by step skipped, and put a
 		await tab.page.getByRole('alert').waitFor();
 		const wide = await tab.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
 		expect(wide).toBeLessThanOrEqual(0);
-		await tab.page.getByRole('link', { name: 'I know my way' }).click();
+		await tab.page.getByRole('button', { name: 'I know my way' }).click();
 		await tab.page.getByRole('heading', { name: 'Dashboard', level: 1 }).waitFor();
 		expect(await tab.page.getByText('The first steps are not done yet').count()).toBe(0);
 		await tab.close();
