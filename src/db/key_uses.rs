@@ -96,7 +96,8 @@ const COUNTS: &str = "\
             WHERE d.status = 'completed' AND d.backup_time >= k.created_at) AS database_copies \
     FROM encryption_keys k";
 
-const JOBS: &str = "SELECT id, name FROM backup_jobs WHERE ?1 IN (encryption_key_id, hw_encryption_key_id) ORDER BY name";
+const JOBS: &str =
+    "SELECT id, name FROM backup_jobs WHERE ?1 IN (encryption_key_id, hw_encryption_key_id) ORDER BY name";
 
 const TAPES: &str = "\
     SELECT t.id, t.label, t.barcode, count(DISTINCT s.id) AS sets, coalesce(sum(p.stream_bytes), 0) AS bytes \

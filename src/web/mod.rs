@@ -36,8 +36,8 @@ mod moment;
 pub mod optional_body;
 pub mod work;
 
-mod api_keys;
 mod about;
+mod api_keys;
 mod auth;
 mod catalog;
 mod dashboard;

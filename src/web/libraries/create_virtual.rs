@@ -10,8 +10,8 @@ use actix_web::{HttpResponse, post, web};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use tape_drive::lto::Generation;
-use tape_drive::virt::library::{self, LibrarySpec, Place};
 use tape_drive::virt::CartridgeSpec;
+use tape_drive::virt::library::{self, LibrarySpec, Place};
 use utoipa::ToSchema;
 
 /// Most drives and slots of a library that is made here; the command line makes larger ones.
@@ -98,8 +98,9 @@ fn build(parent: &Path, plan: &Plan) -> Result<PathBuf> {
         .map_err(|error| Error::from(error).context(format!("the folder of virtual libraries {}", parent.display())))?;
     let parent = parent.canonicalize()?;
     let folder = new_folder(&parent, &folder_name(&plan.name))?;
-    let made = library::create(&folder, &plan.library)
-        .and_then(|()| plan.cartridges.iter().try_for_each(|spec| library::add_cartridge(&folder, spec, Place::AnySlot)));
+    let made = library::create(&folder, &plan.library).and_then(|()| {
+        plan.cartridges.iter().try_for_each(|spec| library::add_cartridge(&folder, spec, Place::AnySlot))
+    });
     if let Err(error) = made {
         if let Err(left) = std::fs::remove_dir_all(&folder) {
             tracing::warn!(folder = %folder.display(), %left, "an unfinished virtual library is left");
