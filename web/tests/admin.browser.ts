@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openBrowser, PHONE, Tab } from './support/browser';
-import { must, Rest } from './support/rest';
+import { must, Rest, until } from './support/rest';
 import { adminHouse } from './support/admin-seed';
 import { ADMIN, TestServer } from './support/server';
 
@@ -259,6 +259,15 @@ it('the database is checked, copied to tape, downloaded and replaced', async () 
 	await tab.page.getByRole('button', { name: 'Download' }).click();
 	const file = await (await saving).path();
 	expect(readFileSync(file).subarray(0, 15).toString()).toBe('SQLite format 3');
+
+	// The same copy once more, as another server would find it: by its tape.
+	await tab.page.getByRole('button', { name: 'Read one from a tape' }).click();
+	await tab.page.getByRole('dialog').getByRole('button', { name: 'Read the newest copy' }).click();
+	await tab.page.getByText('The newest copy on the tape is being read').waitFor();
+	await until('the copy to be read', async () => {
+		const query = { kind: 'database_restore', limit: 1 };
+		return must(await rest.api.GET('/api/v1/executions', { params: { query } }))[0]?.status === 'completed' ? true : undefined;
+	});
 
 	await tab.page.getByRole('button', { name: 'Replace by a file' }).click();
 	const panel = tab.page.getByRole('dialog');

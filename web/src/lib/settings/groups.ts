@@ -18,6 +18,7 @@ const TITLES: Record<string, string> = {
 	scrub: 'Reading tapes back',
 	drill: 'Restore drills',
 	database_backup: 'Database on tape',
+	notify: 'Notifications',
 	auth: 'Logins',
 	logging: 'Log',
 	docs: 'Documentation'
