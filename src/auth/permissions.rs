@@ -73,6 +73,10 @@ const fn get(pattern: &'static str, access: Access) -> Route {
 const fn post(pattern: &'static str, access: Access) -> Route {
     Route { method: "POST", pattern, access, trace: Trace::Audited, carrier: Carrier::Header }
 }
+/// A POST that only asks, while somebody types: its question is too long for an address.
+const fn ask(pattern: &'static str, access: Access) -> Route {
+    Route { method: "POST", pattern, access, trace: Trace::Unaudited, carrier: Carrier::Header }
+}
 const fn put(pattern: &'static str, access: Access) -> Route {
     Route { method: "PUT", pattern, access, trace: Trace::Audited, carrier: Carrier::Header }
 }
@@ -206,8 +210,8 @@ pub const ROUTES: &[Route] = &[
     get("/api/v1/sources/{id}", READONLY),
     put("/api/v1/sources/{id}", OPERATOR),
     delete("/api/v1/sources/{id}", OPERATOR),
-    post("/api/v1/sources/preview", OPERATOR),
-    post("/api/v1/sources/{id}/preview", OPERATOR),
+    ask("/api/v1/sources/preview", OPERATOR),
+    ask("/api/v1/sources/{id}/preview", OPERATOR),
 
     get("/api/v1/jobs", READONLY),
     post("/api/v1/jobs", OPERATOR),
@@ -224,7 +228,7 @@ pub const ROUTES: &[Route] = &[
     post("/api/v1/jobs/{id}/retry", OPERATOR),
     get("/api/v1/jobs/{id}/recommend-tape", READONLY),
     get("/api/v1/jobs/{id}/next-runs", READONLY),
-    post("/api/v1/jobs/preview-schedule", OPERATOR),
+    ask("/api/v1/jobs/preview-schedule", OPERATOR),
 
     get("/api/v1/executions", READONLY),
     get("/api/v1/executions/{id}", READONLY),
@@ -251,7 +255,7 @@ pub const ROUTES: &[Route] = &[
     post("/api/v1/import/v1-tape", OPERATOR),
 
     get("/api/v1/retention/preview", READONLY),
-    post("/api/v1/retention/what-if", OPERATOR),
+    ask("/api/v1/retention/what-if", OPERATOR),
     post("/api/v1/retention/run", OPERATOR),
     get("/api/v1/maintenance", READONLY),
     post("/api/v1/maintenance/run", OPERATOR),

@@ -40,6 +40,11 @@ fn sources_are_checked_before_they_are_believed() {
     let other = house.post("/sources/preview", json!({"path": root, "include_patterns": ["d/"]})).is(200);
     assert_eq!(other["files"], json!(1), "{other}");
     house.put(&path, json!({"include_patterns": ["*.txt"], "enabled": false})).is(200);
+    house.post("/jobs/preview-schedule", json!({"schedule_cron": "@daily"})).is(200);
+    let audit = house.get("/logs/audit").is(200);
+    let actions: Vec<&str> = audit.as_array().unwrap().iter().map(|line| line["action"].as_str().unwrap()).collect();
+    assert!(actions.contains(&"update") && actions.contains(&"create"), "{actions:?}");
+    assert!(!actions.iter().any(|action| action.contains("preview")), "asking is no change: {actions:?}");
     assert_eq!(house.get(&path).is(200)["include"], json!(["*.txt"]));
     house.put(&path, json!({"include_patterns": ["[x"]})).about("include_patterns");
     house.delete(&path).is(200);
