@@ -1,5 +1,6 @@
 //! A plan from the catalog: which members of which sets, and the names they get.
 
+use super::exclude::Exclude;
 use super::layout;
 use super::metadata::Metadata;
 use super::plan::{Item, Link, Part, Plan, PlannedSet, Run, Segment};
@@ -27,12 +28,14 @@ const PAGE: i64 = 10_000;
 pub const EVERYTHING: &str = "/";
 
 /// What is wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
     /// The sets that make the state, newest first.
     pub chain: Vec<i32>,
     /// Files and folders, as text; none: everything.
     pub paths: Vec<String>,
+    /// What of those is not, with all that is in it; where a wanted path is deeper, that one counts.
+    pub exclude: Vec<String>,
 }
 
 /// A plan, and what it cannot bring.
@@ -100,12 +103,18 @@ fn unreadable(set_id: i32, status: SetStatus) -> Error {
 pub fn plan(conn: &mut Conn, selection: &Selection) -> Result<Selected> {
     let wanted = if selection.paths.is_empty() { vec![EVERYTHING.to_string()] } else { selection.paths.clone() };
     let found = select::select(conn, &selection.chain, &Wanted::Paths(wanted.clone()))?;
+    let exclude = Exclude::new(&wanted, &selection.exclude);
     let mut gathered = Gathered::default();
     let mut after = None;
     loop {
         let (members, next) = select::members(conn, after.as_ref(), PAGE)?;
         for member in members {
-            gathered.add(member);
+            if !exclude.leaves_out(&member.path) {
+                gathered.add(member);
+            } else if member.kind == MemberKind::File {
+                // another name of it may be wanted
+                gathered.add(SelectedMember { reason: Reason::LinkTarget, ..member });
+            }
         }
         match next {
             Some(_) => after = next,
