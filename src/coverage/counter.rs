@@ -47,6 +47,8 @@ struct Inner {
 pub struct Known {
     /// By source.
     pub of_source: HashMap<i32, Arc<Count>>,
+    /// Sources that have sets that were not counted.
+    pub stale: HashSet<i32>,
     /// Whether it is being counted at the moment.
     pub counting: bool,
     /// Why the last counting failed.
@@ -56,15 +58,15 @@ pub struct Known {
 impl Counter {
     /// What is known; counting begins if a source has sets that were not counted.
     pub fn known(&self, pool: &DbPool, sets: &[ReadableSet]) -> Known {
-        let known = || {
+        let (of_source, error) = {
             let counts = self.0.lock();
             (counts.of_source.clone(), counts.error.clone())
         };
-        let (of_source, error) = known();
-        if !stale(&of_source, sets).is_empty() && !self.0.counting.swap(true, Ordering::SeqCst) {
+        let stale: HashSet<i32> = stale(&of_source, sets).iter().map(|set| set.source_id).collect();
+        if !stale.is_empty() && !self.0.counting.swap(true, Ordering::SeqCst) {
             start(Arc::downgrade(&self.0), &self.0, pool.clone());
         }
-        Known { of_source, counting: self.0.counting.load(Ordering::SeqCst), error }
+        Known { of_source, stale, counting: self.0.counting.load(Ordering::SeqCst), error }
     }
 }
 

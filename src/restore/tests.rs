@@ -181,7 +181,7 @@ fn what_is_left_out_stays_on_tape_but_not_the_content_of_other_names() {
     let mut members = small_files(3);
     members.push(link("e1", MemberKind::Hardlink, "d/f001"));
     let set = bench.write(&SetSpec::on(1), &members, &[]);
-    let names = |selected: Selected| {
+    let names = |selected: select::Selected| {
         let items = selected.plan.items.iter().filter(|item| item.kind == MemberKind::File);
         let mut names: Vec<_> = items.map(|item| String::from_utf8_lossy(&item.path).into_owned()).collect();
         names.sort();

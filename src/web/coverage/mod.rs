@@ -132,7 +132,7 @@ fn view(conn: &mut Conn, sets: &[ReadableSet], known: Known) -> Result<CoverageV
             newest_set_id: newest.map(|set| set.id),
             warning_count: newest.map_or(0, |set| set.warning_count),
             counted_at: count.map(|count| count.counted_at),
-            stale: newest.is_some_and(|set| count.is_none_or(|count| count.set_id != set.id)),
+            stale: known.stale.contains(&source.id),
             copies,
             id: source.id,
             name: source.name,
