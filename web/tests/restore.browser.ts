@@ -92,7 +92,7 @@ it('restores a folder but for one file, by its tree, with the same bytes', async
 
 it('keeps what is ticked between search and folders, and restores both', async () => {
 	const tab = await restorePage('/restore?q=file-7.dat');
-	const hit = tab.page.getByRole('list', { name: 'Paths found' }).getByRole('listitem').filter({ hasText: 'part-0' }).first();
+	const hit = tab.page.getByRole('list', { name: 'Paths found' }).getByRole('listitem').filter({ has: tick(tab, 'part-0/file-7.dat') });
 	await hit.getByText(/never verified/).first().waitFor();
 	await hit.getByText(/in library Library, element|in drive/).first().waitFor();
 	await tick(tab, 'part-0/file-7.dat').check();

@@ -22,6 +22,29 @@ export function contents(versions: Version[]): Content[] {
 	return found;
 }
 
+/** A tape with sets that have a content. */
+export interface OnTape {
+	tape: Version;
+	/** How many of its sets have it. */
+	sets: number;
+	/** When one of them was last verified. */
+	verified_at: string | null;
+}
+
+/** Sets that have a content, by the tapes they are on. */
+export function byTape(copies: Version[]): OnTape[] {
+	const found: OnTape[] = [];
+	for (const copy of copies) {
+		const same = found.find(({ tape }) => tape.tape_id === copy.tape_id);
+		if (!same) found.push({ tape: copy, sets: 1, verified_at: copy.verified_at ?? null });
+		else {
+			same.sets += 1;
+			if ((copy.verified_at ?? '') > (same.verified_at ?? '')) same.verified_at = copy.verified_at ?? null;
+		}
+	}
+	return found;
+}
+
 function isSame(a: Version, b: Version): boolean {
 	return a.kind === b.kind && a.size === b.size && a.checksum === b.checksum && a.mod_time === b.mod_time;
 }
