@@ -84,7 +84,7 @@ pub fn verify(context: &Context, set_id: i32, drive: Option<i32>, part: Where) -
     let mut selected = {
         let mut conn = context.conn()?;
         let chain = select::alone(&mut conn, set_id)?;
-        select::plan(&mut conn, &Selection { chain, ..Selection::default() })?
+        select::plan(&mut conn, &Selection { chain, paths: Vec::new() })?
     };
     let mut elsewhere = Elsewhere::default();
     if let Where::OnTape(tape) = part {
