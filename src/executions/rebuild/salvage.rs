@@ -200,6 +200,7 @@ fn store(tools: &Tools, tape: &Tape, set_id: i32, lost: &Lost<'_>, info: &SetInf
         last: complete,
         end: lost.summary.map_or(info.start, |line| line.end),
         tally: tally.clone(),
+        chaining: None,
         reserve: reserve.clone(),
     };
     let set = part::store(&mut *tools.db.get()?, stored)?;
