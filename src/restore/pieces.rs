@@ -24,12 +24,7 @@ pub enum Compared {
 ///
 /// # Errors
 /// [`Failed::Member`] if it is not as the catalog says, [`Failed::Source`] if it cannot be read.
-pub fn compare(
-    piece: &Piece,
-    data: &mut dyn Read,
-    buffer: &mut [u8],
-    stop: &AtomicBool,
-) -> Result<Compared, Failed> {
+pub fn compare(piece: &Piece, data: &mut dyn Read, buffer: &mut [u8], stop: &AtomicBool) -> Result<Compared, Failed> {
     let (item, tar) = (&piece.item, &piece.tar);
     let padded = item.size.saturating_add(tar::padding(item.size) as u64);
     // of a sparse file this is no place, and no hash is made of it
@@ -41,9 +36,7 @@ pub fn compare(
             at = at.saturating_add(header);
             (!sparse).then(ContentHash::default)
         }
-        Before::Known(value) => {
-            tar.start.checked_sub(content).map(|before| ContentHash::go_on_behind(&value, before))
-        }
+        Before::Known(value) => tar.start.checked_sub(content).map(|before| ContentHash::go_on_behind(&value, before)),
         Before::Unknown => None,
     };
     let mut left = tar.end.saturating_sub(at);
@@ -117,10 +110,7 @@ mod tests {
     /// A file of [`SIZE`] bytes at offset 4096 of its set, as tar, and what the catalog says of it.
     fn file() -> (Vec<u8>, Vec<u8>, Item) {
         let content: Vec<u8> = (0..SIZE).map(|n| (n * 7 + n / 251) as u8).collect();
-        let member = Member {
-            size: SIZE as u64,
-            ..crate::restore::extract::tests::member("d/huge", MemberKind::File)
-        };
+        let member = Member { size: SIZE as u64, ..crate::restore::extract::tests::member("d/huge", MemberKind::File) };
         let mut bytes = Vec::new();
         tar::write_header(&member, &mut bytes).unwrap();
         bytes.extend_from_slice(&content);

@@ -213,7 +213,13 @@ fn pieces_on(set: &PlannedSet, item: &Item, tape_id: i32) -> Vec<Piece> {
             _ => Before::Unknown,
         };
         let behind = part.cut.filter(|_| tar.end < item.tar_end());
-        (tar.start < tar.end).then(|| Piece { item: item.clone(), part: layout.part_number as i32, tar, before, behind })
+        (tar.start < tar.end).then(|| Piece {
+            item: item.clone(),
+            part: layout.part_number as i32,
+            tar,
+            before,
+            behind,
+        })
     };
     set.parts.iter().filter(|part| part.tape_id == tape_id).filter_map(piece).collect()
 }

@@ -217,7 +217,14 @@ fn the_database_follows_runs_as_the_settings_say() {
     let device = format!("virtual:{}#drive0", server.library_dir().display());
     let data = server.dir.path().join("data");
     server.cli(&[
-        "database", "recover", "--device", &device, "--key-file", sheet.to_str().unwrap(), "--data-dir", data.to_str().unwrap(),
+        "database",
+        "recover",
+        "--device",
+        &device,
+        "--key-file",
+        sheet.to_str().unwrap(),
+        "--data-dir",
+        data.to_str().unwrap(),
     ]);
     server.restart();
     server.log_in();

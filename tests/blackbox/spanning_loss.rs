@@ -112,7 +112,8 @@ fn a_middle_tape_that_was_erased_elsewhere_costs_what_was_on_it() {
     assert_outer_only(&row, &source, &to);
     let row = server.api.wait(&server.api.post("/api/v1/tapes/2/verify", json!({})).ok()["execution_id"]);
     assert_eq!(row["error_code"], "verify_failed", "{row}");
-    let row = server.api.wait(&server.api.post(&format!("/api/v1/backup-sets/{id}/verify"), json!({})).ok()["execution_id"]);
+    let row =
+        server.api.wait(&server.api.post(&format!("/api/v1/backup-sets/{id}/verify"), json!({})).ok()["execution_id"]);
     assert_eq!(row["error_code"], "verify_failed", "{row}");
     let detail = server.api.get(&format!("/api/v1/backup-sets/{id}")).ok();
     assert!(detail["verified_at"].is_null(), "{detail}");
@@ -120,7 +121,8 @@ fn a_middle_tape_that_was_erased_elsewhere_costs_what_was_on_it() {
 
     // and the tapes alone say the same
     server.lose_everything_but_tapes();
-    let row = server.api.wait(&server.api.post("/api/v1/catalog/rebuild", json!({"library_id": 1})).ok()["execution_id"]);
+    let row =
+        server.api.wait(&server.api.post("/api/v1/catalog/rebuild", json!({"library_id": 1})).ok()["execution_id"]);
     assert_eq!(row["status"], "completed", "{row}");
     let found = server.api.get("/api/v1/backup-sets").ok()[0].clone();
     assert_eq!((&found["uuid"], &found["status"]), (&set["uuid"], &json!("incomplete")), "{found}");
@@ -190,7 +192,8 @@ fn a_middle_tape_that_was_reused_leaves_the_others_to_recover() {
     assert!(!server.api.get("/api/v1/backup-sets?limit=100").ok().to_string().contains(set["uuid"].as_str().unwrap()));
     assert_recovered(&server, &source, "recovered");
     server.lose_everything_but_tapes();
-    let row = server.api.wait(&server.api.post("/api/v1/catalog/rebuild", json!({"library_id": 1})).ok()["execution_id"]);
+    let row =
+        server.api.wait(&server.api.post("/api/v1/catalog/rebuild", json!({"library_id": 1})).ok()["execution_id"]);
     assert_eq!(row["status"], "completed", "{row}");
     let sets = server.api.get("/api/v1/backup-sets?limit=100").ok();
     let found = sets.as_array().unwrap().iter().find(|found| found["uuid"] == set["uuid"]).unwrap();

@@ -61,8 +61,15 @@ fn make(kind: Kind) -> Template {
     std::fs::write(source.join("large"), files::noise(99, 36 << 20)).unwrap();
     std::fs::write(source.join("zlast"), files::noise(100, 900_000)).unwrap();
     std::fs::hard_link(source.join("dir/00"), source.join("zlink")).unwrap();
-    let mut house =
-        House { source: PathBuf::from("/"), api: Api::new(""), child: None, file_limit: None, pages: None, disk: None, folder };
+    let mut house = House {
+        source: PathBuf::from("/"),
+        api: Api::new(""),
+        child: None,
+        file_limit: None,
+        pages: None,
+        disk: None,
+        folder,
+    };
     let token = house.start_new();
     let dir = house.library();
     let spec =
@@ -121,7 +128,15 @@ impl House {
         moved(&folder.path().join("data/tapebackarr.db"), old, new);
         let mut api = Api::new("");
         api.token.clone_from(&template.token);
-        House { source: folder.path().join("source"), api, child: None, file_limit: None, pages: None, disk: None, folder }
+        House {
+            source: folder.path().join("source"),
+            api,
+            child: None,
+            file_limit: None,
+            pages: None,
+            disk: None,
+            folder,
+        }
     }
 
     pub fn library(&self) -> PathBuf {

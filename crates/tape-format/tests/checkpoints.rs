@@ -203,8 +203,9 @@ fn a_tape_that_ends_long_before_its_first_regular_checkpoint_keeps_what_it_has()
         control.set_faults(FaultPlan { seed: None, faults: vec![fault] });
         let mut recorder = Recorder::default();
         let mut source = List::new(stream.frames(4 << 20, Codec::None));
-        let error = write_part(tape.drive.as_mut(), &plan.spec(1, end), &mut source, &mut recorder).unwrap_err();
-        assert!(matches!(error.kind, PartErrorKind::EndedTooEarly { .. }), "{error}");
+        // whether or not it can be closed where the tape ends
+        drop(write_part(tape.drive.as_mut(), &plan.spec(1, end), &mut source, &mut recorder));
+        control.set_faults(FaultPlan::default());
         let ends: Vec<u64> = recorder.checkpoints.iter().map(|checkpoint| checkpoint.stream_end >> 20).collect();
         assert!(matches!(ends[..], [24..48, 110..140]), "encrypted: {encrypted}: {ends:?}");
         let last = recorder.checkpoints.last().unwrap().clone();

@@ -69,11 +69,11 @@ impl Maker<'_> {
         if self.open.as_ref().is_none_or(|open| open.end <= end) {
             self.open = self.members.peek()?.filter(|next| next.tar_offset < end).and_then(|next| open(next, &piece));
         }
-        let goes_on = self
-            .open
-            .as_ref()
-            .filter(|open| open.end > end)
-            .map(|open| Unfinished { continuation: open.at(end), state: Vec::new(), chaining: None });
+        let goes_on = self.open.as_ref().filter(|open| open.end > end).map(|open| Unfinished {
+            continuation: open.at(end),
+            state: Vec::new(),
+            chaining: None,
+        });
         Ok(Frame { data: piece.bytes, tar_offset: start, tar_length: length, continues, goes_on, members })
     }
 }

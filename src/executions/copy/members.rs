@@ -39,7 +39,9 @@ impl Members {
         match self.0.peek() {
             None => Ok(None),
             Some(Ok(record)) => Ok(Some(record)),
-            Some(Err(error)) => Err(crate::Error::internal(format!("the list of members in the spool folder: {error}"))),
+            Some(Err(error)) => {
+                Err(crate::Error::internal(format!("the list of members in the spool folder: {error}")))
+            }
         }
     }
 

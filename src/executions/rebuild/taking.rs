@@ -189,16 +189,8 @@ impl<'r> Taking<'r> {
         }
         match self.found {
             Some(set::Found::Take { set_id, .. }) => {
-                let read = part::Read {
-                    set_id,
-                    tape_id,
-                    layout,
-                    last,
-                    end,
-                    tally: tally.clone(),
-                    chaining,
-                    reserve: None,
-                };
+                let read =
+                    part::Read { set_id, tape_id, layout, last, end, tally: tally.clone(), chaining, reserve: None };
                 let set = part::store(&mut conn, read)?;
                 line.outcome = match set.status {
                     SetStatus::Completed => Outcome::Added,

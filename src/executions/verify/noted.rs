@@ -1,8 +1,8 @@
 //! Stores when parts, sets and tapes were verified.
 
 use super::Where;
-use crate::db::{self, Conn, SetStatus, sets::SetChanges, tapes::TapeChanges};
 use crate::Result;
+use crate::db::{self, Conn, SetStatus, sets::SetChanges, tapes::TapeChanges};
 use std::collections::BTreeSet;
 
 /// Notes that what a set has `place` was verified, but for these parts. A set is verified since the oldest date of its

@@ -16,13 +16,7 @@ use tape_format::{MemberKind, MemberRecord};
 pub type Tables = HashMap<u32, Result<Totals, String>>;
 
 /// Reads the tables of contents of the parts that were read on this tape.
-pub fn read(
-    context: &Context,
-    lease: &Lease,
-    plan: &Plan,
-    visit: &Visit,
-    tables: &Mutex<Tables>,
-) -> Result<()> {
+pub fn read(context: &Context, lease: &Lease, plan: &Plan, visit: &Visit, tables: &Mutex<Tables>) -> Result<()> {
     let mut wanted = BTreeSet::new();
     for segment in &visit.segments {
         if let Some(run) = plan.runs.get(segment.run) {

@@ -168,6 +168,7 @@ fn a_second_cartridge_with_the_same_label_is_refused() {
     assert!(server.stop().success());
     std::fs::copy(&written_here, image(&server, "A00002L9")).unwrap();
     server.restart();
+    server.api.get("/api/v1/tapes").ok();
     server.lose_everything_but_tapes();
 
     // side by side in one library

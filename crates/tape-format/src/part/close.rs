@@ -5,7 +5,7 @@ use super::layout::{FrameTable, PartLayout};
 use super::spec::{PartEnd, PartError, PartErrorKind, PartOutcome, TapeState};
 use super::write::{Ended, Run};
 use crate::toc::{self, Cut, FinishedToc, PartInfo, SealedHead, Sealing, Spool, Summary, TapeInfo, TocHead};
-use crate::{Unfinished, FormatError, Frame, path_text};
+use crate::{FormatError, Frame, Unfinished, path_text};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tape_drive::{DriveErrorKind, FilemarkSync, Position};
 
