@@ -123,8 +123,9 @@ fn count_all(weak: &Weak<Inner>, pool: &DbPool) -> Result<()> {
     let Some(known) = weak.upgrade().map(|inner| inner.lock().of_source.clone()) else { return Ok(()) };
     for set in stale(&known, &sets) {
         let all = sets.iter().filter(|other| other.source_id == set.source_id).map(|other| other.id).collect();
-        let count = count(conn, set.id, all, || weak.strong_count() > 0)
-            .map_err(|error| error.context(format_args!("counting the copies of the state of backup set {}", set.id)))?;
+        let count = count(conn, set.id, all, || weak.strong_count() > 0).map_err(|error| {
+            error.context(format_args!("counting the copies of the state of backup set {}", set.id))
+        })?;
         let (Some(count), Some(inner)) = (count, weak.upgrade()) else { return Ok(()) };
         inner.lock().of_source.insert(set.source_id, Arc::new(count));
     }
@@ -132,12 +133,7 @@ fn count_all(weak: &Weak<Inner>, pool: &DbPool) -> Result<()> {
 }
 
 /// Counts one state.
-pub fn count(
-    conn: &mut Conn,
-    set_id: i32,
-    sets: HashSet<i32>,
-    go_on: impl FnMut() -> bool,
-) -> Result<Option<Count>> {
+pub fn count(conn: &mut Conn, set_id: i32, sets: HashSet<i32>, go_on: impl FnMut() -> bool) -> Result<Option<Count>> {
     let counted_at = db::now();
     let chain = chain::of(conn, set_id)?;
     let holdings = holders::of_state(conn, &chain, &sets, go_on)?;

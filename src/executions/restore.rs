@@ -166,8 +166,7 @@ fn from_copies(
             unread.iter().for_each(|(path, why)| restoring.give_up(path, why));
             return Ok(());
         };
-        let mut plan =
-            plan(&mut *context.conn()?, &next, request)?.plan;
+        let mut plan = plan(&mut *context.conn()?, &next, request)?.plan;
         let mut wanted: HashMap<Box<[u8]>, String> = unread.into_iter().collect();
         let others: Vec<bool> = plan.sets.iter().map(|set| !tried.contains(&set.set_id)).collect();
         plan.items

@@ -4,8 +4,8 @@
 use super::estimate;
 use super::plan::Plan;
 use crate::Result;
-use crate::db::{self, Conn, tapes::Tape};
 use crate::db::whereabouts::{self, Whereabouts};
+use crate::db::{self, Conn, tapes::Tape};
 use serde::Serialize;
 
 /// A tape that a plan needs.
