@@ -30,6 +30,9 @@ const VIEWS = [
 	{ name: 'phone-dark', options: { ...PHONE, colorScheme: 'dark' } }
 ] as const;
 
+/** What the page that restores shows besides the folders of the newest backup. */
+const RESTORE = ['/restore?path=part-0', '/restore?q=file-1', '/restore?view=history'];
+
 let empty: TestServer;
 let busy: TestServer;
 let browser: Browser;
@@ -69,6 +72,7 @@ it('takes a picture of every page', async () => {
 		for (const page of [...pages, ...MORE]) {
 			await shoot(tab, view.name, page);
 		}
+		for (const page of RESTORE) await shoot(tab, view.name, page);
 		await tab.close();
 	}
 	for (const view of VIEWS.slice(0, 1)) {
