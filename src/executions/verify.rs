@@ -258,7 +258,7 @@ impl Verifying<'_> {
         }
         let catalog = Totals {
             members: plan.items.len() as u64 + plan.links.len() as u64,
-            files: plan.items.iter().filter(|item| item.kind == MemberKind::File).count() as u64,
+            files: plan.items.sums().files,
             bytes: plan.total_bytes(),
         };
         if sum != catalog && !plan.sets.is_empty() {
@@ -359,7 +359,7 @@ impl TocSink for Counting {
 fn note_verified(context: &Context, plan: &Plan, set_id: i32) -> Result<()> {
     let mut conn = context.conn()?;
     db::sets::update(&mut conn, set_id, &SetChanges { verified_at: Some(Some(db::now())), ..SetChanges::default() })?;
-    let tapes: BTreeSet<i32> = plan.tapes().into_iter().map(|share| share.tape_id).collect();
+    let tapes: BTreeSet<i32> = plan.tapes()?.into_iter().map(|share| share.tape_id).collect();
     for tape_id in tapes {
         let mut oldest = Some(db::now());
         for part in db::set_parts::of_tape(&mut conn, tape_id)? {

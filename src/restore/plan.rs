@@ -3,8 +3,10 @@
 //! Pure data: [`select`](super::select) fills it from the catalog, [`schedule`](super::schedule) puts it in order.
 
 use super::extract::Expected;
+use super::items::{ItemRef, Items};
 use super::metadata::Metadata;
 use super::serpentine::Serpentine;
+use crate::Result;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -98,6 +100,11 @@ impl Item {
     pub fn tar_end(&self) -> u64 {
         self.tar_offset.saturating_add(self.tar_length)
     }
+
+    /// Where it is: its set in the plan, and its offset there.
+    pub fn place(&self) -> (usize, u64) {
+        (self.set, self.tar_offset)
+    }
 }
 
 /// A hard link to be made when everything is read.
@@ -155,8 +162,8 @@ pub struct Plan {
     pub sets: Vec<PlannedSet>,
     /// Data files of version 1 that are read from.
     pub whole_files: Vec<WholeFile>,
-    /// The members to be read, by set and position; those of version 1 behind all others.
-    pub items: Vec<Item>,
+    /// The members to be read, by set and position.
+    pub items: Arc<Items>,
     /// Hard links to be made.
     pub links: Vec<Link>,
     /// The directories on the way to what is wanted, as they were.
@@ -170,21 +177,20 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Where the wanted members of a segment are in the tar stream, or the pieces of them that are in it.
-    pub fn members_of(&self, segment: &Segment) -> Vec<Range<u64>> {
-        let items = self.runs.get(segment.run).and_then(|run| self.items.get(run.items.clone())).unwrap_or_default();
-        let piece = |item: &Item| item.tar_offset.max(segment.start)..item.tar_end().min(segment.end);
-        items.iter().map(piece).filter(|piece| piece.start < piece.end).collect()
+    /// Where the wanted members of a segment are in the tar stream.
+    pub fn members_of(&self, segment: &Segment) -> Pieces {
+        let numbers = self.runs.get(segment.run).map_or(0..0, |run| run.items.clone());
+        Pieces { items: self.items.clone(), numbers, of: segment.start..segment.end }
     }
 
     /// Files that are asked for: regular files, with all their names.
     pub fn file_count(&self) -> u64 {
-        self.items.iter().filter(|item| item.kind == MemberKind::File).count() as u64 + self.links.len() as u64
+        self.items.sums().files + self.links.len() as u64
     }
 
     /// Content bytes that are read.
     pub fn total_bytes(&self) -> u64 {
-        self.items.iter().map(|item| item.size).sum()
+        self.items.sums().bytes
     }
 
     /// Whether it would do nothing.
@@ -211,30 +217,68 @@ impl Plan {
     }
 
     /// Tapes in the order of their first visit, with the files that begin on them and their bytes.
-    pub fn tapes(&self) -> Vec<TapeShare> {
+    ///
+    /// # Errors
+    /// If the members cannot be read from their temporary file.
+    pub fn tapes(&self) -> Result<Vec<TapeShare>> {
         let mut shares: Vec<TapeShare> = Vec::new();
         for visit in &self.visits {
             let at = share_of(&mut shares, visit.tape_id);
             for segment in &visit.segments {
-                let items = self.runs.get(segment.run).and_then(|run| self.items.get(run.items.clone()));
-                let begins = |item: &&Item| (segment.start..segment.end).contains(&item.tar_offset);
-                for item in items.unwrap_or_default().iter().filter(begins) {
-                    if let Some(share) = shares.get_mut(at) {
-                        share.files += u64::from(item.kind == MemberKind::File);
-                        share.bytes += item.size;
-                    }
-                }
+                let numbers = self.runs.get(segment.run).map_or(0..0, |run| run.items.clone());
+                let begin = |at: u64| self.items.partition_point(numbers.clone(), |item| item.tar_offset < at);
+                self.share(&mut shares, at, begin(segment.start)?..begin(segment.end)?)?;
             }
         }
         for file in self.whole_files.iter().filter(|file| !file.items.is_empty()) {
             let at = share_of(&mut shares, file.tape_id);
-            let items = self.items.get(file.items.clone()).unwrap_or_default();
-            if let Some(share) = shares.get_mut(at) {
-                share.files += items.iter().filter(|item| item.kind == MemberKind::File).count() as u64;
-                share.bytes += items.iter().map(|item| item.size).sum::<u64>();
-            }
+            self.share(&mut shares, at, file.items.clone())?;
         }
-        shares
+        Ok(shares)
+    }
+
+    /// Adds members to a tape's share.
+    fn share(&self, shares: &mut [TapeShare], at: usize, numbers: Range<usize>) -> Result<()> {
+        let Some(share) = shares.get_mut(at) else { return Ok(()) };
+        if numbers == (0..self.items.len()) {
+            let sums = self.items.sums();
+            (share.files, share.bytes) = (share.files + sums.files, share.bytes + sums.bytes);
+            return Ok(());
+        }
+        for item in self.items.range(numbers) {
+            let item = item?;
+            share.files += u64::from(item.kind == MemberKind::File);
+            share.bytes += item.size;
+        }
+        Ok(())
+    }
+}
+
+/// Where the wanted members of a segment are in the tar stream, or the pieces of them that are in it, ascending.
+#[derive(Debug, Clone)]
+pub struct Pieces {
+    items: Arc<Items>,
+    numbers: Range<usize>,
+    of: Range<u64>,
+}
+
+impl Pieces {
+    /// The first that is not passed. `passed` must be true for those in front of it, and for no other.
+    ///
+    /// # Errors
+    /// If the members cannot be read from their temporary file.
+    pub fn first(&self, passed: impl Fn(&Range<u64>) -> bool) -> Result<Option<Range<u64>>> {
+        let before = |item: &Item| item.tar_end() <= self.of.start || passed(&self.piece(item));
+        let number = self.items.partition_point(self.numbers.clone(), before)?;
+        if number >= self.numbers.end {
+            return Ok(None);
+        }
+        let found = self.items.get(number)?.map(|item: ItemRef| self.piece(&item));
+        Ok(found.filter(|piece| piece.start < piece.end))
+    }
+
+    fn piece(&self, item: &Item) -> Range<u64> {
+        item.tar_offset.max(self.of.start)..item.tar_end().min(self.of.end)
     }
 }
 

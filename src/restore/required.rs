@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 /// The tapes in the order in which they are needed.
 pub fn tapes(conn: &mut Conn, plan: &Plan) -> Result<Vec<Value>> {
-    let shares = plan.tapes();
+    let shares = plan.tapes()?;
     let mut required = Vec::with_capacity(shares.len());
     for (index, share) in shares.iter().enumerate() {
         let tape = db::tapes::find(conn, share.tape_id)?;

@@ -6,6 +6,7 @@
 //! other. Where that cannot be had (a member over three tapes whose middle one holds more, ties that go in circles), a
 //! tape is visited twice.
 
+use super::items::Items;
 use super::plan::{Item, Part, PlannedSet, Run, Segment, Visit};
 use super::serpentine::Serpentine;
 use crate::{Error, Result};
@@ -16,10 +17,14 @@ use tape_format::frame::MAX_FRAME;
 /// Gaps up to this many bytes of tar stream are read through: a locate costs more.
 const READ_THROUGH: u64 = MAX_FRAME as u64;
 
-/// Groups members, sorted by set and position, into runs, and says in which parts each run is.
-pub fn runs(sets: &[PlannedSet], items: &[Item]) -> Result<Vec<(Run, Vec<Segment>)>> {
+/// Groups members into runs, but for those of sets that are read as whole files, and says in which parts each run is.
+pub fn runs(sets: &[PlannedSet], items: &Items, is_whole: &dyn Fn(usize) -> bool) -> Result<Vec<(Run, Vec<Segment>)>> {
     let mut runs: Vec<Run> = Vec::new();
     for (index, item) in items.iter().enumerate() {
+        let item = &*item?;
+        if is_whole(item.set) {
+            continue;
+        }
         let parts = sets.get(item.set).map(|set| set.parts.as_slice()).unwrap_or_default();
         match runs.last_mut() {
             Some(run) if run.set == item.set && joins(parts, run, item) => {
@@ -241,6 +246,10 @@ mod tests {
             tar_offset,
             tar_length,
         }
+    }
+
+    fn runs(sets: &[PlannedSet], items: &[Item]) -> Result<Vec<(Run, Vec<Segment>)>> {
+        super::runs(sets, &Items::default().with(items.to_vec()).unwrap(), &|_| false)
     }
 
     fn ranges(sets: &[PlannedSet], items: &[Item]) -> Vec<(u64, u64, usize)> {

@@ -93,7 +93,7 @@ fn a_set_over_three_tapes_comes_back_with_the_files_that_are_split() {
         assert_eq!(done.plan.visits.iter().map(|visit| visit.tape_id).collect::<Vec<_>>(), bench.tape_ids(&[1, 2, 3]));
         let only = bench.restore(set, &["f-last"]);
         assert_eq!(only.plan.visits.len(), 1);
-        let shares = done.plan.tapes();
+        let shares = done.plan.tapes().unwrap();
         assert_eq!(shares.iter().map(|share| share.files).sum::<u64>(), done.plan.file_count());
     }
 }
