@@ -50,6 +50,10 @@ pub fn measure(folder: &Path) -> anyhow::Result<()> {
         .map(|set| Mark { set_id: set.row.id, expires_at: None, expired_at: Some(evaluation.at) })
         .collect();
     let held = tapes.iter().filter(|tape| tape.keeps_something()).count();
-    println!("            {} sets have expired, {held} of {} tapes hold something that is kept", expired.len(), tapes.len());
+    println!(
+        "            {} sets have expired, {held} of {} tapes hold something that is kept",
+        expired.len(),
+        tapes.len()
+    );
     once("            expiry stored", expired.len() as u64, || Ok(rows::mark(conn, &expired)?))
 }

@@ -1,12 +1,12 @@
 //! A disk that is full under the database and under what is restored.
 
-use crate::house::{House, Kind};
+use crate::house::{House, Kind, Variant};
 use crate::judge;
 use serde_json::json;
 
 #[test]
 fn a_full_disk_under_the_database_fails_the_run_and_nothing_else() {
-    let mut house = House::new(Kind::Plain);
+    let mut house = House::new(Variant::two_drives(Kind::Plain));
     // so many rows that the database grows
     for number in 0..20_000 {
         let dir = house.source.join(format!("many/{:03}", number / 100));
@@ -27,7 +27,7 @@ fn a_full_disk_under_the_database_fails_the_run_and_nothing_else() {
 
 #[test]
 fn a_full_disk_under_a_restore_is_told_file_by_file() {
-    let mut house = House::new(Kind::Plain);
+    let mut house = House::new(Variant::two_drives(Kind::Plain));
     assert!(house.start());
     let done = house.api.run_job(1, json!({}));
     house.stop();
