@@ -43,7 +43,7 @@ pub fn at(variant: Variant, step: u64, seed: &mut Seed) {
         // a tape too short for anything is no reason to lie, or to go on for ever
         let message = row["error_message"].as_str().unwrap_or_default();
         assert!(message.len() > 10 && row["error_code"] != "internal", "{what}: {row}");
-        assert!(bytes < LEAST + (600 << 10), "{what}: there was room on nine tapes: {row}");
+        assert!(bytes - early_warning < 1280 << 10, "{what}: there was room on nine tapes: {row}");
     }
     judge::restored(&mut house, &json!(1), "committed", &what);
     assert!(house.stop(), "{what}: an orderly end");

@@ -138,14 +138,17 @@ fn make(variant: Variant) -> Template {
     }
     let api = &house.api;
     let device = |part: &str| format!("virtual:{}#{part}", dir.display());
+    if variant.hands != Hands::Operator {
+        api.post("/api/v1/libraries", json!({"name": "lib", "device_path": device("changer")})).ok();
+    }
     for drive in 0..drives {
         let drive = format!("drive{drive}");
         api.post("/api/v1/drives", json!({"device_path": device(&drive), "display_name": drive})).ok();
     }
     if variant.hands == Hands::Operator {
         label_by_hand(&house);
+        house.operator = Some(Operator::start(api.clone(), dir));
     } else {
-        api.post("/api/v1/libraries", json!({"name": "lib", "device_path": device("changer")})).ok();
         api.post("/api/v1/libraries/1/inventory", json!({})).ok();
         let body = json!({"library_id": 1, "barcodes": true, "pool_id": 1});
         let labelled = api.post("/api/v1/tapes/batch-label", body).ok();
@@ -335,7 +338,9 @@ impl House {
     /// The drives lose what was in their buffers. The server must be dead.
     pub fn cut_power(&self) {
         let drives = if self.hands == Hands::TwoDrives { 2 } else { 1 };
-        (0..drives).for_each(|drive| drop(library::power_cut(&self.library(), drive).unwrap()));
+        for drive in 0..drives {
+            library::power_cut(&self.library(), drive).unwrap();
+        }
     }
 
     /// SIGTERM and the orderly end; whether it was one.
