@@ -18,6 +18,7 @@ pub mod items;
 pub mod layout;
 pub mod members;
 pub mod metadata;
+pub mod pieces;
 pub mod plan;
 pub mod reader;
 pub mod required;

@@ -3,11 +3,11 @@
 //! Pure data: [`select`](super::select) fills it from the catalog, [`schedule`](super::schedule) puts it in order.
 
 use super::extract::Expected;
-use super::items::{ItemRef, Items};
+use super::items::Items;
 use super::metadata::Metadata;
 use super::serpentine::Serpentine;
 use crate::Result;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 use tape_format::MemberKind;
@@ -20,6 +20,8 @@ pub struct Part {
     pub tape_id: i32,
     /// Where it is on the tape.
     pub layout: Arc<PartLayout>,
+    /// SHA-256's intermediate value of the file that goes on in the next part, where it is known.
+    pub cut: Option<[u8; 32]>,
 }
 
 /// A set from which something is read.
@@ -129,6 +131,41 @@ pub struct Run {
     pub start: u64,
     /// Where it ends.
     pub end: u64,
+    /// It is no run of members, but this piece of one: its index in the plan.
+    pub piece: Option<usize>,
+}
+
+/// What there is on one tape of a file that is cut over several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// The whole file.
+    pub item: Item,
+    /// Number of the part it is in.
+    pub part: i32,
+    /// Where the piece is in the set's tar stream.
+    pub tar: Range<u64>,
+    /// How the content before it is known.
+    pub before: Before,
+    /// SHA-256's intermediate value behind it, where that is known. None for the piece that ends the file.
+    pub behind: Option<[u8; 32]>,
+}
+
+/// How the content before a piece is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Before {
+    /// There is none: the piece begins with the file's header.
+    Nothing,
+    /// SHA-256's intermediate value behind it.
+    Known([u8; 32]),
+    /// Not at all.
+    Unknown,
+}
+
+impl Piece {
+    /// Whether the file ends in it.
+    pub fn is_last(&self) -> bool {
+        self.tar.end >= self.item.tar_end()
+    }
 }
 
 /// The piece of a run that is in one part.
@@ -164,6 +201,8 @@ pub struct Plan {
     pub whole_files: Vec<WholeFile>,
     /// The members to be read, by set and position.
     pub items: Arc<Items>,
+    /// Pieces of files, where a tape is looked at alone.
+    pub pieces: Vec<Piece>,
     /// Hard links to be made.
     pub links: Vec<Link>,
     /// The directories on the way to what is wanted, as they were.
@@ -178,9 +217,15 @@ pub struct Plan {
 
 impl Plan {
     /// Where the wanted members of a segment are in the tar stream.
-    pub fn members_of(&self, segment: &Segment) -> Pieces {
-        let numbers = self.runs.get(segment.run).map_or(0..0, |run| run.items.clone());
-        Pieces { items: self.items.clone(), numbers, of: segment.start..segment.end }
+    pub fn members_of(&self, segment: &Segment) -> Places {
+        let of = segment.start..segment.end;
+        match self.runs.get(segment.run) {
+            Some(Run { piece: Some(_), .. }) => Places::One(of),
+            run => {
+                let numbers = run.map_or(0..0, |run| run.items.clone());
+                Places::Members { items: self.items.clone(), numbers, of }
+            }
+        }
     }
 
     /// Files that are asked for: regular files, with all their names.
@@ -214,6 +259,11 @@ impl Plan {
             rest = others;
         }
         rows
+    }
+
+    /// The tapes that are read, also if no file begins on them.
+    pub fn tapes_read(&self) -> BTreeSet<i32> {
+        self.visits.iter().map(|visit| visit.tape_id).chain(self.whole_files.iter().map(|file| file.tape_id)).collect()
     }
 
     /// Tapes in the order of their first visit, with the files that begin on them and their bytes.
@@ -254,31 +304,40 @@ impl Plan {
     }
 }
 
-/// Where the wanted members of a segment are in the tar stream, or the pieces of them that are in it, ascending.
+/// Where the wanted members of a segment are in the tar stream, ascending.
 #[derive(Debug, Clone)]
-pub struct Pieces {
-    items: Arc<Items>,
-    numbers: Range<usize>,
-    of: Range<u64>,
+pub enum Places {
+    /// It is one piece of a member.
+    One(Range<u64>),
+    /// Members of the plan, as far as they are in the segment.
+    Members {
+        /// All members of the plan.
+        items: Arc<Items>,
+        /// Which of them.
+        numbers: Range<usize>,
+        /// The segment.
+        of: Range<u64>,
+    },
 }
 
-impl Pieces {
+impl Places {
     /// The first that is not passed. `passed` must be true for those in front of it, and for no other.
     ///
     /// # Errors
     /// If the members cannot be read from their temporary file.
     pub fn first(&self, passed: impl Fn(&Range<u64>) -> bool) -> Result<Option<Range<u64>>> {
-        let before = |item: &Item| item.tar_end() <= self.of.start || passed(&self.piece(item));
-        let number = self.items.partition_point(self.numbers.clone(), before)?;
-        if number >= self.numbers.end {
+        let (items, numbers, of) = match self {
+            Places::One(place) => return Ok(Some(place.clone()).filter(|place| !passed(place))),
+            Places::Members { items, numbers, of } => (items, numbers, of),
+        };
+        let place = |item: &Item| item.tar_offset.max(of.start)..item.tar_end().min(of.end);
+        let before = |item: &Item| item.tar_end() <= of.start || passed(&place(item));
+        let number = items.partition_point(numbers.clone(), before)?;
+        if number >= numbers.end {
             return Ok(None);
         }
-        let found = self.items.get(number)?.map(|item: ItemRef| self.piece(&item));
-        Ok(found.filter(|piece| piece.start < piece.end))
-    }
-
-    fn piece(&self, item: &Item) -> Range<u64> {
-        item.tar_offset.max(self.of.start)..item.tar_end().min(self.of.end)
+        let found = items.get(number)?.map(|item| place(&item));
+        Ok(found.filter(|place| place.start < place.end))
     }
 }
 

@@ -4,7 +4,7 @@
 //! frame: so only members are given up that cannot be read themselves. The rest goes on.
 
 use super::flow::{CHUNK, Message, Sending};
-use super::plan::Pieces;
+use super::plan::Places;
 use crate::Error;
 use std::ops::Range;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ pub struct SegmentJob {
     /// Whether the run ends with it.
     pub last: bool,
     /// Where the wanted members are that are in it: places to go on at.
-    pub members: Pieces,
+    pub members: Places,
 }
 
 /// What came of a visit.
