@@ -2,9 +2,9 @@
 //!
 //! `cargo bench --bench catalog -- [PATHS] [FILE]`; one million paths in a temporary file unless said otherwise. A full
 //! set of all paths, ten incremental sets of one percent each, and a second full set are inserted and indexed; then the
-//! state as of the last incremental is listed, searched, planned to be restored, and walked. A FILE is kept, and when it exists
-//! from an earlier run only reading is measured. Then 100 000 sets are judged by the rules of retention, and a catalog is built
-//! again from a table of contents of all paths. `BENCH_PATHS=10000000 make bench` has room for ten million.
+//! state as of the last incremental is listed, searched, planned to be restored, counted and walked. A FILE is kept, and when it
+//! exists from an earlier run only reading is measured. Then 100 000 sets are judged by the rules of retention, and a catalog is
+//! built again from a table of contents of all paths. `BENCH_PATHS=10000000 make bench` has room for ten million.
 
 mod figures;
 mod made;
@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 use tape_format::MemberRecord;
 use tapebackarr::backup::diff::Baseline as _;
 use tapebackarr::catalog::{CatalogWriter, baseline, browse, chain, search, select};
+use tapebackarr::coverage::{counter, judge::Judge};
+use tapebackarr::db::coverage;
 use tapebackarr::db::{self, BackupType, Conn, Page, jobs, pools, sets, sources, tapes};
 
 const BATCH: usize = 8192;
@@ -99,7 +101,20 @@ fn read(pool: &db::DbPool, paths: u64) -> anyhow::Result<()> {
     once("select      all of a chain of 11", paths, || Ok(select::select(conn, &chain, &select::Wanted::All)?))?;
     select::clear(conn)?;
     planning::plans(conn, &chain, paths)?;
+    copies(conn, chain.first().copied().unwrap_or_default(), paths)?;
     walk(pool, &chain)
+}
+
+/// What the page about coverage needs: counted in the background, and judged at each request.
+fn copies(conn: &mut Conn, newest: i32, paths: u64) -> anyhow::Result<()> {
+    let sets = coverage::readable_sets(conn)?;
+    let all = sets.iter().map(|set| set.id).collect();
+    let count = once("copies      counted", paths, || Ok(counter::count(conn, newest, all, || true)?))?;
+    let Some(count) = count else { anyhow::bail!("nobody stopped it") };
+    let groups = count.holdings.len();
+    let copies = once("            judged", groups as u64, || Ok(Judge::read(conn, &sets)?.judge(&count, None)))?;
+    println!("            {} files in {groups} groups", copies.none.files + copies.one.files + copies.more.files);
+    Ok(())
 }
 
 fn rate(count: u64, took: Duration) -> f64 {

@@ -1,5 +1,6 @@
 //! A plan from the catalog: which members of which sets, and the names they get.
 
+use super::exclude::Exclude;
 use super::items::{Gathering, Items};
 use super::layout;
 use super::metadata::Metadata;
@@ -29,12 +30,14 @@ const PAGE: i64 = 10_000;
 pub const EVERYTHING: &str = "/";
 
 /// What is wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
     /// The sets that make the state, newest first.
     pub chain: Vec<i32>,
     /// Files and folders, as text; none: everything.
     pub paths: Vec<String>,
+    /// What of those is not, with all that is in it; where a wanted path is deeper, that one counts.
+    pub exclude: Vec<String>,
 }
 
 /// A plan, and what it cannot bring.
@@ -102,12 +105,18 @@ fn unreadable(set_id: i32, status: SetStatus) -> Error {
 pub fn plan(conn: &mut Conn, selection: &Selection) -> Result<Selected> {
     let wanted = if selection.paths.is_empty() { vec![EVERYTHING.to_string()] } else { selection.paths.clone() };
     let found = select::select(conn, &selection.chain, &Wanted::Paths(wanted.clone()))?;
+    let exclude = Exclude::new(&wanted, &selection.exclude);
     let mut gathered = Gathered::default();
     let mut after = None;
     loop {
         let (members, next) = select::members(conn, after.as_ref(), PAGE)?;
         for member in members {
-            gathered.add(member)?;
+            if !exclude.leaves_out(&member.path) {
+                gathered.add(member)?;
+            } else if member.kind == MemberKind::File {
+                // another name of it may be wanted
+                gathered.add(SelectedMember { reason: Reason::LinkTarget, ..member })?;
+            }
         }
         match next {
             Some(_) => after = next,
@@ -261,8 +270,8 @@ pub struct Gathered {
     /// The sets that something is read from, in the order of the plan.
     pub sets: Vec<i32>,
     items: Gathering,
-    /// Files that only their other names need.
-    donors: HashMap<Named, Item>,
+    /// Files that only their other names need, if there are any.
+    donors: Gathering,
     /// Hard links, and what they are other names of.
     links: Vec<(Named, Box<[u8]>)>,
 }
@@ -300,10 +309,7 @@ impl Gathered {
         };
         match member.reason {
             Reason::Wanted => self.items.push(item),
-            Reason::LinkTarget => {
-                self.donors.insert((set, item.path.clone()), item);
-                Ok(())
-            }
+            Reason::LinkTarget => self.donors.push(item),
         }
     }
 
@@ -314,10 +320,10 @@ impl Gathered {
     /// # Errors
     /// If the temporary file with the members cannot be read or written.
     pub fn resolve(self, plan: &mut Plan, gone: &dyn Fn(&Item) -> Option<String>) -> Result<Vec<(String, String)>> {
-        let Gathered { items, mut donors, links, .. } = self;
+        let Gathered { items, donors, links, .. } = self;
         let mut broken = Vec::new();
         let items = without(items.finish()?, gone, &mut broken)?;
-        donors.retain(|_, item| gone(item).is_none());
+        let mut donated = HashMap::new();
         let mut known: HashMap<Named, Link> =
             links.iter().map(|((set, _), target)| ((*set, target.clone()), no_link())).collect();
         if !known.is_empty() {
@@ -327,11 +333,18 @@ impl Gathered {
                     *link = Link { path: Box::default(), target: item.path.clone(), expected: item.expected() };
                 }
             }
+            for donor in donors.finish()?.iter() {
+                let donor = Item::clone(&*donor?);
+                let named = (donor.set, donor.path.clone());
+                if known.contains_key(&named) && gone(&donor).is_none() {
+                    donated.insert(named, donor);
+                }
+            }
         }
         let mut renamed = Vec::new();
         for ((set, path), target) in links {
             let key = (set, target);
-            if let Some(donor) = donors.remove(&key) {
+            if let Some(donor) = donated.remove(&key) {
                 let link = Link { path: Box::default(), target: path.clone(), expected: donor.expected() };
                 renamed.push(Item { path, on_tape: Some(donor.path.clone()), ..donor });
                 known.insert(key, link);

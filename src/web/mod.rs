@@ -37,6 +37,7 @@ pub mod work;
 mod api_keys;
 mod auth;
 mod catalog;
+mod coverage;
 mod dashboard;
 mod database_backup;
 mod docs;

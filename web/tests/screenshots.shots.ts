@@ -51,7 +51,7 @@ it('takes a picture of every page', async () => {
 		if (view.name.startsWith('phone')) await tab.page.getByLabel('Open navigation').click();
 		const links = tab.page.getByRole('navigation', { name: 'Pages' }).getByRole('link');
 		const pages = await links.evaluateAll((all) => all.map((link) => link.getAttribute('href') ?? ''));
-		for (const page of [...pages, '/tapes/1', '/drives/1', '/pools/1', '/library?view=table', '/tapes/labels']) {
+		for (const page of [...pages, '/tapes/1', '/drives/1', '/pools/1', '/library?view=table', '/tapes/labels', '/restore?path=part-0', '/restore?q=file-1', '/restore?view=history']) {
 			await shoot(tab, view.name, page);
 		}
 		await tab.close();
@@ -59,7 +59,7 @@ it('takes a picture of every page', async () => {
 	for (const view of VIEWS.slice(0, 1)) {
 		const tab = await Tab.open(browser, empty, view.options);
 		await tab.logIn(ADMIN);
-		for (const page of ['/', '/library', '/drives', '/tapes', '/pools']) await shoot(tab, `empty.${view.name}`, page);
+		for (const page of ['/', '/library', '/drives', '/tapes', '/pools', '/restore', '/coverage']) await shoot(tab, `empty.${view.name}`, page);
 		await tab.close();
 	}
 });
