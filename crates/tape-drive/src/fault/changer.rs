@@ -66,7 +66,7 @@ impl<C: Changer> FaultChanger<C> {
     }
 
     /// Moves that begin at the gripper, or cannot begin because it is full. `None`: it has nothing to do with it.
-    fn from_gripper(&mut self, from: ElementAddress, to: ElementAddress) -> Result<Option<()>> {
+    fn put_down(&mut self, from: ElementAddress, to: ElementAddress) -> Result<Option<()>> {
         if self.gripper.is_empty() {
             return Ok(None);
         }
@@ -115,7 +115,7 @@ impl<C: Changer> Changer for FaultChanger<C> {
             self.gripper.take(from, &self.inner.inventory()?);
             return Err(DriveError::from_sense(Operation::Move, Sense::new(SenseKey::HardwareError, 0x15, 0x01)));
         }
-        match self.from_gripper(from, to)? {
+        match self.put_down(from, to)? {
             Some(()) => Ok(()),
             None => self.answer(Operation::Move, condition, |changer| changer.move_medium(from, to)),
         }
