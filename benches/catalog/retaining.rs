@@ -34,7 +34,7 @@ fn fill(conn: &mut db::Conn) -> anyhow::Result<()> {
 
 /// Judges them all, and stores what was found.
 pub fn measure(folder: &Path) -> anyhow::Result<()> {
-    let pool = db::open(&folder.join("retention.db"))?;
+    let pool = db::open(folder.join("retention.db"))?;
     let conn = &mut *pool.get()?;
     fill(conn)?;
     let (evaluation, tapes) = once("retention   preview of 100000 sets", SETS, || {
