@@ -135,12 +135,14 @@ fn a_tape_that_cannot_be_read_somewhere_gives_everything_else() {
     comes_back(&server, &second.1, &second.0);
 
     // a drive that can read it: nothing is lost
-    server.lose_everything_but_tapes();
     std::fs::remove_file(server.library_dir().join("drive0.faults")).unwrap();
-    server.kill_and_restart();
+    server.lose_everything_but_tapes();
     let row = rebuild(&server, json!({"library_id": 1}));
     assert_eq!(row["status"], "completed", "{row}");
-    rows::assert_same(&before, &rows::all(&server));
+    let after = rows::all(&server);
+    for table in ["sets", "parts", "catalog", "snapshots"] {
+        assert_eq!(before[table], after[table], "{table}");
+    }
 }
 
 /// Two cartridges with the label of one tape, written on since by two servers: what the first holds is taken in, the second is
@@ -205,6 +207,8 @@ fn an_encrypted_set_without_contents_comes_back_with_its_key() {
     let key = server.api.post("/api/v1/encryption-keys", json!({"name": "k1", "description": ""})).ok();
     let source = server.folder("s");
     files::fill(&source);
+    // what is taken from data has no fractions of seconds
+    files::whole_seconds(&source);
     let options = json!({"encryption_key_id": key["key"]["id"], "compression": "zstd"});
     let job = server.api.job("secret", server.api.source("s", &source), 1, options);
     let run = server.api.run_job(job, json!({"tape_id": 1}));
