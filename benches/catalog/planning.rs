@@ -48,7 +48,7 @@ pub fn on_tape(conn: &mut Conn, set: i32, numbers: Range<u64>) -> anyhow::Result
 /// Plans of several sizes, and what is asked of them before anything is read.
 pub fn plans(conn: &mut Conn, chain: &[i32], paths: u64) -> anyhow::Result<()> {
     let mut plan = |what: &str, wanted: Vec<String>| {
-        let selection = Selection { chain: chain.to_vec(), paths: wanted, ..Selection::default() };
+        let selection = Selection { chain: chain.to_vec(), paths: wanted };
         let selected = once(what, paths, || Ok(select::plan(conn, &selection)?))?;
         let plan = &selected.plan;
         let files = once("            its tapes and their shares", plan.file_count(), || {

@@ -146,7 +146,7 @@ pub fn verify(context: &Context, set_id: i32, drive: Option<i32>, place: Where) 
 fn everything(context: &Context, set_id: i32) -> Result<select::Selected> {
     let mut conn = context.conn()?;
     let chain = select::alone(&mut conn, set_id)?;
-    select::plan(&mut conn, &Selection { chain, ..Selection::default() })
+    select::plan(&mut conn, &Selection { chain, paths: Vec::new() })
 }
 
 /// What was found out about a set.

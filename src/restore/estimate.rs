@@ -54,9 +54,9 @@ fn read(plan: &Plan, visit: &Visit, speed: f64) -> f64 {
     wound * WIND_SECONDS + bytes as f64 / speed
 }
 
-/// `LTO-9` → 9; a type M cartridge is read by the generation that made it.
+/// `LTO-9` → 9; a cartridge of type M (`LTO-M8`) is read by the generation that made it.
 fn generation(lto_type: &str) -> Option<Generation> {
-    let digits = lto_type.trim_start_matches("LTO-");
+    let digits = lto_type.strip_prefix("LTO-")?.trim_start_matches('M');
     let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
     Generation::new(digits.get(..end)?.parse().ok()?)
 }

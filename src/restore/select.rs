@@ -30,14 +30,12 @@ const PAGE: i64 = 10_000;
 pub const EVERYTHING: &str = "/";
 
 /// What is wanted.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selection {
     /// The sets that make the state, newest first.
     pub chain: Vec<i32>,
     /// Files and folders, as text; none: everything.
     pub paths: Vec<String>,
-    /// What of those is not, with all that is in it; where a wanted path is deeper, that one counts.
-    pub exclude: Vec<String>,
 }
 
 /// A plan, and what it cannot bring.
@@ -103,9 +101,15 @@ fn unreadable(set_id: i32, status: SetStatus) -> Error {
 
 /// Makes the plan for a selection.
 pub fn plan(conn: &mut Conn, selection: &Selection) -> Result<Selected> {
+    plan_without(conn, selection, &[])
+}
+
+/// Makes the plan for a selection without some of it: paths with all that is in them; where a path of the selection is
+/// deeper, that one counts.
+pub fn plan_without(conn: &mut Conn, selection: &Selection, exclude: &[String]) -> Result<Selected> {
     let wanted = if selection.paths.is_empty() { vec![EVERYTHING.to_string()] } else { selection.paths.clone() };
     let found = select::select(conn, &selection.chain, &Wanted::Paths(wanted.clone()))?;
-    let exclude = Exclude::new(&wanted, &selection.exclude);
+    let exclude = Exclude::new(&wanted, exclude);
     let mut gathered = Gathered::default();
     let mut after = None;
     loop {

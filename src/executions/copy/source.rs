@@ -89,7 +89,7 @@ impl Source {
 /// A plan that reads a set from its first byte to its last.
 fn one_run(conn: &mut Conn, set_id: i32) -> Result<Plan> {
     let chain = select::alone(conn, set_id)?;
-    let selected = select::plan(conn, &Selection { chain, ..Selection::default() })?;
+    let selected = select::plan(conn, &Selection { chain, paths: Vec::new() })?;
     let mut plan = selected.plan;
     if let Some((path, why)) = selected.broken.first() {
         return Err(Error::conflict("unsupported_set", format!("{path}: {why}")));

@@ -87,7 +87,7 @@ fn rehearse(context: &Context, chosen: &Chosen, folder: &Path) -> Result<Vec<Out
     let selected = {
         let mut conn = context.conn()?;
         let chain = select::alone(&mut conn, *set_id)?;
-        select::plan(&mut conn, &Selection { chain, paths: paths.clone(), ..Selection::default() })?
+        select::plan(&mut conn, &Selection { chain, paths: paths.clone() })?
     };
     let progress = &context.progress;
     progress.files_total.fetch_add(selected.plan.file_count(), Ordering::Relaxed);

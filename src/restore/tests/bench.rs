@@ -258,8 +258,8 @@ impl Bench {
     pub fn select_but(&self, set: i32, paths: &[&str], exclude: &[&str]) -> Result<Selected> {
         let conn = &mut *self.db.conn();
         let chain = select::state_of(conn, set)?;
-        let owned = |paths: &[&str]| paths.iter().map(|path| path.to_string()).collect();
-        select::plan(conn, &Selection { chain, paths: owned(paths), exclude: owned(exclude) })
+        let owned = |paths: &[&str]| paths.iter().map(|path| path.to_string()).collect::<Vec<_>>();
+        select::plan_without(conn, &Selection { chain, paths: owned(paths) }, &owned(exclude))
     }
 
     /// Restores the state of a set to a new folder.

@@ -57,8 +57,8 @@ pub async fn plan(app: web::Data<App>, body: web::Json<RestoreBody>) -> Result<w
         let request = body.check(conn)?;
         let (chain, why) = chain(conn, &request)?;
         let paths = request.file_paths.iter().chain(&request.folder_paths).cloned().collect();
-        let exclude = request.exclude_paths.clone();
-        let selected = select::plan(conn, &select::Selection { chain: chain.clone(), paths, exclude })?;
+        let selection = select::Selection { chain: chain.clone(), paths };
+        let selected = select::plan_without(conn, &selection, &request.exclude_paths)?;
         let required_tapes = required::tapes(conn, &selected.plan)?;
         let message = match required_tapes.is_empty() {
             true => "Nothing of what is wanted is in this state",
