@@ -1,6 +1,6 @@
 //! Inside the lab: a virtual library behind a target in this process, attached by the kernel.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 use tape_drive::virt::{CartridgeSpec, LibrarySpec, Place, library};
@@ -11,13 +11,18 @@ pub const FIRST_DRIVE: u16 = 1;
 
 /// Everything of one test inside the lab.
 pub struct House {
-    target: Target,
-    _folder: tempfile::TempDir,
+    pub target: Target,
+    folder: tempfile::TempDir,
 }
 
 impl House {
     /// A library with two drives and tapes of so many bytes, known to the kernel.
     pub fn attached(barcodes: &[&str], capacity: u64) -> House {
+        House::filled(barcodes, capacity, |_| {})
+    }
+
+    /// The same, with something done to the library before the target opens it.
+    pub fn filled(barcodes: &[&str], capacity: u64, before: impl FnOnce(&Path)) -> House {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("library");
         let settings = library::Settings { max_block_bytes: 8 << 20, ..library::Settings::volatile() };
@@ -27,9 +32,15 @@ impl House {
             let spec = CartridgeSpec::new(barcode).with_capacity(capacity);
             library::add_cartridge(&dir, &spec, Place::AnySlot).unwrap();
         }
+        before(&dir);
         let target = start(&dir, None);
         attach(&target, &[]);
-        House { target, _folder: folder }
+        House { target, folder }
+    }
+
+    /// The folder of the library.
+    pub fn library(&self) -> PathBuf {
+        self.folder.path().join("library")
     }
 
     /// Rules and log of a unit.
