@@ -4,14 +4,17 @@
 
 use crate::files;
 use crate::harness::Lab;
-use crate::house::{House, ok};
+use crate::house::{FIRST_DRIVE, House, ok};
 use crate::server::Server;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use tape_drive::virt::library::{self, Place};
+use tape_scsi::TapeAlert;
 
 const CAPACITY_MIB: u64 = 24;
 const BARCODES: [&str; 4] = ["LAB001L9", "LAB002L9", "LAB003L9", "LAB004L9"];
+/// Logical unit of the robot.
+const ROBOT: u16 = 0;
 const CLEANER: &str = "CLNU01L9";
 
 #[test]
@@ -184,6 +187,42 @@ fn ours(drives: Option<[&str; 2]>) {
     assert!(state.slots.iter().any(|slot| slot.cartridge.as_deref() == Some(CLEANER)), "it is back in its slot");
     let statistics = api.get("/api/v1/drives/1/statistics").ok();
     assert!(statistics["last_cleaned_at"].is_string() && statistics["cleaning_required"] == false, "{statistics}");
+    warned_of(&house, &rack);
+}
+
+/// A drive warns of the tape in it, which is not written any more then; what it counted of the tape is told; and nobody can
+/// open a mail slot while the robot is on its way.
+fn warned_of(house: &House, rack: &Rack) {
+    let api = &rack.server.api;
+    let slots = api.get("/api/v1/libraries/1/slots").ok();
+    let bay = slots.as_array().unwrap().iter().find(|slot| slot["drive_id"] == 1).unwrap()["slot_number"].clone();
+    let tape = rack.slot(BARCODES[0]).unwrap();
+    house.injection(ROBOT).take_log();
+    let body = json!({"slot_number": tape["slot_number"], "drive_number": bay});
+    api.complete(api.post("/api/v1/libraries/1/load", body).ok());
+    let sent: Vec<(u8, u8)> = house.injection(ROBOT).take_log().iter().map(|sent| (sent.cdb[0], sent.cdb[4])).collect();
+    let at = sent.iter().position(|(opcode, _)| *opcode == 0xa5).unwrap();
+    assert_eq!((sent[at - 1], sent[at + 1]), ((0x1e, 1), (0x1e, 0)), "locked before, and unlocked behind: {sent:x?}");
+
+    let told = |resolved: bool| {
+        api.wait_for("/api/v1/drives/1/alerts", |alerts| {
+            // asking for the encryption asks the drive
+            api.get("/api/v1/drives/1/hardware-encryption").ok();
+            let of_media = |alert: &&Value| alert["message"].as_str().unwrap().starts_with("Media: ");
+            let alert = alerts.as_array().unwrap().iter().find(of_media);
+            alert.is_some_and(|alert| alert["severity"] == "critical" && alert["resolved"] == resolved)
+        });
+    };
+    house.target.alert(FIRST_DRIVE, TapeAlert::MEDIA);
+    told(false);
+    let held = api.get(&format!("/api/v1/tapes/{}", tape["tape_id"])).ok();
+    assert!(held["hold_reason"].as_str().unwrap().contains("TapeAlert 4 (Media)"), "{held}");
+    api.complete(api.post("/api/v1/libraries/1/unload", json!({"drive_number": bay})).ok());
+    told(true);
+    let figures = api.get(&format!("/api/v1/tapes/{}/health", tape["tape_id"])).ok();
+    let last = &figures[0];
+    assert_eq!(last["tape_alert_flags"], "4", "{figures}");
+    assert!(last["mounts"].as_i64() >= Some(3) && last["bytes_written"].as_i64() >= Some(20_000_000), "{figures}");
 }
 
 #[test]

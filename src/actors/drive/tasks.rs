@@ -1,6 +1,8 @@
 //! What a drive can be asked to do: one type per task, run on the drive's thread by the execution that holds the drive.
 
 use super::super::device_thread::Slot;
+use super::health::{self, Sitting};
+use super::loading::may_write;
 use super::observe;
 use super::{DriveSnapshot, LabelSeen, Unlabelled};
 use crate::db::DbPool;
@@ -9,7 +11,7 @@ use crate::keys::{KeyStore, KeyedDrive, KeysOnDemand};
 use crate::{Error, ErrorKind, Result};
 use std::sync::{Arc, Mutex};
 use tape_drive::{
-    DriveErrorKind, DriveKey, DriveState, DriveStatus, FilemarkSync, Position, ReadOutcome, TapeDrive, TapePosition,
+    DriveErrorKind, DriveKey, DriveState, DriveStatus, FilemarkSync, MediumKind, Position, ReadOutcome, TapeDrive, TapePosition,
 };
 use tape_format::Label;
 
@@ -43,6 +45,7 @@ pub struct Unit {
     keys: Arc<KeyStore>,
     /// With which key everything is encrypted on the tape that is in the drive, if a person said so.
     standing_key: Arc<Mutex<Option<Arc<DriveKey>>>>,
+    sitting: Arc<Mutex<Sitting>>,
     state: Arc<Mutex<DriveSnapshot>>,
 }
 
@@ -51,7 +54,7 @@ impl Unit {
     pub fn new(id: i32, device_path: &str, db: DbPool, bus: Bus, keys: Arc<KeyStore>) -> Unit {
         let state = DriveSnapshot { drive_id: id, device_path: device_path.into(), ..DriveSnapshot::default() };
         let state = Arc::new(Mutex::new(state));
-        Unit { id, device_path: device_path.into(), db, bus, keys, standing_key: Arc::default(), state }
+        Unit { id, device_path: device_path.into(), db, bus, keys, standing_key: Arc::default(), sitting: Arc::default(), state }
     }
 
     /// The last known state.
@@ -78,10 +81,17 @@ impl Unit {
         *self.standing_key.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = key.map(Arc::new);
     }
 
+    /// Looks at, or changes, what is remembered of the tape that is in the drive.
+    pub fn sitting<T>(&self, look: impl FnOnce(&mut Sitting) -> T) -> T {
+        look(&mut self.sitting.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
+    }
+
     /// Nothing is known any more of what is in the drive.
     pub fn forget_medium(&self) {
         self.set_standing_key(None);
+        self.sitting(|sitting| *sitting = Sitting::default());
         self.update(|state| {
+            state.standing_key_id = None;
             state.label = None;
             state.unlabelled = None;
             state.medium = None;
@@ -106,7 +116,7 @@ pub fn perform<T: DriveTask>(task: T, slot: &mut Slot<dyn TapeDrive>, unit: &Uni
         let output = task.run(&mut keyed, unit);
         keyed.finish(unit.standing_key().as_deref());
         if T::HEALTH || output.is_err() {
-            observe::health(drive, unit);
+            health::take(drive, unit);
         }
         let output = output?;
         if let Ok(position) = drive.position() {
@@ -233,7 +243,7 @@ impl DriveTask for Look {
     const NAME: &'static str = "look at the drive";
 
     fn run(self, drive: &mut dyn TapeDrive, unit: &Unit) -> Result<()> {
-        observe::health(drive, unit);
+        health::take(drive, unit);
         let encryption = match drive.encryption() {
             Ok(state) => Some(state),
             Err(error) if error.kind == DriveErrorKind::Unsupported => None,
@@ -257,32 +267,13 @@ impl DriveTask for Notice {
             // a cartridge that cannot be examined must not be tried again and again
             unit.update(|state| state.examined = true);
             let medium = drive.medium()?;
-            if medium.kind == tape_drive::MediumKind::Cleaning {
+            if medium.kind == MediumKind::Cleaning {
                 unit.update(|state| state.medium = Some(medium));
                 return Ok(());
             }
             examine(drive, unit)?;
         }
         Ok(())
-    }
-}
-
-/// Threads the cartridge in the drive and reads its label.
-pub struct LoadMedium;
-
-impl DriveTask for LoadMedium {
-    type Output = FirstBlock;
-    const NAME: &'static str = "load the tape";
-    const HEALTH: bool = true;
-
-    fn run(self, drive: &mut dyn TapeDrive, unit: &Unit) -> Result<FirstBlock> {
-        tape_drive::make_ready(drive, &mut |status| {
-            if status.state != DriveState::Ready {
-                unit.forget_medium();
-            }
-            unit.update(|state| state.status = Some(status));
-        })?;
-        examine(drive, unit)
     }
 }
 
@@ -294,6 +285,8 @@ impl DriveTask for UnloadMedium {
     const NAME: &'static str = "eject the tape";
 
     fn run(self, drive: &mut dyn TapeDrive, unit: &Unit) -> Result<()> {
+        // the last that can be learnt of how the tape did in this drive
+        health::take(drive, unit);
         drive.set_removal(tape_drive::Removal::Allowed)?;
         drive.unload()?;
         unit.forget_medium();
@@ -330,8 +323,8 @@ impl DriveTask for Retension {
 
 /// Gives the drive the key for what is written from now on to the tape that is in it, or takes it away.
 pub struct SetEncryption {
-    /// The key.
-    pub key: Option<DriveKey>,
+    /// The id of the key, and the key.
+    pub key: Option<(i32, DriveKey)>,
 }
 
 impl DriveTask for SetEncryption {
@@ -339,11 +332,16 @@ impl DriveTask for SetEncryption {
     const NAME: &'static str = "set the encryption of the drive";
 
     fn run(self, drive: &mut dyn TapeDrive, unit: &Unit) -> Result<()> {
+        let (id, key) = self.key.unzip();
         unit.set_standing_key(None);
-        drive.set_encryption(self.key.as_ref())?;
-        unit.set_standing_key(self.key);
+        unit.update(|known| known.standing_key_id = None);
+        drive.set_encryption(key.as_ref())?;
+        unit.set_standing_key(key);
         let state = drive.encryption().ok();
-        unit.update(|known| known.encryption = state);
+        unit.update(|known| {
+            known.standing_key_id = id;
+            known.encryption = state;
+        });
         Ok(())
     }
 }
@@ -393,15 +391,7 @@ impl DriveTask for WriteLabel {
     fn run(self, drive: &mut dyn TapeDrive, unit: &Unit) -> Result<Labelled> {
         let block = self.label.encode()?;
         let medium = drive.medium()?;
-        if medium.kind == tape_drive::MediumKind::Cleaning {
-            return Err(Error::conflict("cleaning_cartridge", "this is a cleaning cartridge; it holds no data"));
-        }
-        if medium.write_protected {
-            return Err(Error::conflict(
-                "write_protected",
-                "the tape is write-protected; slide the tab on the cartridge, or use another one",
-            ));
-        }
+        may_write(drive, &medium)?;
         if self.precondition == Precondition::Blank {
             match examine(drive, unit)? {
                 FirstBlock::Blank => {}
@@ -421,6 +411,15 @@ impl DriveTask for WriteLabel {
                     ));
                 }
             }
+        }
+        if medium.kind == MediumKind::Worm
+            && self.precondition == Precondition::Anything
+            && !matches!(examine(drive, unit)?, FirstBlock::Blank)
+        {
+            return Err(Error::conflict(
+                "write_once",
+                "the tape is write-once and has been written: it can be appended to, but never begin anew; use another one",
+            ));
         }
         drive.rewind()?;
         // Everybody must be able to read which tape it is.

@@ -4,7 +4,7 @@ use super::holdings::{Entry, Holdings, Known, Part, Set};
 use super::tapes::Tapes;
 use super::wanted::Wanted;
 use crate::cli::exit::CliResult;
-use crate::cli::human;
+use crate::human;
 use crate::cli::output::{self, Format, bytes, count, line, text, time};
 use serde_json::{Value, json};
 use tape_format::path_text::to_text;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 use tape_drive::virt::{CartridgeSpec, LibrarySpec, Place, library};
+use tape_drive::{DriveErrorKind, TapeDrive, open_drive};
 use tape_target::{Injection, Settings, Target};
 
 /// Logical unit of the first drive; the robot is 0.
@@ -96,4 +97,18 @@ pub fn says(text: &str, expected: &[&str]) -> String {
         assert!(printed.contains(expected), "{text}: {expected:?} is missing:\n{printed}");
     }
     printed
+}
+
+/// The drive at `device`, loaded, with its unit attentions told.
+pub fn quiet(device: &str) -> Box<dyn TapeDrive> {
+    let mut drive = open_drive(device).unwrap();
+    let attention = |kind: &DriveErrorKind| matches!(kind, DriveErrorKind::MediumChanged | DriveErrorKind::Reset);
+    while let Err(error) = drive.load() {
+        assert!(attention(&error.kind), "{error}");
+    }
+    // Loading is itself something to be told of.
+    while let Err(error) = drive.status() {
+        assert!(attention(&error.kind), "{error}");
+    }
+    drive
 }

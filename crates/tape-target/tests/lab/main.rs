@@ -1,6 +1,7 @@
 //! The target in the tape lab: the kernel's own initiator and drivers, and programs that are not ours, use it.
 
 mod conditions;
+mod dangers;
 mod drives;
 #[path = "../../../../tests/lab/harness.rs"]
 mod harness;

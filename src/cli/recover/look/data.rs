@@ -1,7 +1,7 @@
 //! The data of parts that have no table of contents, or one that cannot be read.
 
 use super::Look;
-use crate::cli::human;
+use crate::human;
 use crate::cli::recover::holdings::{Cut, Entry, Known, Part};
 use crate::cli::recover::spinner;
 use std::sync::Arc;
