@@ -4,7 +4,7 @@
 
 use crate::harness::Lab;
 use crate::house::*;
-use tape_drive::{FilemarkSync, Position, ReadOutcome, TapeDrive};
+use tape_drive::{FilemarkSync, Position, ReadOutcome};
 use tape_scsi::{Sense, SenseKey};
 use tape_target::{Response, Rule};
 

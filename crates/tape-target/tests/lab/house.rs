@@ -24,6 +24,13 @@ impl House {
 
     /// The same, with something done to the library before the target opens it.
     pub fn filled(barcodes: &[&str], capacity: u64, before: impl FnOnce(&Path)) -> House {
+        let house = House::served(barcodes, capacity, before);
+        attach(&house.target, &[]);
+        house
+    }
+
+    /// The same, and nobody has logged in yet.
+    pub fn served(barcodes: &[&str], capacity: u64, before: impl FnOnce(&Path)) -> House {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("library");
         let settings = library::Settings { max_block_bytes: 8 << 20, ..library::Settings::volatile() };
@@ -35,7 +42,6 @@ impl House {
         }
         before(&dir);
         let target = start(&dir, None);
-        attach(&target, &[]);
         House { target, folder }
     }
 
@@ -62,6 +68,21 @@ pub fn attach(target: &Target, options: &[&str]) {
     command.args(["-i", "iqn.2026-01.lab:initiator", "-g", "1", "-a", "127.0.0.1", "-p", "3260", "-t", target.name()]);
     let output = command.args(options).output().unwrap();
     assert!(output.status.success(), "{output:?}");
+    wait_for_nodes();
+}
+
+/// Lets a daemon log in, which does so again when the connection breaks.
+pub fn attach_by_daemon() {
+    ok("mkdir -p /run/lock/iscsi; echo node.startup = manual > /etc/iscsi/iscsid.conf; \
+        echo InitiatorName=iqn.2026-01.lab:initiator > /etc/iscsi/initiatorname.iscsi; \
+        if [ -d /var/lib/iscsi ]; then mount -t tmpfs x /var/lib/iscsi; fi; \
+        (setsid iscsid -f </dev/null >/run/iscsid.log 2>&1 &)");
+    wait_for("the daemon", || sh("iscsiadm -m discovery -t st -p 127.0.0.1").status.success());
+    ok("iscsiadm -m node -l");
+    wait_for_nodes();
+}
+
+fn wait_for_nodes() {
     let nodes = ["/dev/nst0", "/dev/nst1", "/dev/sch0", "/dev/sg0", "/dev/sg1", "/dev/sg2"];
     wait_for("the device nodes", || nodes.iter().all(|node| Path::new(node).exists()));
 }

@@ -7,4 +7,6 @@ mod drives;
 mod harness;
 #[allow(dead_code)] // other test programs use it too
 mod house;
+mod reconnect;
+mod rights;
 mod tools;
