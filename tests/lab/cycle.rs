@@ -222,7 +222,7 @@ fn warned_of(house: &House, rack: &Rack) {
     let figures = api.get(&format!("/api/v1/tapes/{}/health", tape["tape_id"])).ok();
     let last = &figures[0];
     assert_eq!(last["tape_alert_flags"], "4", "{figures}");
-    assert!(last["mounts"].as_i64() >= Some(3) && last["bytes_written"].as_i64() >= Some(20_000_000), "{figures}");
+    assert!(last["mounts"].as_i64() >= Some(3) && last["bytes_written"].as_i64() >= Some(10_000_000), "{figures}");
 }
 
 #[test]
