@@ -73,9 +73,10 @@ pub fn attach(target: &Target, options: &[&str]) {
 
 /// Lets a daemon log in, which does so again when the connection breaks.
 pub fn attach_by_daemon() {
-    ok("mkdir -p /run/lock/iscsi; echo node.startup = manual > /etc/iscsi/iscsid.conf; \
+    // It keeps what it knows below /etc, which is the machine's own.
+    ok("set -e; cp -a /etc /run/etc; mkdir -p /run/etc/iscsi /run/lock/iscsi; mount --bind /run/etc /etc; \
+        echo node.startup = manual > /etc/iscsi/iscsid.conf; \
         echo InitiatorName=iqn.2026-01.lab:initiator > /etc/iscsi/initiatorname.iscsi; \
-        if [ -d /var/lib/iscsi ]; then mount -t tmpfs x /var/lib/iscsi; fi; \
         (setsid iscsid -f </dev/null >/run/iscsid.log 2>&1 &)");
     wait_for("the daemon", || sh("iscsiadm -m discovery -t st -p 127.0.0.1").status.success());
     ok("iscsiadm -m node -l");
