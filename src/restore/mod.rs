@@ -17,6 +17,7 @@ pub mod flow;
 pub mod layout;
 pub mod members;
 pub mod metadata;
+pub mod pieces;
 pub mod plan;
 pub mod reader;
 pub mod required;
