@@ -136,6 +136,7 @@ pub const ROUTES: &[Route] = &[
     get("/api/v1/docs/{id}", READONLY),
 
     get("/api/v1/dashboard", READONLY),
+    get("/api/v1/coverage", READONLY),
 
     get("/api/v1/tapes", READONLY),
     post("/api/v1/tapes", OPERATOR),

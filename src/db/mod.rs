@@ -12,6 +12,7 @@ pub mod audit;
 pub mod checkpoints;
 pub mod connection;
 pub mod copies;
+pub mod coverage;
 pub mod dashboard;
 pub mod database_backups;
 pub mod drive_health;
@@ -48,6 +49,7 @@ mod text_enum;
 pub mod time;
 pub mod upkeep;
 pub mod users;
+pub mod whereabouts;
 
 pub use connection::{Conn, DbPool, PooledConn, copy_to, open, open_one, write_transaction};
 pub use kinds::*;

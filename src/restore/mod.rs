@@ -10,6 +10,8 @@ pub mod archive;
 pub mod check;
 pub mod copies;
 pub mod database;
+pub mod estimate;
+pub mod exclude;
 pub mod existing;
 pub mod extract;
 pub mod feed;

@@ -1,5 +1,6 @@
 //! A plan from the catalog: which members of which sets, and the names they get.
 
+use super::exclude::Exclude;
 use super::layout;
 use super::metadata::Metadata;
 use super::plan::{Before, Item, Link, Part, Piece, Plan, PlannedSet, Run, Segment};
@@ -98,14 +99,26 @@ fn unreadable(set_id: i32, status: SetStatus) -> Error {
 
 /// Makes the plan for a selection.
 pub fn plan(conn: &mut Conn, selection: &Selection) -> Result<Selected> {
+    plan_without(conn, selection, &[])
+}
+
+/// Makes the plan for a selection without some of it: paths with all that is in them; where a path of the selection is
+/// deeper, that one counts.
+pub fn plan_without(conn: &mut Conn, selection: &Selection, exclude: &[String]) -> Result<Selected> {
     let wanted = if selection.paths.is_empty() { vec![EVERYTHING.to_string()] } else { selection.paths.clone() };
     let found = select::select(conn, &selection.chain, &Wanted::Paths(wanted.clone()))?;
+    let exclude = Exclude::new(&wanted, exclude);
     let mut gathered = Gathered::default();
     let mut after = None;
     loop {
         let (members, next) = select::members(conn, after.as_ref(), PAGE)?;
         for member in members {
-            gathered.add(member);
+            if !exclude.leaves_out(&member.path) {
+                gathered.add(member);
+            } else if member.kind == MemberKind::File {
+                // another name of it may be wanted
+                gathered.add(SelectedMember { reason: Reason::LinkTarget, ..member });
+            }
         }
         match next {
             Some(_) => after = next,
