@@ -76,9 +76,9 @@ fn round_trip(context: &Context, lease: &Lease, library: i32) -> Result<String> 
     let bay = mount::bay_of(&before, &drive)?;
     let first = format!("{:?}", context.load(lease)?);
     let out = mount::put_away(context, lease, library, None)?;
-    let slot = newly_full(&before, &out).filter(|_| !is_full(&out, bay)).ok_or_else(|| {
-        wrong("the library does not say that the tape went from the drive to a slot")
-    })?;
+    let slot = newly_full(&before, &out)
+        .filter(|_| !is_full(&out, bay))
+        .ok_or_else(|| wrong("the library does not say that the tape went from the drive to a slot"))?;
     library_action::load_from(context, lease, library, slot)?;
     let back = libraries.inventory_blocking(library, Scan::Remembered)?;
     if !is_full(&back, bay) || is_full(&back, slot) {

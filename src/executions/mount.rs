@@ -176,6 +176,7 @@ fn swap(
         return Err(why);
     }
     context.perform(lease, UnloadMedium)?;
-    context.log(&format!("No slot is empty: the robot exchanges the tape in the drive for the one of slot {}.", slot.0));
+    context
+        .log(&format!("No slot is empty: the robot exchanges the tape in the drive for the one of slot {}.", slot.0));
     context.services.libraries.swap_blocking(library, slot, bay).map(drop)
 }

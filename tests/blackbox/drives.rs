@@ -119,7 +119,8 @@ fn a_tape_of_a_generation_that_the_drive_only_reads_is_refused_before_anything_i
     let server = Server::bare();
     let api = &server.api;
     let dir = server.library_dir();
-    let spec = LibrarySpec { generation: Generation::new(7).unwrap(), settings: Settings::volatile(), ..Default::default() };
+    let spec =
+        LibrarySpec { generation: Generation::new(7).unwrap(), settings: Settings::volatile(), ..Default::default() };
     library::create(&dir, &spec).unwrap();
     for barcode in ["OLD001L5", "ODD001L4"] {
         library::add_cartridge(&dir, &CartridgeSpec::new(barcode).with_capacity(64 << 20), Place::AnySlot).unwrap();
@@ -140,7 +141,9 @@ fn how_long_a_drive_gets_a_tape_ready_is_told() {
     server.set_speed(400, 4000);
     server.restart();
     let slots = server.api.get("/api/v1/libraries/1/slots").ok();
-    let slot = |kind: &str| slots.as_array().unwrap().iter().find(|slot| slot["slot_type"] == kind).unwrap()["slot_number"].clone();
+    let slot = |kind: &str| {
+        slots.as_array().unwrap().iter().find(|slot| slot["slot_type"] == kind).unwrap()["slot_number"].clone()
+    };
     let body = json!({"slot_number": slot("storage"), "drive_number": slot("drive")});
     let started = server.api.post("/api/v1/libraries/1/load", body).ok();
     let state = server.api.wait_for("/api/v1/drives/1/status", |state| state["loading_seconds"].as_i64() >= Some(1));

@@ -91,8 +91,7 @@ fn hold(conn: &mut Conn, unit: &Unit, alerts: &[TapeAlert]) -> Result<()> {
         }
         let drive = db::drives::find(conn, unit.id)?;
         let (flag, name, words) = (alert.flag(), alert.name(), alert.text());
-        let reason =
-            format!("drive {} raised TapeAlert {flag} ({name}): {words}. {}", drive.name(), alert.action());
+        let reason = format!("drive {} raised TapeAlert {flag} ({name}): {words}. {}", drive.name(), alert.action());
         db::tape_lifecycle::hold(conn, tape.id, &reason)?;
         unit.bus.publish(
             Event::error(Category::Tape, "Tape On Hold", format!("Tape {}: {reason}", tape.label))

@@ -4,9 +4,7 @@ use super::tasks::{DriveTask, FirstBlock, Unit, examine};
 use crate::{Error, ErrorKind, Result};
 use std::time::{Duration, Instant};
 use tape_drive::lto::{self, Access, FORMATS, Generation};
-use tape_drive::{
-    Capabilities, DriveErrorKind, DriveIdentity, DriveState, DriveStatus, Medium, MediumKind, TapeDrive,
-};
+use tape_drive::{Capabilities, DriveErrorKind, DriveIdentity, DriveState, DriveStatus, Medium, MediumKind, TapeDrive};
 
 /// Ordinary loading is over by then.
 const ORDINARY: Duration = Duration::from_secs(40);

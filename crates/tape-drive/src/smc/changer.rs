@@ -289,11 +289,7 @@ mod tests {
             assert!(error.message.contains(words) && error.message.contains("element 1000"), "{error}");
         }
         let timeout = tape_scsi::TransportError::TimedOut(std::time::Duration::from_secs(1800));
-        script.then([
-            Step::on(&[0x1e, 0, 0, 0, 1]),
-            Step::on(&[0xa5]).lost(timeout),
-            Step::on(&[0x1e, 0, 0, 0, 0]),
-        ]);
+        script.then([Step::on(&[0x1e, 0, 0, 0, 1]), Step::on(&[0xa5]).lost(timeout), Step::on(&[0x1e, 0, 0, 0, 0])]);
         let error = changer.move_medium(ElementAddress(1000), ElementAddress(1)).unwrap_err();
         assert_eq!(error.kind, DriveErrorKind::Aborted);
         assert!(error.message.contains("look at the library's inventory"), "{error}");

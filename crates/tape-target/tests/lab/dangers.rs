@@ -71,7 +71,10 @@ fn reads(house: &House, device: &str) {
         ("reservation conflict", Rule::refuse(READ, Response::Status(0x18))),
         ("busy", Rule::refuse(READ, Response::Status(0x08))),
         ("recovered error", Rule::execute(READ, Response::Check(Sense::new(RecoveredError, 0x17, 0x00)))),
-        ("past early warning", Rule::execute(READ, Response::Check(eom(Sense::new(NoSense, 0, 2)).with_information(0)))),
+        (
+            "past early warning",
+            Rule::execute(READ, Response::Check(eom(Sense::new(NoSense, 0, 2)).with_information(0))),
+        ),
     ];
     let mut drive = quiet(device);
     drive.rewind().unwrap();
@@ -152,7 +155,8 @@ fn filemarks(house: &House, device: &str) {
         let mut buffer = vec![0; BLOCK];
         let block = drive.read_block(&mut buffer);
         let mark = drive.read_block(&mut buffer);
-        if told.is_ok() && !(matches!(block, Ok(ReadOutcome::Block(BLOCK))) && matches!(mark, Ok(ReadOutcome::Filemark)))
+        if told.is_ok()
+            && !(matches!(block, Ok(ReadOutcome::Block(BLOCK))) && matches!(mark, Ok(ReadOutcome::Filemark)))
         {
             wrong.push(format!("{name}: said {told:?}, and there is {block:?}, {mark:?}"));
         }
