@@ -41,6 +41,7 @@ pub mod sources;
 pub mod spanning;
 pub mod staged;
 pub mod tape_changes;
+pub mod tape_health;
 pub mod tape_lifecycle;
 pub mod tape_list;
 pub mod tapes;

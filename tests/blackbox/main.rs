@@ -9,6 +9,7 @@ mod crash;
 mod damage;
 mod database;
 mod drive_encryption;
+mod drive_health;
 mod drive_test;
 mod drives;
 mod files;

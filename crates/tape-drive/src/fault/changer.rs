@@ -65,6 +65,12 @@ impl<C: Changer> FaultChanger<C> {
         }
     }
 
+    /// Takes a cartridge and stops.
+    fn grip(&mut self, from: ElementAddress) -> Result<()> {
+        self.gripper.take(from, &self.inner.inventory()?);
+        Err(DriveError::from_sense(Operation::Move, Sense::new(SenseKey::HardwareError, 0x15, 0x01)))
+    }
+
     /// Moves that begin at the gripper, or cannot begin because it is full. `None`: it has nothing to do with it.
     fn put_down(&mut self, from: ElementAddress, to: ElementAddress) -> Result<Option<()>> {
         if self.gripper.is_empty() {
@@ -72,13 +78,17 @@ impl<C: Changer> FaultChanger<C> {
         }
         let Some((element, taken_from)) = self.gripper.held(&self.inner.inventory()?) else { return Ok(None) };
         if from != element {
-            // MEDIUM DESTINATION ELEMENT FULL: there is a cartridge in the way.
-            return Err(DriveError::from_sense(Operation::Move, Sense::new(SenseKey::IllegalRequest, 0x3b, 0x0d)));
+            return Err(in_the_way());
         }
         self.inner.move_medium(taken_from, to)?;
         self.gripper.release();
         Ok(Some(()))
     }
+}
+
+/// MEDIUM DESTINATION ELEMENT FULL: there is a cartridge in the gripper.
+fn in_the_way() -> DriveError {
+    DriveError::from_sense(Operation::Move, Sense::new(SenseKey::IllegalRequest, 0x3b, 0x0d))
 }
 
 fn no_reply(operation: Operation) -> DriveError {
@@ -112,8 +122,7 @@ impl<C: Changer> Changer for FaultChanger<C> {
     fn move_medium(&mut self, from: ElementAddress, to: ElementAddress) -> Result<()> {
         let condition = self.next(Operation::Move);
         if condition == Some(Condition::Robot(Robot::Gripped)) {
-            self.gripper.take(from, &self.inner.inventory()?);
-            return Err(DriveError::from_sense(Operation::Move, Sense::new(SenseKey::HardwareError, 0x15, 0x01)));
+            return self.grip(from);
         }
         match self.put_down(from, to)? {
             Some(()) => Ok(()),
@@ -122,7 +131,14 @@ impl<C: Changer> Changer for FaultChanger<C> {
     }
 
     fn exchange(&mut self, from: ElementAddress, to: ElementAddress, then: ElementAddress) -> Result<()> {
-        self.command(Operation::Move, |changer| changer.exchange(from, to, then))
+        let condition = self.next(Operation::Move);
+        if condition == Some(Condition::Robot(Robot::Gripped)) {
+            return self.grip(from);
+        }
+        if !self.gripper.is_empty() {
+            return Err(in_the_way());
+        }
+        self.answer(Operation::Move, condition, |changer| changer.exchange(from, to, then))
     }
 }
 
