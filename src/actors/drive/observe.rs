@@ -22,12 +22,26 @@ pub fn changed(unit: &Unit, before: &DriveSnapshot, after: &DriveSnapshot) {
     if let Err(error) = store(unit, after) {
         tracing::warn!(drive = unit.id, %error, "the state of the drive could not be stored");
     }
+    trouble(unit, before, after);
     if before.label != after.label
         && let Some(label) = &after.label
         && let Err(error) = announce(unit, label)
     {
         tracing::warn!(drive = unit.id, %error, "the tape in the drive could not be looked up");
     }
+}
+
+/// Tells of a drive that does not work, and that it works again.
+fn trouble(unit: &Unit, before: &DriveSnapshot, after: &DriveSnapshot) {
+    let details = serde_json::json!({"drive_id": unit.id, "device": unit.device_path});
+    let event = match (&before.error, &after.error) {
+        (None, Some(error)) => Event::error(Category::Drive, "Drive Error", format!("Drive {}: {error}", unit.id)),
+        (Some(_), None) => {
+            Event::success(Category::Drive, "Drive Recovered", format!("Drive {} works again.", unit.id))
+        }
+        _ => return,
+    };
+    unit.bus.publish(event.details(details));
 }
 
 fn row_status(state: &DriveSnapshot) -> db::DriveStatus {
@@ -86,6 +100,9 @@ fn announce(unit: &Unit, label: &LabelSeen) -> Result<()> {
 /// Flags with which a drive is given no more work: it fails by itself, or holds a tape that is torn.
 pub const UNFIT: &[u8] = &[13, 14, 30, 31];
 
+/// Flags with which a drive says that the tape in it is old: media life, nearing media life (SSC-5, TapeAlert).
+const WORN: &[u8] = &[7, 19];
+
 /// Stores the drive's counters, raises alerts, and ends those that the drive does not raise any more. What the drive cannot
 /// tell is left as it is.
 pub fn health(drive: &mut dyn TapeDrive, unit: &Unit) {
@@ -125,10 +142,11 @@ fn tell(unit: &Unit, alert: &TapeAlert, raised: &drive_health::DriveAlert) {
     if UNFIT.contains(&alert.flag()) {
         words.push_str(" The drive is given no more work until the flag is gone.");
     }
+    let title = if WORN.contains(&alert.flag()) { "Media Wear" } else { "TapeAlert" };
     let event = match alert.severity() {
-        AlertSeverity::Critical => Event::error(Category::Drive, "TapeAlert", words),
-        AlertSeverity::Warning => Event::warning(Category::Drive, "TapeAlert", words),
-        AlertSeverity::Information => Event::info(Category::Drive, "TapeAlert", words),
+        AlertSeverity::Critical => Event::error(Category::Drive, title, words),
+        AlertSeverity::Warning => Event::warning(Category::Drive, title, words),
+        AlertSeverity::Information => Event::info(Category::Drive, title, words),
     };
     let details = serde_json::json!({"drive_id": unit.id, "flag": alert.flag(), "severity": raised.severity});
     unit.bus.publish(event.details(details));

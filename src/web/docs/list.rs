@@ -16,6 +16,7 @@ const DOCUMENTS: &[(&str, &str, &str)] = &[
     ("usage", "Using TapeBackarr", "The first backup and the first restore, step by step"),
     ("migrating", "From version 1", "Taking over the database and the tapes of the Go program"),
     ("operator", "Operating", "Daily work: tapes, pools, libraries, what to do when something is red"),
+    ("notifications", "Notifications", "Mail, Telegram, ntfy, Gotify, webhooks: who is told what, and when"),
     ("manual-recovery", "Manual recovery", "Getting data back from the tapes alone, without this server"),
     ("api", "REST API", "Logging in, roles, events, conventions; the routes are under API documentation"),
     ("architecture", "Architecture", "How the program is built"),
