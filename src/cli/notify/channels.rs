@@ -18,7 +18,7 @@ const SECRETS: &[&str] = &["password", "bot_token", "secret", "token"];
 Fields (--set FIELD=VALUE; secrets with --secret FIELD, asked for or read from standard input):
   email     host, port, security (starttls, tls, none), username, password, from, from_name, to (commas between),
             ca_certificate (@FILE), accept_any_certificate (yes, no)
-  telegram  bot_token, chat_id, thread_id, commands (yes, no), api_url, proxy
+  telegram  bot_token, chat_id, thread_id, api_url, proxy
   webhook   url, secret, headers (as --header NAME: --secret asks for the value), ca_certificate (@FILE)
   ntfy      server, topic, token or username and password, ca_certificate (@FILE)
   gotify    server, token, ca_certificate (@FILE)
@@ -137,7 +137,7 @@ fn typed(field: &str, value: &str) -> CliResult<Value> {
     let wrong = |what: &str| CliError::usage(format!("--set {field}={value}: expected {what}"));
     Ok(match field {
         "port" | "thread_id" => value.parse::<i64>().map_err(|_| wrong("a number"))?.into(),
-        "commands" | "accept_any_certificate" => yes_or_no(value).map_err(|error| wrong(&error))?.into(),
+        "accept_any_certificate" => yes_or_no(value).map_err(|error| wrong(&error))?.into(),
         "to" => value.split(',').map(str::trim).filter(|to| !to.is_empty()).collect::<Vec<_>>().into(),
         "ca_certificate" => match value.strip_prefix('@') {
             Some(file) => std::fs::read_to_string(file).doing("cannot read the certificate")?.into(),
@@ -180,7 +180,6 @@ pub fn run(args: ChannelsArgs, context: &Context) -> CliResult {
                 text("To", "config.to"),
                 text("Bot token", "config.bot_token"),
                 text("Chat", "config.chat_id"),
-                text("Answers commands", "config.commands"),
                 text("Address", "config.url"),
                 text("Key of the signature", "config.secret"),
                 text("Server", "config.server"),

@@ -23,8 +23,6 @@ pub struct Telegram {
     pub chat_id: String,
     /// The topic of a forum; 0: none.
     pub thread_id: i32,
-    /// Whether the bot answers commands of operators, beside sending messages.
-    pub commands: bool,
     /// Address of the Bot API, for a server of one's own.
     pub api_url: String,
     /// HTTP proxy; empty: that of the environment. Masked.
@@ -37,7 +35,6 @@ impl Default for Telegram {
             bot_token: String::new(),
             chat_id: String::new(),
             thread_id: 0,
-            commands: false,
             api_url: "https://api.telegram.org".into(),
             proxy: String::new(),
         }
