@@ -163,7 +163,9 @@ impl House {
         std::fs::create_dir_all(early.spool_dir())?;
         clear_drills(&early.spool_dir())?;
         let db = db::open(early.database_path())?;
-        let config = sources.resolve(&db::settings::list(&mut *db.get()?)?)?;
+        let stored = db::settings::list(&mut *db.get()?)?;
+        let config = sources.resolve(&stored)?;
+        let sources = sources.started_with(&stored)?;
         crate::executions::v1_uploads::clear(&mut *db.get()?, &config.data_dir)?;
         let keys = Arc::new(KeyStore::new(MasterKey::open(&mut *db.get()?, &config.data_dir)?));
         let auth = Auth::open(&config)?;

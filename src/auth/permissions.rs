@@ -117,9 +117,11 @@ pub const ROUTES: &[Route] = &[
     post("/api/v1/encryption-keys/import", ADMIN),
     download("/api/v1/encryption-keys/keysheet", ADMIN),
     download("/api/v1/encryption-keys/keysheet/text", ADMIN),
+    get("/api/v1/encryption-keys/{id}/uses", READONLY),
     delete("/api/v1/encryption-keys/{id}", ADMIN),
 
     get("/api/v1/settings", OPERATOR),
+    get("/api/v1/settings/explained", OPERATOR),
     put("/api/v1/settings", ADMIN),
     post("/api/v1/settings/telegram/test", ADMIN),
     post("/api/v1/settings/restart", ADMIN),
@@ -148,9 +150,11 @@ pub const ROUTES: &[Route] = &[
     post("/api/v1/notifications/outbox/{id}/discard", OPERATOR),
 
     get("/api/v1/events", READONLY),
+    get("/api/v1/events/export", READONLY),
     stream("/api/v1/events/stream", READONLY),
     get("/api/v1/logs/audit", OPERATOR),
     download("/api/v1/logs/export", OPERATOR),
+    get("/api/v1/about", READONLY),
     get("/api/v1/docs", READONLY),
     get("/api/v1/docs/{id}", READONLY),
 
@@ -208,6 +212,7 @@ pub const ROUTES: &[Route] = &[
 
     get("/api/v1/libraries", READONLY),
     post("/api/v1/libraries", OPERATOR),
+    post("/api/v1/libraries/virtual", OPERATOR),
     get("/api/v1/libraries/scan", OPERATOR),
     get("/api/v1/libraries/{id}", READONLY),
     put("/api/v1/libraries/{id}", OPERATOR),

@@ -23,6 +23,7 @@ pub mod execution_logs;
 pub mod executions;
 pub mod imported;
 pub mod jobs;
+pub mod key_uses;
 pub mod kinds;
 pub mod libraries;
 pub mod library_slots;

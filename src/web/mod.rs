@@ -30,10 +30,13 @@ mod site;
 #[cfg(test)]
 pub mod testing;
 
+mod export;
 pub mod fields;
+mod moment;
 pub mod optional_body;
 pub mod work;
 
+mod about;
 mod api_keys;
 mod auth;
 mod catalog;

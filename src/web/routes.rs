@@ -21,6 +21,7 @@ pub fn all() -> Routes {
         super::events::routes,
         super::logs::routes,
         super::docs::routes,
+        super::about::routes,
         super::openapi::routes,
         super::dashboard::routes,
         super::tapes::routes,

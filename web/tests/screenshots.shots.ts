@@ -28,7 +28,10 @@ beforeAll(async () => {
 	busy = await TestServer.start();
 	browser = await openBrowser();
 	await Rest.setUp(empty);
-	await busyHouse(busy, await Rest.setUp(busy));
+	const rest = await Rest.setUp(busy);
+	await rest.api.POST('/api/v1/encryption-keys', { body: { name: 'Offsite', description: 'For tapes that leave the house' } });
+	await rest.api.POST('/api/v1/api-keys', { body: { name: 'Monitoring', role: 'readonly', expires_in_days: 90 } });
+	await busyHouse(busy, rest);
 }, 300_000);
 afterAll(async () => {
 	await browser?.close();
@@ -51,7 +54,7 @@ it('takes a picture of every page', async () => {
 		if (view.name.startsWith('phone')) await tab.page.getByLabel('Open navigation').click();
 		const links = tab.page.getByRole('navigation', { name: 'Pages' }).getByRole('link');
 		const pages = await links.evaluateAll((all) => all.map((link) => link.getAttribute('href') ?? ''));
-		for (const page of [...pages, '/tapes/1', '/drives/1', '/pools/1', '/library?view=table', '/tapes/labels']) {
+		for (const page of [...pages, '/tapes/1', '/drives/1', '/pools/1', '/library?view=table', '/tapes/labels', '/keys/1', '/keys/sheet', '/docs/manual-recovery', '/docs?q=encrypted']) {
 			await shoot(tab, view.name, page);
 		}
 		await tab.close();
@@ -59,7 +62,7 @@ it('takes a picture of every page', async () => {
 	for (const view of VIEWS.slice(0, 1)) {
 		const tab = await Tab.open(browser, empty, view.options);
 		await tab.logIn(ADMIN);
-		for (const page of ['/', '/library', '/drives', '/tapes', '/pools']) await shoot(tab, `empty.${view.name}`, page);
+		for (const page of ['/', '/start', '/library', '/drives', '/tapes', '/pools', '/keys', '/api-keys', '/events', '/database']) await shoot(tab, `empty.${view.name}`, page);
 		await tab.close();
 	}
 });

@@ -2,6 +2,7 @@
 
 use crate::Result;
 use crate::config::Sources;
+use crate::config::explained::Setting;
 use crate::db::{Conn, DbPool, settings};
 use crate::keys::KeyStore;
 use crate::notify;
@@ -24,4 +25,12 @@ pub async fn get_settings(pool: Data<DbPool>, sources: Data<Sources>, keys: Data
         fields.insert(NOTIFICATIONS.into(), notifications);
     }
     Ok(Json(shown))
+}
+
+/// Every setting with what it is for, what it accepts, its default, and where its value comes from.
+#[utoipa::path(tag = "settings", responses((status = 200, body = Vec<Setting>)))]
+#[get("/settings/explained")]
+pub async fn explain_settings(pool: Data<DbPool>, sources: Data<Sources>) -> Result<Json<Vec<Setting>>> {
+    let stored = query(&pool, settings::list).await?;
+    Ok(Json(sources.explain(&stored)?))
 }

@@ -21,7 +21,8 @@ pub struct SettingsChanged {
     changed: Vec<String>,
 }
 
-/// Change settings: only what is named, all of it or nothing. Takes effect at the next start.
+/// Change settings: only what is named, all of it or nothing; null brings file or default back. Takes effect at the next
+/// start.
 #[utoipa::path(
     tag = "settings",
     request_body = Object,
@@ -44,6 +45,9 @@ pub async fn update_settings(
             for (key, value) in &change.values {
                 settings::set(conn, key, value)?;
             }
+            for key in &change.forgotten {
+                settings::delete(conn, key)?;
+            }
             let at_once = match notifications {
                 Some(wanted) => notify::settings::change(conn, &keys, &wanted)?,
                 None => Vec::new(),
@@ -52,7 +56,7 @@ pub async fn update_settings(
         })
     };
     let (change, at_once) = query(&pool, store).await?;
-    let mut changed: Vec<String> = change.values.into_keys().collect();
+    let mut changed: Vec<String> = change.values.into_keys().chain(change.forgotten).collect();
     let words = match (changed.is_empty(), at_once.is_empty()) {
         (true, false) => "the changes are in force".into(),
         _ => words(&changed, &change.fixed),
