@@ -17,7 +17,7 @@ use serde_json::json;
 Examples:
   tapebackarr notify channels create ntfy phone --set topic=my-tapes-4711
   tapebackarr notify channels create email office --set host=smtp.example.org --set from=tapes@example.org \\
-      --set to=ann@example.org,bob@example.org --set username=tapes@example.org --secret password
+      --set to=ann@example.org,bob@example.org --set username=tapes@example.org --ask password
   tapebackarr notify test office
   tapebackarr notify rules create trouble --channel office --channel phone --min-severity warning \\
       --quiet 22:00-07:00 --time-zone Europe/Berlin --remind-minutes 60

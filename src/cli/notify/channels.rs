@@ -15,19 +15,19 @@ const SECRETS: &[&str] = &["password", "bot_token", "secret", "token"];
 /// List, create, change and delete channels
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Fields (--set FIELD=VALUE; secrets with --secret FIELD, asked for or read from standard input):
+Fields (--set FIELD=VALUE; secrets with --ask FIELD, asked for or read from standard input):
   email     host, port, security (starttls, tls, none), username, password, from, from_name, to (commas between),
             ca_certificate (@FILE), accept_any_certificate (yes, no)
   telegram  bot_token, chat_id, thread_id, api_url, proxy
-  webhook   url, secret, headers (as --header NAME: --secret asks for the value), ca_certificate (@FILE)
+  webhook   url, secret, further headers (--header NAME asks for the value), ca_certificate (@FILE)
   ntfy      server, topic, token or username and password, ca_certificate (@FILE)
   gotify    server, token, ca_certificate (@FILE)
 
 Examples:
   tapebackarr notify channels list
-  tapebackarr notify channels create telegram team --set chat_id=-100123456 --secret bot_token
-  tapebackarr notify channels create webhook hooks --secret url --secret secret
-  printf '%s\\n' \"$PASSWORD\" | tapebackarr notify channels edit office --secret password --stdin
+  tapebackarr notify channels create telegram team --set chat_id=-100123456 --ask bot_token
+  tapebackarr notify channels create webhook hooks --ask url --ask secret
+  printf '%s\\n' \"$PASSWORD\" | tapebackarr notify channels edit office --ask password --stdin
   tapebackarr notify channels edit phone --enabled no")]
 pub struct ChannelsArgs {
     #[command(subcommand)]
@@ -91,9 +91,9 @@ struct ChannelOptions {
     /// A field of its configuration
     #[arg(long, value_name = "FIELD=VALUE")]
     set: Vec<String>,
-    /// A secret field: asked for
+    /// A secret field: asked for, or read from standard input
     #[arg(long, value_name = "FIELD")]
-    secret: Vec<String>,
+    ask: Vec<String>,
     /// A further header of a webhook; its value is asked for
     #[arg(long, value_name = "NAME")]
     header: Vec<String>,
@@ -114,11 +114,11 @@ impl ChannelOptions {
             })?;
             if SECRETS.contains(&field) {
                 return Err(CliError::usage(format!("{field} is secret: arguments are visible to everybody"))
-                    .advise(format!("use --secret {field}")));
+                    .advise(format!("use --ask {field}")));
             }
             config.insert(field.to_owned(), typed(field, value)?);
         }
-        for field in &self.secret {
+        for field in &self.ask {
             config.insert(field.clone(), self.source.read(field)?.into());
         }
         let mut headers = Map::new();
