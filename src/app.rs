@@ -8,6 +8,7 @@ use crate::actors::notifier::Notifier;
 use crate::actors::scheduler::{Scheduler, Upkeep};
 use crate::auth::Auth;
 use crate::config::{Config, Sources};
+use crate::coverage::Counter;
 use crate::db::{self, DbPool, SetStatus};
 use crate::events::{Bus, Category, Event};
 use crate::executions::{self, DrillRequest, MaintenanceRequest, Request, ScrubRequest, Services};
@@ -37,6 +38,8 @@ pub struct App {
     pub jobs: Addr<Jobs>,
     /// The clock.
     pub scheduler: Addr<Scheduler>,
+    /// Who holds what, as far as it was counted.
+    pub coverage: Counter,
 }
 
 impl App {
@@ -88,7 +91,7 @@ impl App {
             services.drives.clone(),
             upkeep.collect(),
         );
-        Ok(App { services, jobs, scheduler })
+        Ok(App { services, jobs, scheduler, coverage: Counter::default() })
     }
 
     /// Stops taking work and waits until everything running has come to a safe end.

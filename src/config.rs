@@ -124,7 +124,7 @@ pub struct Maintenance {
     pub executions_days: u32,
     /// Days that lines of their logs are kept; 0: for ever.
     pub logs_days: u32,
-    /// Days that events are kept; 0: for ever.
+    /// Days that events, and alerts of drives that are over, are kept; 0: for ever.
     pub events_days: u32,
     /// Days that lines of the audit log are kept; 0: for ever.
     pub audit_days: u32,

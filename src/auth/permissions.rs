@@ -159,6 +159,7 @@ pub const ROUTES: &[Route] = &[
     get("/api/v1/docs/{id}", READONLY),
 
     get("/api/v1/dashboard", READONLY),
+    get("/api/v1/coverage", READONLY),
 
     get("/api/v1/tapes", READONLY),
     post("/api/v1/tapes", OPERATOR),
@@ -167,6 +168,7 @@ pub const ROUTES: &[Route] = &[
     put("/api/v1/tapes/{id}", OPERATOR),
     delete("/api/v1/tapes/{id}", OPERATOR),
     get("/api/v1/tapes/{id}/contents", READONLY),
+    get("/api/v1/tapes/{id}/health", READONLY),
     post("/api/v1/tapes/{id}/verify", OPERATOR),
     post("/api/v1/tapes/{id}/copy", OPERATOR),
     post("/api/v1/tapes/{id}/label", OPERATOR),
@@ -205,6 +207,7 @@ pub const ROUTES: &[Route] = &[
     get("/api/v1/drives/{id}/statistics", READONLY),
     get("/api/v1/drives/{id}/alerts", READONLY),
     post("/api/v1/drives/{id}/clean", OPERATOR),
+    post("/api/v1/drives/{id}/test", OPERATOR),
     post("/api/v1/drives/{id}/retension", OPERATOR),
     get("/api/v1/drives/{id}/hardware-encryption", READONLY),
     post("/api/v1/drives/{id}/hardware-encryption", OPERATOR),

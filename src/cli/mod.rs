@@ -14,7 +14,6 @@ mod client;
 pub mod compare;
 mod exit;
 mod follow;
-use crate::human;
 mod logging;
 mod output;
 mod resolve;
@@ -61,6 +60,7 @@ mod verify;
 mod virtual_library;
 mod vtl;
 
+use crate::human;
 use clap::{Parser, Subcommand};
 use exit::{CliResult, Exit};
 use output::Context;

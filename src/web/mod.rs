@@ -40,6 +40,7 @@ mod about;
 mod api_keys;
 mod auth;
 mod catalog;
+mod coverage;
 mod dashboard;
 mod database_backup;
 mod docs;

@@ -34,6 +34,7 @@ pub fn all() -> Routes {
         super::tape_changes::routes,
         super::sets::routes,
         super::catalog::routes,
+        super::coverage::routes,
         super::restore::routes,
         super::database_backup::routes,
         super::import::routes,
