@@ -57,7 +57,7 @@ pub fn insert(conn: &mut Conn, new: &NewEvent) -> Result<Event> {
 }
 
 /// The event with this id.
-pub fn find(conn: &mut Conn, id: i32) -> Result<Event> {
+pub fn one(conn: &mut Conn, id: i32) -> Result<Event> {
     found(events::table.find(id).select(Event::as_select()).first(conn), format_args!("event {id}"))
 }
 

@@ -146,7 +146,7 @@ pub async fn preview(
     let work = move |conn: &mut Conn| {
         let mut notice = match request.event_id {
             Some(id) => {
-                let mut notice = Notice::of_event(&StoredEvent::from(events::find(conn, id)?));
+                let mut notice = Notice::of_event(&StoredEvent::from(events::one(conn, id)?));
                 facts::add(conn, &mut notice, &public_url)?;
                 notice
             }
