@@ -132,6 +132,7 @@ pub const ROUTES: &[Route] = &[
     get("/api/v1/docs/{id}", READONLY),
 
     get("/api/v1/dashboard", READONLY),
+    get("/api/v1/dashboard/attention", READONLY),
 
     get("/api/v1/tapes", READONLY),
     post("/api/v1/tapes", OPERATOR),
@@ -222,6 +223,7 @@ pub const ROUTES: &[Route] = &[
     get("/api/v1/executions", READONLY),
     get("/api/v1/executions/{id}", READONLY),
     get("/api/v1/executions/{id}/logs", READONLY),
+    get("/api/v1/executions/{id}/throughput", READONLY),
     post("/api/v1/executions/{id}/cancel", OPERATOR),
     post("/api/v1/executions/{id}/pause", OPERATOR),
     post("/api/v1/executions/{id}/resume", OPERATOR),

@@ -36,3 +36,6 @@ pub struct Created {
     /// The id of what was made.
     pub id: i32,
 }
+
+/// Header of a list that comes in pages: how many there are in all.
+pub const TOTAL_COUNT: &str = "x-total-count";
