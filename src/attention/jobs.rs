@@ -6,6 +6,7 @@ use crate::Result;
 use crate::db::executions::{self, ExecutionFilter};
 use crate::db::jobs::Job;
 use crate::db::{Conn, ExecutionStatus, Page, events, jobs, sets};
+use crate::executions::command_line::quoted;
 use crate::schedule::Schedule;
 use chrono::{Duration, NaiveDateTime};
 
@@ -53,8 +54,7 @@ pub fn look(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Attention>> {
 }
 
 fn run(job: &Job) -> String {
-    let name = shlex::try_quote(&job.name).map_or_else(|_| job.id.to_string(), |name| name.into_owned());
-    format!("tapebackarr run {name}")
+    format!("tapebackarr run {}", quoted(&job.name).unwrap_or_else(|| job.id.to_string()))
 }
 
 /// The last run that has ended, if it failed.

@@ -36,7 +36,21 @@ impl Words {
     }
 
     fn line(self) -> Option<String> {
-        shlex::try_join(self.0.iter().map(String::as_str)).ok()
+        let words: Option<Vec<String>> = self.0.iter().map(|word| quoted(word)).collect();
+        words.map(|words| words.join(" "))
+    }
+}
+
+/// A word as a shell reads it back; none for what no command line can hold.
+pub fn quoted(word: &str) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=@%+,".contains(c);
+    match word {
+        word if word.contains('\0') => None,
+        word if !word.is_empty() && word.chars().all(plain) => Some(word.to_owned()),
+        word if !word.contains('\'') => Some(format!("'{word}'")),
+        // easier to read than what comes next
+        word if !word.contains(['"', '$', '`', '\\', '!']) => Some(format!("\"{word}\"")),
+        word => Some(format!("'{}'", word.replace('\'', r"'\''"))),
     }
 }
 
@@ -223,10 +237,20 @@ mod tests {
         let row = insert(conn, &NewExecution { request, ..Default::default() }).expect("row");
         let lines = of(conn, &row)?;
         for line in lines.lines() {
-            let words = shlex::split(line).expect("a shell reads it");
-            cli::parses(&words).unwrap_or_else(|error| panic!("{line}: {error}"));
+            cli::tests::parses(line).unwrap_or_else(|error| panic!("{line}: {error}"));
         }
         Some(lines)
+    }
+
+    #[test]
+    fn a_shell_reads_back_every_word() {
+        let words = ["", "a b", "it's", "$(rm -rf /)", "it's $HOME", "a\nb", "-x", "\\", "\"'", "ä", "*"];
+        let line: Vec<String> = words.iter().filter_map(|word| quoted(word)).collect();
+        let script = format!("printf '%s\\0' {}", line.join(" "));
+        let output = std::process::Command::new("sh").args(["-c", &script]).output().expect("sh");
+        let told = String::from_utf8(output.stdout).expect("text");
+        assert_eq!(told.split_terminator('\0').collect::<Vec<_>>(), words);
+        assert_eq!(quoted("a\0b"), None);
     }
 
     #[test]
