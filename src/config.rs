@@ -5,6 +5,7 @@
 //! typed [`Config`]. A setting that is wrong is refused with its key, its value and what would be accepted.
 
 pub mod change;
+pub mod explained;
 pub mod sources;
 pub mod spec;
 
@@ -121,7 +122,7 @@ pub struct Maintenance {
     pub executions_days: u32,
     /// Days that lines of their logs are kept; 0: for ever.
     pub logs_days: u32,
-    /// Days that events are kept; 0: for ever.
+    /// Days that events, and alerts of drives that are over, are kept; 0: for ever.
     pub events_days: u32,
     /// Days that lines of the audit log are kept; 0: for ever.
     pub audit_days: u32,

@@ -14,7 +14,6 @@ mod client;
 pub mod compare;
 mod exit;
 mod follow;
-mod human;
 mod logging;
 mod output;
 mod resolve;
@@ -60,6 +59,7 @@ mod verify;
 mod virtual_library;
 mod vtl;
 
+use crate::human;
 use clap::{Parser, Subcommand};
 use exit::{CliResult, Exit};
 use output::Context;

@@ -97,6 +97,8 @@ diesel::table! {
         frame_table -> Binary,
         layout -> Text,
         created_at -> Timestamp,
+        verified_at -> Nullable<Timestamp>,
+        cut_sha256 -> Nullable<Binary>,
     }
 }
 
@@ -569,6 +571,33 @@ diesel::table! {
 }
 
 diesel::table! {
+    tape_health (id) {
+        id -> Integer,
+        tape_id -> Integer,
+        drive_id -> Nullable<Integer>,
+        drive_serial -> Text,
+        mounts -> Nullable<BigInt>,
+        bytes_written -> Nullable<BigInt>,
+        bytes_read -> Nullable<BigInt>,
+        write_retries -> Nullable<BigInt>,
+        read_retries -> Nullable<BigInt>,
+        unrecovered_write_errors -> Nullable<BigInt>,
+        unrecovered_read_errors -> Nullable<BigInt>,
+        beginning_passes -> Nullable<BigInt>,
+        middle_passes -> Nullable<BigInt>,
+        capacity_bytes -> Nullable<BigInt>,
+        used_bytes -> Nullable<BigInt>,
+        rewrites -> Nullable<BigInt>,
+        rereads -> Nullable<BigInt>,
+        write_compression_ratio -> Nullable<Double>,
+        read_compression_ratio -> Nullable<Double>,
+        tape_alert_flags -> Text,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     tape_libraries (id) {
         id -> Integer,
         name -> Text,
@@ -732,6 +761,8 @@ diesel::joinable!(tape_change_requests -> tape_spanning_sets (spanning_set_id));
 diesel::joinable!(tape_change_requests -> job_executions (job_execution_id));
 diesel::joinable!(tape_drives -> tape_libraries (library_id));
 diesel::joinable!(tape_drives -> tapes (current_tape_id));
+diesel::joinable!(tape_health -> tape_drives (drive_id));
+diesel::joinable!(tape_health -> tapes (tape_id));
 diesel::joinable!(tape_library_slots -> tape_drives (drive_id));
 diesel::joinable!(tape_library_slots -> tapes (tape_id));
 diesel::joinable!(tape_library_slots -> tape_libraries (library_id));
@@ -777,6 +808,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     snapshots,
     tape_change_requests,
     tape_drives,
+    tape_health,
     tape_libraries,
     tape_library_slots,
     tape_pools,

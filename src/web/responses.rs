@@ -2,6 +2,9 @@
 
 use serde::Serialize;
 
+/// How many rows fit in all: the header of lists that are answered in pages.
+pub const TOTAL: &str = "x-total-count";
+
 /// `{"status": "deleted"}`
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Status {
@@ -36,6 +39,3 @@ pub struct Created {
     /// The id of what was made.
     pub id: i32,
 }
-
-/// Header of a list that comes in pages: how many there are in all.
-pub const TOTAL_COUNT: &str = "x-total-count";

@@ -35,7 +35,11 @@ fn an_operator_who_answers_by_rest_names_the_tapes_himself() {
     let event = api.get("/api/v1/events?limit=50").ok().to_string();
     assert!(event.contains("Tape Required"), "{event}");
     let attention = api.get("/api/v1/dashboard/attention").ok();
-    assert_eq!((&attention[0]["severity"], &attention[0]["title"]), (&json!("waiting"), &first["message"]), "{attention}");
+    assert_eq!(
+        (&attention[0]["severity"], &attention[0]["title"]),
+        (&json!("waiting"), &first["message"]),
+        "{attention}"
+    );
     let shown = hands.server.cli_as_admin(&["status"]);
     assert!(shown.contains(&format!("tapebackarr tape-changes complete {}", first["id"])), "{shown}");
     let answer = |request: &Value, tape: i64| {

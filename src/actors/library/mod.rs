@@ -1,7 +1,7 @@
 //! The Library actor.
 //!
 //! *Owns*: one changer (the robot), on a thread of its own.
-//! *Accepts*: [`TakeInventory`], [`MoveMedium`]. Which drive may be emptied is the caller's business: it holds the lease.
+//! *Accepts*: [`TakeInventory`], [`MoveMedium`], [`CanSwap`]. Which drive may be emptied is the caller's business: it holds the lease.
 //! *Emits*: rows in `tape_library_slots`, `library` messages to those who watch, events about moves and surprises.
 //! *Invariants*: the slot map in the database is what the changer said last; it is read again after every move.
 //! *On failure*: the answer is the error, and the slot map is read again, for the robot may have stopped half-way.
@@ -17,9 +17,9 @@ use crate::Result;
 use crate::db::DbPool;
 use crate::events::{Bus, Category, Event};
 use actix::prelude::*;
-use house::House;
+use house::{House, Way};
 use serde_json::json;
-use tape_drive::{Changer, ElementAddress, Inventory};
+use tape_drive::{Changer, ElementAddress, ElementKind, Inventory};
 
 /// One library.
 pub struct LibraryActor {
@@ -76,8 +76,10 @@ impl Handler<TakeInventory> for LibraryActor {
 pub struct MoveMedium {
     /// Full element.
     pub from: ElementAddress,
-    /// Empty element.
+    /// Where it goes.
     pub to: ElementAddress,
+    /// Where the cartridge goes that is there; `None`: there is none.
+    pub then: Option<ElementAddress>,
 }
 
 impl Handler<MoveMedium> for LibraryActor {
@@ -86,7 +88,7 @@ impl Handler<MoveMedium> for LibraryActor {
     fn handle(&mut self, message: MoveMedium, _: &mut Self::Context) -> Self::Result {
         let house = self.house.clone();
         Box::pin(self.thread.run(move |slot| {
-            let moved = house.do_move(slot, message.from, message.to);
+            let moved = house.send(slot, Way { from: message.from, to: message.to, then: message.then });
             let inventory = house.look(slot);
             if let Err(error) = moved {
                 let text = format!("Library {}: {}", house.name, error.message);
@@ -95,6 +97,22 @@ impl Handler<MoveMedium> for LibraryActor {
                 return Err(error);
             }
             inventory
+        }))
+    }
+}
+
+/// Whether the robot can bring a cartridge from a slot to a drive, and in the same go put the one in the drive into that slot.
+#[derive(Message)]
+#[rtype(result = "Result<bool>")]
+pub struct CanSwap;
+
+impl Handler<CanSwap> for LibraryActor {
+    type Result = ResponseFuture<Result<bool>>;
+
+    fn handle(&mut self, _: CanSwap, _: &mut Self::Context) -> Self::Result {
+        Box::pin(self.thread.run(|slot| {
+            let can = slot.device()?.capabilities();
+            Ok(can.can_exchange(ElementKind::Storage, ElementKind::Drive))
         }))
     }
 }

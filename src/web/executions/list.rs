@@ -7,8 +7,7 @@ use crate::app::App;
 use crate::db::executions::{self, ExecutionFilter};
 use crate::db::{ExecutionStatus, Page, drives, tape_changes, users};
 use crate::executions::{ProgressView, advice, command_line};
-use crate::web::responses::TOTAL_COUNT;
-use crate::web::{fields, query};
+use crate::web::{fields, query, responses};
 use actix_web::{HttpResponse, get, web};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -83,7 +82,7 @@ pub async fn list(app: web::Data<App>, wanted: web::Query<ExecutionQuery>) -> Re
         let change = changes.remove(&row.execution.id);
         ExecutionView::new(row, at.map(|at| live.swap_remove(at)), change)
     });
-    Ok(HttpResponse::Ok().insert_header((TOTAL_COUNT, total)).json(views.collect::<Vec<_>>()))
+    Ok(HttpResponse::Ok().insert_header((responses::TOTAL, total)).json(views.collect::<Vec<_>>()))
 }
 
 /// One execution with its live figures, and what helps with it.

@@ -6,8 +6,7 @@ use crate::db::tape_list::{self, TapeFilter, TapeOrder};
 use crate::db::tapes::{self, Tape, TapeListed};
 use crate::db::{Direction, Page, TapeStatus, pools, set_parts, sets};
 use crate::media::{choose::Place, lifecycle};
-use crate::web::responses::TOTAL_COUNT;
-use crate::web::{fields, query};
+use crate::web::{fields, query, responses};
 use actix_web::{HttpResponse, get, web};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -54,7 +53,7 @@ pub async fn list(app: web::Data<App>, wanted: web::Query<TapeQuery>) -> Result<
         Ok((tape_list::list(conn, &filter, order, direction, page)?, tape_list::count(conn, &filter)?))
     })
     .await?;
-    Ok(HttpResponse::Ok().insert_header((TOTAL_COUNT, total)).json(rows))
+    Ok(HttpResponse::Ok().insert_header((responses::TOTAL, total)).json(rows))
 }
 
 fn sorting(text: &str) -> Result<(TapeOrder, Direction)> {
