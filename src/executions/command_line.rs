@@ -133,7 +133,7 @@ fn one(conn: &mut Conn, request: &Request) -> Result<Option<Words>> {
             DriveAction::Rewind => Some("drive rewind"),
             DriveAction::Retension => Some("drive retension"),
             DriveAction::Clean => Some("drive clean"),
-            DriveAction::Encrypt { .. } | DriveAction::Decrypt => None,
+            DriveAction::Encrypt { .. } | DriveAction::Decrypt | DriveAction::Test { .. } => None,
         }
         .map(|command| Words::new(command).word(request.drive_id)),
         Request::Library(request) => {
