@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench catalog -- [PATHS] [FILE]`; one million paths in a temporary file unless said otherwise. A full
 //! set of all paths, ten incremental sets of one percent each, and a second full set are inserted and indexed; then the
-//! state as of the last incremental is listed, searched, selected and walked. A FILE is kept, and when it exists from
+//! state as of the last incremental is listed, searched, selected, counted and walked. A FILE is kept, and when it exists from
 //! an earlier run only reading is measured.
 
 use std::hint::black_box;
@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use tape_format::{MemberKind, MemberRecord};
 use tapebackarr::backup::diff::Baseline as _;
 use tapebackarr::catalog::{CatalogWriter, baseline, browse, chain, search, select};
+use tapebackarr::coverage::{counter, judge::Judge};
+use tapebackarr::db::coverage;
 use tapebackarr::db::{self, BackupType, Conn, Page, jobs, pools, sets, sources, tapes};
 
 const BATCH: usize = 8192;
@@ -93,7 +95,26 @@ fn read(pool: &db::DbPool, paths: u64) -> anyhow::Result<()> {
     let took = started.elapsed();
     println!("select all  {} members of {} sets: {took:.2?}", selected.members, chain.len());
     select::clear(conn)?;
+    copies(conn, chain.first().copied().unwrap_or_default())?;
     walk(pool, &chain)
+}
+
+/// What the page about coverage needs: counted in the background, and judged at each request.
+fn copies(conn: &mut Conn, newest: i32) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let sets = coverage::readable_sets(conn)?;
+    let count = counter::count(conn, newest, sets.iter().map(|set| set.id).collect(), || true)?;
+    let took = started.elapsed();
+    let Some(count) = count else { anyhow::bail!("nobody stopped it") };
+    let started = Instant::now();
+    let copies = Judge::read(conn, &sets)?.judge(&count, None);
+    let files = copies.none.files + copies.one.files + copies.more.files;
+    println!(
+        "copies      {files} files in {} groups counted: {took:.2?}; judged: {:.2?}",
+        count.holdings.len(),
+        started.elapsed()
+    );
+    Ok(())
 }
 
 fn rate(count: u64, took: Duration) -> f64 {

@@ -8,6 +8,7 @@ use crate::actors::notifier::Notifier;
 use crate::actors::scheduler::{Scheduler, Upkeep};
 use crate::auth::Auth;
 use crate::config::{Config, Sources};
+use crate::coverage::Counter;
 use crate::db::{self, DbPool, SetStatus};
 use crate::events::{Bus, Category, Event};
 use crate::executions::{self, DrillRequest, MaintenanceRequest, Request, ScrubRequest, Services};
@@ -36,6 +37,8 @@ pub struct App {
     pub jobs: Addr<Jobs>,
     /// The clock.
     pub scheduler: Addr<Scheduler>,
+    /// Who holds what, as far as it was counted.
+    pub coverage: Counter,
 }
 
 impl App {
@@ -87,7 +90,7 @@ impl App {
             services.drives.clone(),
             upkeep.collect(),
         );
-        Ok(App { services, jobs, scheduler })
+        Ok(App { services, jobs, scheduler, coverage: Counter::default() })
     }
 
     /// Stops taking work and waits until everything running has come to a safe end.
@@ -162,7 +165,9 @@ impl House {
         std::fs::create_dir_all(early.spool_dir())?;
         clear_drills(&early.spool_dir())?;
         let db = db::open(early.database_path())?;
-        let config = sources.resolve(&db::settings::list(&mut *db.get()?)?)?;
+        let stored = db::settings::list(&mut *db.get()?)?;
+        let config = sources.resolve(&stored)?;
+        let sources = sources.started_with(&stored)?;
         crate::executions::v1_uploads::clear(&mut *db.get()?, &config.data_dir)?;
         let keys = Arc::new(KeyStore::new(MasterKey::open(&mut *db.get()?, &config.data_dir)?));
         let auth = Auth::open(&config)?;

@@ -5,6 +5,7 @@
 //! typed [`Config`]. A setting that is wrong is refused with its key, its value and what would be accepted.
 
 pub mod change;
+pub mod explained;
 pub mod sources;
 pub mod spec;
 

@@ -10,6 +10,7 @@
 //! | [`executions`] | long work as data: typed requests, progress, log, and the small kinds (label, format, inspect, moves) |
 //! | [`backup`] | what to send: walk, filters, comparison with the baseline, the pipeline, the run of one job |
 //! | [`restore`] | plan, extract, verify |
+//! | [`coverage`] | how many copies there are of what |
 //! | [`media`] | pools, choice of a tape, its lifecycle |
 //! | [`import`] | taking over from version 1, the Go program: what its database becomes here |
 //! | [`schedule`] | cron expressions and time zones |
@@ -31,6 +32,7 @@ pub mod backup;
 pub mod catalog;
 pub mod cli;
 pub mod config;
+pub mod coverage;
 pub mod db;
 pub mod error;
 pub mod events;

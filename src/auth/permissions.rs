@@ -117,21 +117,26 @@ pub const ROUTES: &[Route] = &[
     post("/api/v1/encryption-keys/import", ADMIN),
     download("/api/v1/encryption-keys/keysheet", ADMIN),
     download("/api/v1/encryption-keys/keysheet/text", ADMIN),
+    get("/api/v1/encryption-keys/{id}/uses", READONLY),
     delete("/api/v1/encryption-keys/{id}", ADMIN),
 
     get("/api/v1/settings", OPERATOR),
+    get("/api/v1/settings/explained", OPERATOR),
     put("/api/v1/settings", ADMIN),
     post("/api/v1/settings/telegram/test", ADMIN),
     post("/api/v1/settings/restart", ADMIN),
 
     get("/api/v1/events", READONLY),
+    get("/api/v1/events/export", READONLY),
     stream("/api/v1/events/stream", READONLY),
     get("/api/v1/logs/audit", OPERATOR),
     download("/api/v1/logs/export", OPERATOR),
+    get("/api/v1/about", READONLY),
     get("/api/v1/docs", READONLY),
     get("/api/v1/docs/{id}", READONLY),
 
     get("/api/v1/dashboard", READONLY),
+    get("/api/v1/coverage", READONLY),
 
     get("/api/v1/tapes", READONLY),
     post("/api/v1/tapes", OPERATOR),
@@ -185,6 +190,7 @@ pub const ROUTES: &[Route] = &[
 
     get("/api/v1/libraries", READONLY),
     post("/api/v1/libraries", OPERATOR),
+    post("/api/v1/libraries/virtual", OPERATOR),
     get("/api/v1/libraries/scan", OPERATOR),
     get("/api/v1/libraries/{id}", READONLY),
     put("/api/v1/libraries/{id}", OPERATOR),

@@ -137,8 +137,12 @@ impl LargeFile {
         let (members, goes_on) = match end {
             ChunkEnd::File(record) => (vec![record], None),
             ChunkEnd::Chunk(hash) => {
+                let chaining = match self.member.sparse {
+                    None => ContentHash::go_on(&hash).and_then(|hash| hash.chaining()),
+                    Some(_) => None,
+                };
                 let state = resume::State { hash, ctime_ns: self.stat.ctime_ns, inode: self.stat.inode }.encode();
-                (Vec::new(), Some(Unfinished { continuation: continuation(number + 1), state }))
+                (Vec::new(), Some(Unfinished { continuation: continuation(number + 1), state, chaining }))
             }
         };
         Frame { data, tar_length, continues, goes_on, members, ..Frame::default() }

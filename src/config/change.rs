@@ -1,6 +1,6 @@
 //! Changing settings while the server runs: only what is named, all of it valid, or nothing.
 
-use super::sources::{Sources, Values, bad, changeable, flatten, spec_of};
+use super::sources::{Sources, Values, bad, bad_at, changeable, flatten, spec_of};
 use super::{Config, MASK};
 use crate::Result;
 use serde_json::Value;
@@ -10,6 +10,8 @@ use serde_json::Value;
 pub struct Change {
     /// The values to store, by dotted key.
     pub values: Values,
+    /// Keys whose stored value is forgotten: file or default count again.
+    pub forgotten: Vec<String>,
     /// The settings in force afterwards.
     pub config: Config,
     /// Keys that were stored but that environment or command line hold at another value.
@@ -18,7 +20,8 @@ pub struct Change {
 
 impl Sources {
     /// What `request` (a nested object as [`Sources::show`] makes it, or part of it, or dotted keys) changes when
-    /// `stored` was changed before. Keys that already have the value asked for, and masked secrets, are left out.
+    /// `stored` was changed before. Keys that already have the value asked for, and masked secrets, are left out; null
+    /// forgets what was stored.
     ///
     /// # Errors
     /// An unknown key, a value that is not accepted, a key that cannot be changed while running: by name.
@@ -31,7 +34,7 @@ impl Sources {
         let mut now = Values::new();
         flatten("", &self.show(stored)?, &mut now);
 
-        let mut values = Values::new();
+        let (mut values, mut forgotten) = (Values::new(), Vec::new());
         for (key, value) in wanted {
             let spec = spec_of(&key)?;
             let same = now.get(&key) == Some(&value);
@@ -39,14 +42,19 @@ impl Sources {
                 continue;
             }
             changeable(spec)?;
-            spec.check(&value).map_err(bad)?;
+            if value.is_null() {
+                forgotten.extend(stored.contains_key(&key).then_some(key));
+                continue;
+            }
+            spec.check(&value).map_err(|message| bad_at(&key, message))?;
             values.insert(key, value);
         }
         let fixed = values.keys().filter(|key| self.is_fixed(key)).cloned().collect();
         let mut merged = stored.clone();
         merged.extend(values.clone());
+        merged.retain(|key, _| !forgotten.contains(key));
         let config = self.resolve(&merged)?;
-        Ok(Change { values, config, fixed })
+        Ok(Change { values, forgotten, config, fixed })
     }
 }
 
@@ -90,6 +98,23 @@ mod tests {
         assert!(refused(json!({"auth": {"jwt_secret": "0123456789abcdef0123456789abcdef"}})).contains("jwt_secret"));
         assert!(refused(json!({"tape": {"start_percent": 5}})).contains("tape.refill_percent"));
         assert!(refused(json!([])).contains("object"));
+    }
+
+    #[test]
+    fn null_forgets_what_was_stored_and_the_field_is_named() {
+        let sources = Sources::with([]).unwrap();
+        let stored = Values::from([("server.port".to_owned(), json!(9000))]);
+        let change = sources.change(&stored, &json!({"server": {"port": null, "workers": null}})).unwrap();
+        assert_eq!((change.forgotten.as_slice(), change.config.server.port), (&["server.port".to_owned()][..], 8080));
+        assert!(change.values.is_empty());
+        for (body, field) in [
+            (json!({"server": {"port": "x"}}), "server.port"),
+            (json!({"tape": {"start_percent": 5}}), "tape.refill_percent"),
+            (json!({"scrub": {"schedule": "never"}}), "scrub.schedule"),
+        ] {
+            let error = sources.change(&stored, &body).unwrap_err();
+            assert_eq!(error.details.unwrap()["field"], field);
+        }
     }
 
     #[test]

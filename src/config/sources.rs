@@ -4,10 +4,10 @@ use super::spec::{self, Reach, Spec};
 use super::{Config, MASK};
 use crate::{Error, ErrorKind, Result};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-const DEFAULTS: &str = include_str!("../../config/default.toml");
+pub(super) const DEFAULTS: &str = include_str!("../../config/default.toml");
 
 /// Values by dotted key.
 pub type Values = BTreeMap<String, Value>;
@@ -16,8 +16,14 @@ pub type Values = BTreeMap<String, Value>;
 /// above them environment and command line.
 #[derive(Clone)]
 pub struct Sources {
-    below: Values,
-    above: Values,
+    pub(super) below: Values,
+    pub(super) above: Values,
+    /// The keys that the file names.
+    pub(super) in_file: BTreeSet<String>,
+    /// The keys that the command line names.
+    pub(super) in_flags: BTreeSet<String>,
+    /// What the server was started with.
+    pub(super) running: Option<Values>,
 }
 
 /// Without the values: some are secret.
@@ -32,6 +38,11 @@ pub(super) fn bad(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::BadRequest, "bad_setting", message)
 }
 
+/// The same, and which key it is about: in `details.field`.
+pub(super) fn bad_at(key: &str, message: impl Into<String>) -> Error {
+    bad(message).with_details(serde_json::json!({"field": key}))
+}
+
 impl Sources {
     /// Defaults, then `file` if one is named (it must be readable), then `environment` (all of it; only names that
     /// begin with `TAPEBACKARR_` matter), then `flags` of the command line by dotted key.
@@ -41,19 +52,29 @@ impl Sources {
         flags: impl IntoIterator<Item = (String, Value)>,
     ) -> Result<Sources> {
         let mut below = parse(DEFAULTS)?;
+        let mut in_file = BTreeSet::new();
         if let Some(path) = file {
             let name = path.display();
             let text = std::fs::read_to_string(path)
                 .map_err(|error| bad(format!("cannot read the configuration file {name}: {error}")))?;
-            overlay(&mut below, parse(&text).map_err(|error| error.context(name))?)
-                .map_err(|error| error.context(path.display()))?;
+            let named = parse(&text).map_err(|error| error.context(name))?;
+            in_file = named.keys().cloned().collect();
+            overlay(&mut below, named).map_err(|error| error.context(path.display()))?;
         }
         let mut above = from_environment(environment)?;
+        let mut in_flags = BTreeSet::new();
         for (key, value) in flags {
             spec_of(&key)?.check(&value).map_err(bad)?;
+            in_flags.insert(key.clone());
             above.insert(key, value);
         }
-        Ok(Sources { below, above })
+        Ok(Sources { below, above, in_file, in_flags, running: None })
+    }
+
+    /// The same, and it remembers that the server runs with what `stored` gives now.
+    pub fn started_with(mut self, stored: &Values) -> Result<Sources> {
+        self.running = Some(self.values(stored)?);
+        Ok(self)
     }
 
     /// Only the defaults and `flags`: for tests and for embedding.
@@ -67,10 +88,11 @@ impl Sources {
         let config: Config = serde_json::from_value(nest(&values))
             .map_err(|error| bad(format!("the settings do not fit together: {error}")))?;
         if config.tape.refill_percent >= config.tape.start_percent {
-            return Err(bad(format!(
+            let message = format!(
                 "tape.refill_percent = {} is not accepted: it must be below tape.start_percent = {}",
                 config.tape.refill_percent, config.tape.start_percent
-            )));
+            );
+            return Err(bad_at("tape.refill_percent", message));
         }
         let schedules = [
             ("maintenance", config.maintenance.schedule()),
@@ -79,14 +101,16 @@ impl Sources {
         ];
         for (section, schedule) in schedules {
             if let Err(error) = schedule {
-                return Err(bad(format!("{section}.schedule (with {section}.time_zone) is not accepted: {error}")));
+                let message = format!("{section}.schedule (with {section}.time_zone) is not accepted: {error}");
+                return Err(bad_at(&format!("{section}.schedule"), message));
             }
         }
         if config.auth.lockout_max_seconds < config.auth.lockout_seconds {
-            return Err(bad(format!(
+            let message = format!(
                 "auth.lockout_max_seconds = {} is not accepted: it must not be below auth.lockout_seconds = {}",
                 config.auth.lockout_max_seconds, config.auth.lockout_seconds
-            )));
+            );
+            return Err(bad_at("auth.lockout_max_seconds", message));
         }
         Ok(config)
     }
@@ -108,7 +132,7 @@ impl Sources {
         self.above.contains_key(key)
     }
 
-    fn values(&self, stored: &Values) -> Result<Values> {
+    pub(super) fn values(&self, stored: &Values) -> Result<Values> {
         let mut values = self.below.clone();
         values.extend(
             stored.iter().filter(|(key, value)| is_acceptable(key, value)).map(|(k, v)| (k.clone(), v.clone())),
@@ -127,15 +151,15 @@ pub(super) fn spec_of(key: &str) -> Result<&'static Spec> {
 pub(super) fn changeable(spec: &Spec) -> Result<()> {
     match spec.reach {
         Reach::Everywhere => Ok(()),
-        Reach::BeforeStart => Err(bad(format!(
-            "{} can only be set in the configuration file, the environment or on the command line",
-            spec.key
-        ))),
+        Reach::BeforeStart => {
+            let places = "in the configuration file, the environment or on the command line";
+            Err(bad_at(spec.key, format!("{} can only be set {places}", spec.key)))
+        }
     }
 }
 
 /// What was stored by another version of the program may mean nothing to this one; that must not keep it from starting.
-fn is_acceptable(key: &str, value: &Value) -> bool {
+pub(super) fn is_acceptable(key: &str, value: &Value) -> bool {
     let verdict = spec_of(key).and_then(|spec| changeable(spec).and_then(|()| spec.check(value).map_err(bad)));
     if let Err(error) = &verdict {
         tracing::warn!("a stored setting is ignored: {error}");
@@ -143,7 +167,7 @@ fn is_acceptable(key: &str, value: &Value) -> bool {
     verdict.is_ok()
 }
 
-fn parse(text: &str) -> Result<Values> {
+pub(super) fn parse(text: &str) -> Result<Values> {
     let table: toml::Table = toml::from_str(text).map_err(|error| bad(error.to_string()))?;
     let value = serde_json::to_value(table).map_err(|error| bad(error.to_string()))?;
     let mut values = Values::new();

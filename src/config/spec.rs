@@ -149,7 +149,8 @@ impl Spec {
         }
     }
 
-    fn expected(&self) -> String {
+    /// What is accepted, in words.
+    pub fn expected(&self) -> String {
         match self.rule {
             Rule::Whole(least, most) => format!("a whole number from {least} to {most}"),
             Rule::Numbers(numbers) => format!("one of {numbers:?}"),

@@ -69,6 +69,72 @@ pub fn recent(conn: &mut Conn, limit: i64) -> Result<Vec<Event>> {
     Ok(rows)
 }
 
+/// Which events a list is to show; absent conditions do not matter.
+#[derive(Debug, Clone, Default)]
+pub struct EventFilter {
+    /// Shown so.
+    pub event_type: Option<EventType>,
+    /// About this.
+    pub category: Option<String>,
+    /// Title or message contains this.
+    pub text: Option<String>,
+    /// At or after this time.
+    pub from: Option<NaiveDateTime>,
+    /// Before this time.
+    pub until: Option<NaiveDateTime>,
+    /// Only those before the one with this id.
+    pub before: Option<i32>,
+}
+
+type Filtered<'a> = events::BoxedQuery<'a, diesel::sqlite::Sqlite>;
+
+fn filtered(filter: &EventFilter) -> Filtered<'_> {
+    let mut query = events::table.into_boxed();
+    if let Some(kind) = filter.event_type {
+        query = query.filter(events::event_type.eq(kind));
+    }
+    if let Some(category) = &filter.category {
+        query = query.filter(events::category.eq(category));
+    }
+    if let Some(text) = &filter.text {
+        let pattern = super::paging::contains(text);
+        let title = events::title.like(pattern.clone()).escape('\\');
+        query = query.filter(title.or(events::message.like(pattern).escape('\\')));
+    }
+    if let Some(from) = filter.from {
+        query = query.filter(events::created_at.ge(from));
+    }
+    if let Some(until) = filter.until {
+        query = query.filter(events::created_at.lt(until));
+    }
+    if let Some(before) = filter.before {
+        query = query.filter(events::id.lt(before));
+    }
+    query
+}
+
+/// The last `limit` events of those that match, oldest of them first.
+pub fn find(conn: &mut Conn, filter: &EventFilter, limit: i64) -> Result<Vec<Event>> {
+    let query = filtered(filter).order(events::id.desc()).limit(limit);
+    let mut rows: Vec<Event> = query.select(Event::as_select()).load(conn)?;
+    rows.reverse();
+    Ok(rows)
+}
+
+/// Hands every event that matches to `row`, oldest first, without holding them all.
+pub fn export(conn: &mut Conn, filter: &EventFilter, mut row: impl FnMut(Event) -> Result<()>) -> Result<()> {
+    let mut last = 0;
+    loop {
+        let query = filtered(filter).filter(events::id.gt(last)).order(events::id).limit(1000);
+        let rows: Vec<Event> = query.select(Event::as_select()).load(conn)?;
+        let Some(end) = rows.last() else { return Ok(()) };
+        last = end.id;
+        for event in rows {
+            row(event)?;
+        }
+    }
+}
+
 /// Keeps only the last `keep` events; how many went.
 pub fn prune(conn: &mut Conn, keep: i64) -> Result<usize> {
     let oldest_kept: Option<i32> =
@@ -105,6 +171,19 @@ mod tests {
         happen(conn, "c");
         assert_eq!(titles(&after(conn, first.id, 10).expect("after")), ["b", "c"]);
         assert_eq!(titles(&recent(conn, 2).expect("recent")), ["b", "c"]);
+        let matching = |conn: &mut Conn, filter: EventFilter| titles(&find(conn, &filter, 10).expect("find"));
+        assert_eq!(matching(conn, EventFilter { before: Some(first.id + 2), ..Default::default() }), ["a", "b"]);
+        assert_eq!(matching(conn, EventFilter { text: Some("B".into()), ..Default::default() }), ["b"]);
+        assert!(matching(conn, EventFilter { text: Some("%".into()), ..Default::default() }).is_empty());
+        assert!(matching(conn, EventFilter { category: Some("drive".into()), ..Default::default() }).is_empty());
+        assert!(matching(conn, EventFilter { event_type: Some(EventType::Error), ..Default::default() }).is_empty());
+        let mut exported = Vec::new();
+        let all = |event: Event| {
+            exported.push(event.title);
+            Ok(())
+        };
+        export(conn, &EventFilter::default(), all).expect("export");
+        assert_eq!(exported, ["a", "b", "c"]);
         assert_eq!(prune(conn, 5).expect("few"), 0);
         assert_eq!(prune(conn, 1).expect("prune"), 2);
         assert!(happen(conn, "d").id > first.id + 2, "ids are never used again");

@@ -97,6 +97,8 @@ diesel::table! {
         frame_table -> Binary,
         layout -> Text,
         created_at -> Timestamp,
+        verified_at -> Nullable<Timestamp>,
+        cut_sha256 -> Nullable<Binary>,
     }
 }
 

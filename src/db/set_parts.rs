@@ -4,7 +4,7 @@ use super::Conn;
 use super::errors::stored;
 use super::kinds::PartFormat;
 use super::schema::{backup_set_parts, tapes};
-use super::time::{now, rfc3339};
+use super::time::{now, rfc3339, rfc3339_option};
 use crate::Result;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -56,6 +56,12 @@ pub struct SetPart {
     /// When it was recorded.
     #[serde(serialize_with = "rfc3339")]
     pub created_at: NaiveDateTime,
+    /// When all that it holds was last read back and compared.
+    #[serde(serialize_with = "rfc3339_option")]
+    pub verified_at: Option<NaiveDateTime>,
+    /// If a file goes on in the next part: SHA-256's intermediate value behind its content up to here, where it is known.
+    #[serde(skip)]
+    pub cut_sha256: Option<Vec<u8>>,
 }
 
 /// A part as lists show it.
@@ -106,6 +112,8 @@ pub struct NewPart {
     pub content_bytes: i64,
     /// Where frames begin.
     pub frame_table: Vec<u8>,
+    /// SHA-256's intermediate value where a file goes on in the next part.
+    pub cut_sha256: Option<Vec<u8>>,
 }
 
 impl NewPart {
@@ -134,7 +142,13 @@ impl NewPart {
             file_count: totals.files as i64,
             content_bytes: totals.bytes as i64,
             frame_table: layout.frames.encode()?,
+            cut_sha256: None,
         })
+    }
+
+    /// The same, where a file goes on in the next part whose hash has this intermediate value.
+    pub fn cut(self, chaining: Option<[u8; 32]>) -> NewPart {
+        NewPart { cut_sha256: chaining.map(Vec::from), ..self }
     }
 }
 
@@ -189,6 +203,14 @@ pub fn insert_v1(conn: &mut Conn, new: &NewV1Part) -> Result<SetPart> {
         .returning(SetPart::as_returning())
         .get_result(conn);
     stored(row, format_args!("part {} of backup set {}", new.part_number, new.backup_set_id))
+}
+
+/// All that these parts hold was read back and compared.
+pub fn verified(conn: &mut Conn, set_id: i32, part_numbers: &[i32]) -> Result<()> {
+    let parts = backup_set_parts::table
+        .filter(backup_set_parts::backup_set_id.eq(set_id).and(backup_set_parts::part_number.eq_any(part_numbers)));
+    diesel::update(parts).set(backup_set_parts::verified_at.eq(now())).execute(conn)?;
+    Ok(())
 }
 
 /// The parts of a set in order.

@@ -65,7 +65,7 @@ pub struct Tape {
     /// The set of which a part is being written behind the end, or was when that was cut off.
     #[serde(skip)]
     pub writing_set: Option<String>,
-    /// When all that counts on it was last read and compared.
+    /// When all that counts on it was last read back, and compared as far as the tapes at hand allow.
     #[serde(serialize_with = "rfc3339_option")]
     pub last_verified_at: Option<NaiveDateTime>,
     /// When it was made known.

@@ -97,6 +97,18 @@ fn prune_executions(conn: &mut Conn, before: NaiveDateTime) -> Result<usize> {
     })
 }
 
+#[derive(QueryableByName)]
+struct Version {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    version: String,
+}
+
+/// Which SQLite this is.
+pub fn sqlite_version(conn: &mut Conn) -> Result<String> {
+    let row: Version = diesel::sql_query("SELECT sqlite_version() AS version").get_result(conn)?;
+    Ok(row.version)
+}
+
 /// How large the database is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Size {

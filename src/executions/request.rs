@@ -110,6 +110,8 @@ pub struct RestoreRequest {
     pub file_paths: Vec<String>,
     /// Folders with all that is in them.
     pub folder_paths: Vec<String>,
+    /// What of those stays on tape, with all that is in it; where a wanted path is deeper, that one counts.
+    pub exclude_paths: Vec<String>,
     /// Only what the named set itself holds, without its parents.
     pub only_this_set: bool,
     /// Directory that receives the files; made if missing.

@@ -82,7 +82,7 @@ fn select(conn: &mut Conn, request: &RestoreRequest) -> Result<Chosen> {
         false => select::state_of(conn, set_id)?,
     };
     let (chain, why) = copies::best(conn, &chain)?;
-    let selected = select::plan(conn, &Selection { chain: chain.clone(), paths: paths(request) })?;
+    let selected = plan(conn, &chain, request)?;
     if selected.plan.is_empty() && selected.broken.is_empty() {
         let missing = &selected.missing;
         let named: Vec<&str> = missing.iter().take(NAMED).map(String::as_str).collect();
@@ -97,8 +97,9 @@ fn select(conn: &mut Conn, request: &RestoreRequest) -> Result<Chosen> {
     Ok(Chosen { set_id, chain, selected, why })
 }
 
-fn paths(request: &RestoreRequest) -> Vec<String> {
-    request.file_paths.iter().chain(&request.folder_paths).cloned().collect()
+fn plan(conn: &mut Conn, chain: &[i32], request: &RestoreRequest) -> Result<Selected> {
+    let paths = request.file_paths.iter().chain(&request.folder_paths).cloned().collect();
+    select::plan_without(conn, &Selection { chain: chain.to_vec(), paths }, &request.exclude_paths)
 }
 
 /// How much was asked for, what cannot be had included; directories do not count.
@@ -165,8 +166,7 @@ fn from_copies(
             unread.iter().for_each(|(path, why)| restoring.give_up(path, why));
             return Ok(());
         };
-        let mut plan =
-            select::plan(&mut *context.conn()?, &Selection { chain: next.clone(), paths: paths(request) })?.plan;
+        let mut plan = plan(&mut *context.conn()?, &next, request)?.plan;
         let mut wanted: HashMap<Box<[u8]>, String> = unread.into_iter().collect();
         let others: Vec<bool> = plan.sets.iter().map(|set| !tried.contains(&set.set_id)).collect();
         plan.items

@@ -4,7 +4,7 @@
 
 use super::extract::Failed;
 use super::flow::{Message, Next, Receiving, Stream};
-use super::plan::{Item, Plan, Run};
+use super::plan::{Item, Piece, Plan, Run};
 use crate::{Error, ErrorKind, Result};
 use std::io::Read;
 use tape_format::Member;
@@ -23,7 +23,13 @@ pub trait Handler {
         Ok(false)
     }
 
-    /// An item could not be had, or was refused by [`Handler::member`].
+    /// Takes what a tape that is looked at alone has of a file.
+    fn piece(&mut self, piece: &Piece, data: &mut dyn Read) -> Result<(), Failed> {
+        let _ = (piece, data);
+        Err(Failed::Member("only a piece of it is on the tapes that are read".into()))
+    }
+
+    /// An item could not be had, or was refused by [`Handler::member`] or [`Handler::piece`].
     fn failed(&mut self, item: &Item, why: &str);
 
     /// Asked between members: an error ends everything.
@@ -32,14 +38,15 @@ pub trait Handler {
 
 /// Takes everything that is sent for a plan. Ends when the sender is gone, and then reports what never came.
 pub fn consume(plan: &Plan, receiver: &Receiving, handler: &mut dyn Handler) -> Result<()> {
-    let mut consumer = Consumer { plan, handler, done: plan.runs.iter().map(|run| run.items.start).collect() };
+    let done = plan.runs.iter().map(|run| run.items.start).collect();
+    let mut consumer = Consumer { plan, handler, done, pieces: vec![false; plan.pieces.len()] };
     let mut next = receive(receiver);
     loop {
         next = match next {
             Next::Message(Message::Begin { run, at }) => consumer.begin(receiver, run, at)?,
             Next::Message(Message::End { run, missing }) => {
                 let why = missing.unwrap_or_else(|| "it is not on the tape where the catalog says".into());
-                consumer.fail_rest(run, u64::MAX, &why);
+                consumer.end(run, &why);
                 receive(receiver)
             }
             // what is lost is reported when it is known where it goes on
@@ -50,7 +57,7 @@ pub fn consume(plan: &Plan, receiver: &Receiving, handler: &mut dyn Handler) -> 
     }
     consumer.handler.check()?;
     for run in 0..plan.runs.len() {
-        consumer.fail_rest(run, u64::MAX, "its tape was not read");
+        consumer.end(run, "its tape was not read");
     }
     Ok(())
 }
@@ -64,6 +71,8 @@ struct Consumer<'p> {
     handler: &'p mut dyn Handler,
     /// Of each run the first item that nothing is known of.
     done: Vec<usize>,
+    /// The pieces that something is known of.
+    pieces: Vec<bool>,
 }
 
 impl<'p> Consumer<'p> {
@@ -92,6 +101,47 @@ impl<'p> Consumer<'p> {
         }
     }
 
+    /// Reports what did not come of a run.
+    fn end(&mut self, run: usize, why: &str) {
+        self.fail_rest(run, u64::MAX, why);
+        if let Some(piece) = self.plan.runs.get(run).and_then(|run| run.piece) {
+            self.take_piece(piece, |handler, piece| handler.failed(&piece.item, why));
+        }
+    }
+
+    /// Lets the handler have a piece, if it was not told of it before.
+    fn take_piece(&mut self, index: usize, tell: impl FnOnce(&mut dyn Handler, &Piece)) {
+        if let Some(known) = self.pieces.get_mut(index).filter(|known| !**known)
+            && let Some(piece) = self.plan.pieces.get(index)
+        {
+            *known = true;
+            tell(self.handler, piece);
+        }
+    }
+
+    /// A run that is a piece.
+    fn piece(&mut self, stream: &mut Stream<'_>, index: usize) -> Result<()> {
+        let mut taken = Ok(());
+        self.take_piece(index, |handler, piece| {
+            taken = match stream.offset() == piece.tar.start {
+                true => handler.piece(piece, stream),
+                false => Err(Failed::Member("its beginning could not be read from the tape".into())),
+            };
+            match &taken {
+                Ok(()) => {}
+                Err(Failed::Member(why) | Failed::Destination(why)) => handler.failed(&piece.item, why),
+                Err(Failed::Source(error)) => {
+                    handler.failed(&piece.item, &format!("it could not be read from the tape: {error}"));
+                }
+            }
+        });
+        self.handler.check()?;
+        match taken {
+            Err(Failed::Destination(why)) => Err(Error::new(ErrorKind::Unprocessable, "destination_failed", why)),
+            _ => Ok(()),
+        }
+    }
+
     fn lost(&mut self, receiver: &Receiving, why: String) -> Result<Next> {
         let mut next = receive(receiver);
         while matches!(next, Next::Message(Message::Data(_))) {
@@ -106,9 +156,13 @@ impl<'p> Consumer<'p> {
     }
 
     fn begin(&mut self, receiver: &Receiving, run: usize, at: u64) -> Result<Next> {
-        self.run(run)?;
+        let piece = self.run(run)?.piece;
         self.fail_rest(run, at, "it could not be read from the tape");
         let mut stream = Stream::new(receiver, at);
+        if let Some(index) = piece {
+            self.piece(&mut stream, index)?;
+            return Ok(stream.finish());
+        }
         while self.wanted(run).is_some() {
             let why = match self.members(&mut stream, run)? {
                 Some(why) => why,

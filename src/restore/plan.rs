@@ -5,7 +5,7 @@
 use super::extract::Expected;
 use super::metadata::Metadata;
 use super::serpentine::Serpentine;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 use tape_format::MemberKind;
@@ -18,6 +18,8 @@ pub struct Part {
     pub tape_id: i32,
     /// Where it is on the tape.
     pub layout: Arc<PartLayout>,
+    /// SHA-256's intermediate value of the file that goes on in the next part, where it is known.
+    pub cut: Option<[u8; 32]>,
 }
 
 /// A set from which something is read.
@@ -122,6 +124,41 @@ pub struct Run {
     pub start: u64,
     /// Where it ends.
     pub end: u64,
+    /// It is no run of members, but this piece of one: its index in the plan.
+    pub piece: Option<usize>,
+}
+
+/// What there is on one tape of a file that is cut over several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// The whole file.
+    pub item: Item,
+    /// Number of the part it is in.
+    pub part: i32,
+    /// Where the piece is in the set's tar stream.
+    pub tar: Range<u64>,
+    /// How the content before it is known.
+    pub before: Before,
+    /// SHA-256's intermediate value behind it, where that is known. None for the piece that ends the file.
+    pub behind: Option<[u8; 32]>,
+}
+
+/// How the content before a piece is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Before {
+    /// There is none: the piece begins with the file's header.
+    Nothing,
+    /// SHA-256's intermediate value behind it.
+    Known([u8; 32]),
+    /// Not at all.
+    Unknown,
+}
+
+impl Piece {
+    /// Whether the file ends in it.
+    pub fn is_last(&self) -> bool {
+        self.tar.end >= self.item.tar_end()
+    }
 }
 
 /// The piece of a run that is in one part.
@@ -157,6 +194,8 @@ pub struct Plan {
     pub whole_files: Vec<WholeFile>,
     /// The members to be read, by set and position; those of version 1 behind all others.
     pub items: Vec<Item>,
+    /// Pieces of files, where a tape is looked at alone.
+    pub pieces: Vec<Piece>,
     /// Hard links to be made.
     pub links: Vec<Link>,
     /// The directories on the way to what is wanted, as they were.
@@ -172,7 +211,11 @@ pub struct Plan {
 impl Plan {
     /// Where the wanted members of a segment are in the tar stream, or the pieces of them that are in it.
     pub fn members_of(&self, segment: &Segment) -> Vec<Range<u64>> {
-        let items = self.runs.get(segment.run).and_then(|run| self.items.get(run.items.clone())).unwrap_or_default();
+        let run = self.runs.get(segment.run);
+        if run.is_some_and(|run| run.piece.is_some()) {
+            return std::iter::once(segment.start..segment.end).collect();
+        }
+        let items = run.and_then(|run| self.items.get(run.items.clone())).unwrap_or_default();
         let piece = |item: &Item| item.tar_offset.max(segment.start)..item.tar_end().min(segment.end);
         items.iter().map(piece).filter(|piece| piece.start < piece.end).collect()
     }
@@ -208,6 +251,11 @@ impl Plan {
             rest = others;
         }
         rows
+    }
+
+    /// The tapes that are read, also if no file begins on them.
+    pub fn tapes_read(&self) -> BTreeSet<i32> {
+        self.visits.iter().map(|visit| visit.tape_id).chain(self.whole_files.iter().map(|file| file.tape_id)).collect()
     }
 
     /// Tapes in the order of their first visit, with the files that begin on them and their bytes.

@@ -1,8 +1,9 @@
 //! A plan from the catalog: which members of which sets, and the names they get.
 
+use super::exclude::Exclude;
 use super::layout;
 use super::metadata::Metadata;
-use super::plan::{Item, Link, Part, Plan, PlannedSet, Run, Segment};
+use super::plan::{Before, Item, Link, Part, Piece, Plan, PlannedSet, Run, Segment};
 use super::schedule;
 use super::serpentine::Serpentine;
 use crate::catalog::layers::{self, Chain};
@@ -98,14 +99,26 @@ fn unreadable(set_id: i32, status: SetStatus) -> Error {
 
 /// Makes the plan for a selection.
 pub fn plan(conn: &mut Conn, selection: &Selection) -> Result<Selected> {
+    plan_without(conn, selection, &[])
+}
+
+/// Makes the plan for a selection without some of it: paths with all that is in them; where a path of the selection is
+/// deeper, that one counts.
+pub fn plan_without(conn: &mut Conn, selection: &Selection, exclude: &[String]) -> Result<Selected> {
     let wanted = if selection.paths.is_empty() { vec![EVERYTHING.to_string()] } else { selection.paths.clone() };
     let found = select::select(conn, &selection.chain, &Wanted::Paths(wanted.clone()))?;
+    let exclude = Exclude::new(&wanted, exclude);
     let mut gathered = Gathered::default();
     let mut after = None;
     loop {
         let (members, next) = select::members(conn, after.as_ref(), PAGE)?;
         for member in members {
-            gathered.add(member);
+            if !exclude.leaves_out(&member.path) {
+                gathered.add(member);
+            } else if member.kind == MemberKind::File {
+                // another name of it may be wanted
+                gathered.add(SelectedMember { reason: Reason::LinkTarget, ..member });
+            }
         }
         match next {
             Some(_) => after = next,
@@ -155,7 +168,7 @@ pub fn arrange(plan: &mut Plan, near: &dyn Fn(i32) -> u8) -> Result<()> {
     let is_whole = |item: &Item| whole.get(item.set).copied().unwrap_or_default();
     plan.items.sort_by_key(|item| (is_whole(item), item.set, item.tar_offset));
     let (framed, others) = plan.items.split_at(plan.items.partition_point(|item| !is_whole(item)));
-    let runs: Vec<(Run, Vec<Segment>)> = schedule::runs(&plan.sets, framed)?;
+    let runs: Vec<(Run, Vec<Segment>)> = schedule::runs(&plan.sets, framed, &plan.pieces)?;
     let mut placed = 0;
     for file in &mut plan.whole_files {
         let at = |offset: u64| {
@@ -176,38 +189,52 @@ pub fn arrange(plan: &mut Plan, near: &dyn Fn(i32) -> u8) -> Result<()> {
     Ok(())
 }
 
-/// What [`only_on_tape`] has left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Elsewhere {
-    /// Parts that are on other tapes.
-    pub parts: usize,
-    /// Members of which some bytes are on the tape, and some on another.
-    pub cut: usize,
-}
-
-/// Leaves of a plan what is wholly on one tape.
-pub fn only_on_tape(plan: &mut Plan, tape_id: i32) -> Result<Elsewhere> {
-    let mut elsewhere = Elsewhere::default();
+/// Leaves of a plan what is on one tape: whole members, and pieces of those that are cut. Returns how many parts are on
+/// other tapes.
+pub fn only_on_tape(plan: &mut Plan, tape_id: i32) -> Result<usize> {
+    let whole: Vec<PlannedSet> = plan.sets.clone();
+    let mut elsewhere = 0;
     for set in &mut plan.sets {
         let before = set.parts.len();
         set.parts.retain(|part| part.tape_id == tape_id);
-        elsewhere.parts += before - set.parts.len();
+        elsewhere += before - set.parts.len();
     }
     let before = plan.whole_files.len();
     plan.whole_files.retain(|file| file.tape_id == tape_id);
-    elsewhere.parts += before - plan.whole_files.len();
-    let Plan { sets, whole_files, items, .. } = plan;
+    elsewhere += before - plan.whole_files.len();
+    let Plan { sets, whole_files, items, pieces, .. } = plan;
     items.retain(|item| {
-        let range = item.tar_offset..item.tar_end();
-        let set = sets.get(item.set);
-        let whole = set.is_some_and(|set| set.holds(range.clone()))
+        let here = sets.get(item.set).is_some_and(|set| set.holds(item.tar_offset..item.tar_end()))
             || whole_files.iter().any(|file| file.set == item.set && file.offsets.contains(&item.tar_offset));
-        let touches = |part: &Part| part.layout.tar_start < range.end && range.start < part.layout.tar_end;
-        elsewhere.cut += usize::from(!whole && set.is_some_and(|set| set.parts.iter().any(touches)));
-        whole
+        if let Some(set) = whole.get(item.set).filter(|_| !here) {
+            pieces.extend(pieces_on(set, item, tape_id));
+        }
+        here
     });
     arrange(plan, &|_| 0)?;
     Ok(elsewhere)
+}
+
+/// What a tape has of a member that is cut.
+fn pieces_on(set: &PlannedSet, item: &Item, tape_id: i32) -> Vec<Piece> {
+    let piece = |part: &Part| {
+        let layout = &part.layout;
+        let tar = layout.tar_start.max(item.tar_offset)..layout.tar_end.min(item.tar_end());
+        let before = match set.parts.iter().find(|before| before.layout.tar_end == tar.start) {
+            _ if tar.start == item.tar_offset => Before::Nothing,
+            Some(Part { cut: Some(value), .. }) => Before::Known(*value),
+            _ => Before::Unknown,
+        };
+        let behind = part.cut.filter(|_| tar.end < item.tar_end());
+        (tar.start < tar.end).then(|| Piece {
+            item: item.clone(),
+            part: layout.part_number as i32,
+            tar,
+            before,
+            behind,
+        })
+    };
+    set.parts.iter().filter(|part| part.tape_id == tape_id).filter_map(piece).collect()
 }
 
 /// Adds a set to the plan, with where its parts are.

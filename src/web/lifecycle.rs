@@ -1,5 +1,6 @@
 //! Being asked to stop or to start again: by a signal, by the API.
 
+use chrono::NaiveDateTime;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -14,32 +15,40 @@ pub enum Exit {
 
 /// A wish to end, and those who wait for it. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Lifecycle(Arc<watch::Sender<Option<Exit>>>);
+pub struct Lifecycle {
+    wish: Arc<watch::Sender<Option<Exit>>>,
+    since: NaiveDateTime,
+}
 
 impl Default for Lifecycle {
     fn default() -> Self {
-        Lifecycle(Arc::new(watch::Sender::new(None)))
+        Lifecycle { wish: Arc::new(watch::Sender::new(None)), since: crate::db::now() }
     }
 }
 
 impl Lifecycle {
     /// Ask the server to end. The first to ask says why.
     pub fn request(&self, exit: Exit) {
-        self.0.send_if_modified(|now| {
+        self.wish.send_if_modified(|now| {
             let first = now.is_none();
             now.get_or_insert(exit);
             first
         });
     }
 
+    /// When the program was started, UTC.
+    pub fn since(&self) -> NaiveDateTime {
+        self.since
+    }
+
     /// Whether it was asked to end.
     pub fn requested(&self) -> Option<Exit> {
-        *self.0.borrow()
+        *self.wish.borrow()
     }
 
     /// Wait until it is asked to end.
     pub async fn wait(&self) -> Exit {
-        let mut changes = self.0.subscribe();
+        let mut changes = self.wish.subscribe();
         match changes.wait_for(Option::is_some).await {
             Ok(exit) => exit.unwrap_or(Exit::Stop),
             // The sender is in `self`, so it is there.

@@ -30,13 +30,17 @@ mod site;
 #[cfg(test)]
 pub mod testing;
 
+mod export;
 pub mod fields;
+mod moment;
 pub mod optional_body;
 pub mod work;
 
+mod about;
 mod api_keys;
 mod auth;
 mod catalog;
+mod coverage;
 mod dashboard;
 mod database_backup;
 mod docs;

@@ -2,6 +2,9 @@
 
 use serde::Serialize;
 
+/// How many rows fit in all: the header of lists that are answered in pages.
+pub const TOTAL: &str = "x-total-count";
+
 /// `{"status": "deleted"}`
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Status {

@@ -29,6 +29,7 @@ mod seed;
 mod server;
 mod spanning;
 mod spanning_hands;
+mod spanning_loss;
 mod spanning_restart;
 mod spanning_trouble;
 mod stages;

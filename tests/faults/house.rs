@@ -38,6 +38,7 @@ pub struct House {
     child: Option<Child>,
     file_limit: Option<u64>,
     pages: Option<u64>,
+    disk: Option<u64>,
 }
 
 fn template(kind: Kind) -> &'static Template {
@@ -60,8 +61,15 @@ fn make(kind: Kind) -> Template {
     std::fs::write(source.join("large"), files::noise(99, 36 << 20)).unwrap();
     std::fs::write(source.join("zlast"), files::noise(100, 900_000)).unwrap();
     std::fs::hard_link(source.join("dir/00"), source.join("zlink")).unwrap();
-    let mut house =
-        House { source: PathBuf::from("/"), api: Api::new(""), child: None, file_limit: None, pages: None, folder };
+    let mut house = House {
+        source: PathBuf::from("/"),
+        api: Api::new(""),
+        child: None,
+        file_limit: None,
+        pages: None,
+        disk: None,
+        folder,
+    };
     let token = house.start_new();
     let dir = house.library();
     let spec =
@@ -120,7 +128,15 @@ impl House {
         moved(&folder.path().join("data/tapebackarr.db"), old, new);
         let mut api = Api::new("");
         api.token.clone_from(&template.token);
-        House { source: folder.path().join("source"), api, child: None, file_limit: None, pages: None, folder }
+        House {
+            source: folder.path().join("source"),
+            api,
+            child: None,
+            file_limit: None,
+            pages: None,
+            disk: None,
+            folder,
+        }
     }
 
     pub fn library(&self) -> PathBuf {
@@ -136,6 +152,39 @@ impl House {
     pub fn limit_database(&mut self, more: Option<u64>) {
         let length = std::fs::metadata(self.folder.path().join("data/tapebackarr.db")).unwrap().len();
         self.pages = more.map(|more| length / 4096 + more);
+    }
+
+    /// From the next start on the data folder (but not the tapes) lies on a disk of this size of its own, which is gone when
+    /// the server is.
+    pub fn limit_disk(&mut self, bytes: Option<u64>) {
+        self.disk = bytes;
+    }
+
+    /// The data folder as the server sees it, if it has a disk of its own.
+    pub fn inside(&self) -> PathBuf {
+        let pid = self.child.as_ref().expect("a server").id();
+        let data = self.folder.path().join("data");
+        PathBuf::from(format!("/proc/{pid}/root{}", data.display()))
+    }
+
+    /// Takes all but so many bytes of the server's disk.
+    pub fn fill_disk(&self, but: u64) {
+        let data = self.inside();
+        let state = rustix::fs::statvfs(&data).unwrap();
+        let free = state.f_bavail * state.f_frsize;
+        let chunk = vec![0x5a; 1 << 20];
+        let mut ballast = std::fs::File::create(data.join("ballast")).unwrap();
+        let mut left = free.saturating_sub(but);
+        while left > 0 {
+            let length = left.min(chunk.len() as u64) as usize;
+            std::io::Write::write_all(&mut ballast, &chunk[..length]).unwrap();
+            left -= length as u64;
+        }
+    }
+
+    /// Gives it back.
+    pub fn free_disk(&self) {
+        std::fs::remove_file(self.inside().join("ballast")).unwrap();
     }
 
     fn breakpoint(&self) -> PathBuf {
@@ -182,9 +231,21 @@ impl House {
     }
 
     fn spawn(&mut self) -> Option<String> {
-        let mut command = match self.file_limit {
-            None => Command::new(PROGRAM),
-            Some(bytes) => {
+        let data = self.folder.path().join("data");
+        let mut command = match (self.file_limit, self.disk) {
+            (None, None) => Command::new(PROGRAM),
+            (_, Some(bytes)) => {
+                // a mount that only this process sees, and that needs no privilege; the tapes stay where they are
+                let script = "set -e; mkdir -p \"$DISK\"; mount -t tmpfs -o size=$BYTES none \"$DISK\"; \
+                    for f in \"$DATA\"/*; do [ \"${f##*/}\" = libraries ] || cp -a \"$f\" \"$DISK\"; done; \
+                    mkdir \"$DISK/libraries\"; mount --bind \"$DATA/libraries\" \"$DISK/libraries\"; \
+                    mount --rbind \"$DISK\" \"$DATA\"; exec \"$0\" \"$@\"";
+                let mut shell = Command::new("unshare");
+                shell.args(["-r", "-m", "bash", "-c", script, PROGRAM]);
+                shell.env("DATA", &data).env("DISK", self.folder.path().join("disk")).env("BYTES", bytes.to_string());
+                shell
+            }
+            (Some(bytes), None) => {
                 let mut shell = Command::new("bash");
                 let blocks = bytes / 1024;
                 shell.args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\""), PROGRAM]);
@@ -193,7 +254,7 @@ impl House {
         };
         let mut child = command
             .arg("serve")
-            .env("TAPEBACKARR_DATA_DIR", self.folder.path().join("data"))
+            .env("TAPEBACKARR_DATA_DIR", &data)
             .env("TAPEBACKARR_SERVER__LISTEN", "127.0.0.1")
             .env("TAPEBACKARR_SERVER__PORT", "0")
             .env("TAPEBACKARR_SERVER__WORKERS", "1")

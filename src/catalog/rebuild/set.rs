@@ -151,11 +151,12 @@ pub fn close(conn: &mut Conn, set_id: i32, before: Option<SetStatus>) -> Result<
     })
 }
 
-/// The job of the sets that build on one which is not in the database.
+/// The job of the sets that build on one of which nothing is in the database, or only that it exists.
 pub fn job_of_increments(conn: &mut Conn, uuid: &str) -> Result<Option<String>> {
+    let known = sets::find_by_uuid(conn, uuid)?.map(|set| set.id);
     Ok(backup_sets::table
         .inner_join(backup_jobs::table)
-        .filter(backup_sets::parent_uuid.eq(uuid))
+        .filter(backup_sets::parent_uuid.eq(uuid).or(backup_sets::parent_set_id.eq(known)))
         .select(backup_jobs::name)
         .first(conn)
         .optional()?)

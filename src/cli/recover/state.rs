@@ -201,7 +201,10 @@ fn is_covered(set: &Set, entry: &Entry) -> bool {
 /// A set as a plan has it; the number of a part's tape is its index.
 fn planned(set: Option<&Set>, index: usize) -> PlannedSet {
     let parts = set.iter().flat_map(|set| &set.parts).filter(|part| !matches!(part.known, Known::Not(_)));
-    let parts =
-        parts.map(|part| Part { tape_id: i32::try_from(part.tape).unwrap_or(i32::MAX), layout: part.layout.clone() });
+    let parts = parts.map(|part| Part {
+        tape_id: i32::try_from(part.tape).unwrap_or(i32::MAX),
+        layout: part.layout.clone(),
+        cut: None,
+    });
     PlannedSet { set_id: i32::try_from(index).unwrap_or(i32::MAX), key_id: None, parts: parts.collect() }
 }

@@ -50,7 +50,13 @@ fn plan(offsets: &[u64], wanted: &[usize]) -> Plan {
         tar_length: 1536,
     };
     let items: Vec<Item> = wanted.iter().map(item).collect();
-    let run = Run { set: 0, items: 0..items.len(), start: items[0].tar_offset, end: items[items.len() - 1].tar_end() };
+    let run = Run {
+        set: 0,
+        items: 0..items.len(),
+        start: items[0].tar_offset,
+        end: items[items.len() - 1].tar_end(),
+        piece: None,
+    };
     Plan { items, runs: vec![run], ..Plan::default() }
 }
 

@@ -11,11 +11,15 @@ use std::path::PathBuf;
 /// What there can be: id (also the name of the file without `.md`), title, description. The id of a request is looked
 /// up here, so no path of a request ever reaches the file system.
 const DOCUMENTS: &[(&str, &str, &str)] = &[
+    ("getting-started", "Getting started", "From nothing to a verified backup on virtual tapes"),
+    ("concepts", "Concepts", "The words of this program, from the shelf to the file"),
     ("installation", "Installation", "From nothing to a running server"),
     ("hardware", "Drives and libraries", "Real hardware: device paths, rights, containers, what the messages mean"),
     ("usage", "Using TapeBackarr", "The first backup and the first restore, step by step"),
     ("migrating", "From version 1", "Taking over the database and the tapes of the Go program"),
     ("operator", "Operating", "Daily work: tapes, pools, libraries, what to do when something is red"),
+    ("virtual-tape", "Virtual tape", "Libraries and cartridges made of files: how they behave, faults on order"),
+    ("cli", "The command line", "Everything the pages do, for terminals and scripts"),
     ("manual-recovery", "Manual recovery", "Getting data back from the tapes alone, without this server"),
     ("api", "REST API", "Logging in, roles, events, conventions; the routes are under API documentation"),
     ("architecture", "Architecture", "How the program is built"),
@@ -68,4 +72,20 @@ pub async fn get_doc(config: Data<Config>, id: Path<String>) -> Result<Json<Docu
 
 fn file(config: &Config, id: &str) -> PathBuf {
     config.docs.dir.join(format!("{id}.md"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_document_can_be_read_in_the_ui() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/docs");
+        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let stems = files.filter(|path| path.extension().is_some_and(|ending| ending == "md"));
+        let there: BTreeSet<String> = stems.map(|path| path.file_stem().unwrap().to_string_lossy().into()).collect();
+        let listed: BTreeSet<String> = DOCUMENTS.iter().map(|(id, ..)| (*id).to_owned()).collect();
+        assert_eq!(there, listed);
+    }
 }

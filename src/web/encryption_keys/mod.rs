@@ -10,6 +10,7 @@ use super::Routes;
 pub(super) fn routes(routes: Routes) -> Routes {
     routes
         .add(list::list_encryption_keys)
+        .add(list::encryption_key_uses)
         .add(create::create_encryption_key)
         .add(create::import_encryption_key)
         .add(delete::delete_encryption_key)

@@ -21,17 +21,17 @@ use utoipa::ToSchema;
 #[serde(default)]
 pub struct NewLibraryRequest {
     /// What people call it. Required.
-    name: Option<String>,
+    pub(super) name: Option<String>,
     /// `virtual:DIR#changer`, `/dev/sg3` … Required.
-    device_path: Option<String>,
+    pub(super) device_path: Option<String>,
     /// Its vendor; none: what it says of itself.
-    vendor: Option<String>,
+    pub(super) vendor: Option<String>,
     /// Its model; none: what it says of itself.
-    model: Option<String>,
+    pub(super) model: Option<String>,
     /// Its serial number; none: what it says of itself.
-    serial_number: Option<String>,
+    pub(super) serial_number: Option<String>,
     /// Whether all drives that sit in it are made known with it.
-    with_drives: bool,
+    pub(super) with_drives: bool,
 }
 
 /// A drive that was made known with its library.
@@ -69,7 +69,15 @@ pub struct CreatedLibrary {
     responses((status = 201, body = CreatedLibrary), (status = 400), (status = 409)))]
 #[post("/libraries")]
 pub async fn create(app: web::Data<App>, note: AuditNote, body: web::Json<NewLibraryRequest>) -> Result<HttpResponse> {
-    let request = body.into_inner();
+    make_known(&app, &note, body.into_inner()).await
+}
+
+/// Makes a library known, and its drives if that is asked for.
+pub(super) async fn make_known(
+    app: &web::Data<App>,
+    note: &AuditNote,
+    request: NewLibraryRequest,
+) -> Result<HttpResponse> {
     let name = fields::name("name", request.name.as_deref())?;
     let device_path = fields::name("device_path", request.device_path.as_deref())?;
     let (db, libraries) = (&app.services.db, &app.services.libraries);
@@ -99,9 +107,9 @@ pub async fn create(app: web::Data<App>, note: AuditNote, body: web::Json<NewLib
         error.context(format!("library {} was made known, but its slots cannot be read", library.name))
     })?;
     for drive in query(db, drives::all).await?.into_iter().filter(|drive| drive.library_id.is_none()) {
-        place_in_library(&app, &drive).await?;
+        place_in_library(app, &drive).await?;
     }
-    let added = if request.with_drives { add_drives(&app, &library).await? } else { Vec::new() };
+    let added = if request.with_drives { add_drives(app, &library).await? } else { Vec::new() };
     Ok(HttpResponse::Created().json(created(library.id, &library.name, &inventory, added)))
 }
 

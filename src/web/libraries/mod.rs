@@ -2,6 +2,7 @@
 
 mod change;
 mod create;
+mod create_virtual;
 mod list;
 mod moves;
 
@@ -15,6 +16,7 @@ pub fn routes(routes: Routes) -> Routes {
         .add(list::slots)
         .add(list::scan)
         .add(create::create)
+        .add(create_virtual::create_virtual)
         .add(change::update)
         .add(change::remove)
         .add(moves::inventory)

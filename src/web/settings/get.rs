@@ -2,6 +2,7 @@
 
 use crate::Result;
 use crate::config::Sources;
+use crate::config::explained::Setting;
 use crate::db::{DbPool, settings};
 use crate::web::query;
 use actix_web::get;
@@ -14,4 +15,12 @@ use serde_json::Value;
 pub async fn get_settings(pool: Data<DbPool>, sources: Data<Sources>) -> Result<Json<Value>> {
     let stored = query(&pool, settings::list).await?;
     Ok(Json(sources.show(&stored)?))
+}
+
+/// Every setting with what it is for, what it accepts, its default, and where its value comes from.
+#[utoipa::path(tag = "settings", responses((status = 200, body = Vec<Setting>)))]
+#[get("/settings/explained")]
+pub async fn explain_settings(pool: Data<DbPool>, sources: Data<Sources>) -> Result<Json<Vec<Setting>>> {
+    let stored = query(&pool, settings::list).await?;
+    Ok(Json(sources.explain(&stored)?))
 }

@@ -7,5 +7,6 @@ mod update;
 use super::Routes;
 
 pub(super) fn routes(routes: Routes) -> Routes {
-    routes.add(get::get_settings).add(update::update_settings).add(actions::restart).add(actions::test_telegram)
+    let routes = routes.add(get::get_settings).add(get::explain_settings);
+    routes.add(update::update_settings).add(actions::restart).add(actions::test_telegram)
 }

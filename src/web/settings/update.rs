@@ -18,7 +18,8 @@ pub struct SettingsChanged {
     changed: Vec<String>,
 }
 
-/// Change settings: only what is named, all of it or nothing. Takes effect at the next start.
+/// Change settings: only what is named, all of it or nothing; null brings file or default back. Takes effect at the next
+/// start.
 #[utoipa::path(
     tag = "settings",
     request_body = Object,
@@ -37,11 +38,14 @@ pub async fn update_settings(
             for (key, value) in &change.values {
                 settings::set(conn, key, value)?;
             }
+            for key in &change.forgotten {
+                settings::delete(conn, key)?;
+            }
             Ok(change)
         })
     };
     let change = query(&pool, store).await?;
-    let changed: Vec<String> = change.values.into_keys().collect();
+    let changed: Vec<String> = change.values.into_keys().chain(change.forgotten).collect();
     note.detail("changed", changed.clone());
     Ok(Json(SettingsChanged { status: "configuration saved", note: words(&changed, &change.fixed), changed }))
 }

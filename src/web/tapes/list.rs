@@ -6,7 +6,7 @@ use crate::db::tape_list::{self, TapeFilter, TapeOrder};
 use crate::db::tapes::{self, Tape, TapeListed};
 use crate::db::{Direction, Page, TapeStatus, pools, set_parts, sets};
 use crate::media::{choose::Place, lifecycle};
-use crate::web::{fields, query};
+use crate::web::{fields, query, responses};
 use actix_web::{HttpResponse, get, web};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -33,9 +33,6 @@ pub struct TapeQuery {
     offset: Option<i64>,
 }
 
-/// How many there are in all, in the answer's header.
-const TOTAL: &str = "x-total-count";
-
 /// Tapes, a page at a time. `X-Total-Count` says how many there are.
 #[utoipa::path(operation_id = "list_tapes", tag = "tapes", params(TapeQuery),
     responses((status = 200, body = [TapeListed], headers(("x-total-count" = i64, description = "How many fit"))),
@@ -56,7 +53,7 @@ pub async fn list(app: web::Data<App>, wanted: web::Query<TapeQuery>) -> Result<
         Ok((tape_list::list(conn, &filter, order, direction, page)?, tape_list::count(conn, &filter)?))
     })
     .await?;
-    Ok(HttpResponse::Ok().insert_header((TOTAL, total)).json(rows))
+    Ok(HttpResponse::Ok().insert_header((responses::TOTAL, total)).json(rows))
 }
 
 fn sorting(text: &str) -> Result<(TapeOrder, Direction)> {

@@ -92,3 +92,19 @@ export const ALERT_STATES: Record<Schemas['Severity'], State> = {
 	warning: state('warning', CircleAlert, 'Warning'),
 	critical: state('failed', CircleX, 'Critical')
 };
+
+export const RESTORE_STATES: Record<Schemas['RestoreStatus'], State> = {
+	pending: EXECUTION.pending,
+	running: EXECUTION.running,
+	completed: EXECUTION.completed,
+	failed: EXECUTION.failed
+};
+
+/** What the newest backup does not have any more. */
+export const GONE: State = state('warning', TimerOff, 'Deleted since');
+
+/** What is wrong with the age of a backup. */
+export const AGE_STATES = {
+	never: state('failed', CircleX, 'Never backed up'),
+	old: state('warning', Clock, 'Long ago')
+} satisfies Record<string, State>;

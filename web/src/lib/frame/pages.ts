@@ -7,6 +7,7 @@ import BriefcaseBusiness from '@lucide/svelte/icons/calendar-clock';
 import Cassette from '@lucide/svelte/icons/cassette-tape';
 import Database from '@lucide/svelte/icons/database';
 import Folder from '@lucide/svelte/icons/folder-tree';
+import Footprints from '@lucide/svelte/icons/footprints';
 import Gauge from '@lucide/svelte/icons/gauge';
 import HardDrive from '@lucide/svelte/icons/hard-drive';
 import Info from '@lucide/svelte/icons/info';
@@ -83,6 +84,7 @@ export const SECTIONS: Section[] = [
 	{
 		title: 'Help',
 		pages: [
+			page('/start', 'First steps', Footprints, 'From nothing to a first verified tape', 'operator'),
 			page('/docs', 'Documentation', BookOpen, 'Guides, tape format, recovery by hand'),
 			page('/about', 'About', Info, 'Version, licences')
 		]

@@ -1,0 +1,14 @@
+import { expect, it } from 'vitest';
+import { keptBecause, usesWords } from './uses';
+
+const none = { jobs: 0, sets: 0, bytes: 0, tapes: 0, database_copies: 0 };
+
+it('says what needs a key', () => {
+	expect(usesWords(none)).toBeUndefined();
+	expect(usesWords({ ...none, jobs: 1, sets: 2, bytes: 3e9, tapes: 1 })).toBe('1 job, 2 sets (3.00 GB), 1 tape');
+});
+
+it('says why a key stays', () => {
+	expect(keptBecause({ ...none, database_copies: 3 })).toBeUndefined();
+	expect(keptBecause({ ...none, jobs: 1, sets: 2 })).toBe('Needed by 2 sets and 1 job: delete those first, or keep the key.');
+});
