@@ -11,6 +11,7 @@ pub mod diff;
 pub mod directory;
 pub mod engine;
 pub mod filter;
+pub mod folders;
 pub mod glob;
 pub mod hash;
 pub mod hooks;

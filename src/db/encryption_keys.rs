@@ -115,6 +115,15 @@ pub fn delete(conn: &mut Conn, id: i32) -> Result<()> {
     })
 }
 
+/// A drive encrypted something of a set with a key.
+pub fn used_by_drive(conn: &mut Conn, set_id: i32, key_id: i32) -> Result<()> {
+    let values = (backup_sets::hw_encrypted.eq(true), backup_sets::hw_encryption_key_id.eq(key_id));
+    changed(
+        diesel::update(backup_sets::table.find(set_id)).set(values).execute(conn),
+        format_args!("backup set {set_id}"),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

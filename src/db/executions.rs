@@ -245,6 +245,16 @@ pub fn list(conn: &mut Conn, filter: &ExecutionFilter, page: Page) -> Result<Vec
     Ok(rows.into_iter().map(listed).collect())
 }
 
+/// The last runs of a job, newest first.
+pub fn last_backups(conn: &mut Conn, job_id: i32, most: i64) -> Result<Vec<Execution>> {
+    Ok(job_executions::table
+        .filter(job_executions::job_id.eq(job_id).and(job_executions::kind.eq("backup")))
+        .order(job_executions::id.desc())
+        .limit(most)
+        .select(Execution::as_select())
+        .load(conn)?)
+}
+
 /// Executions that wait, work or pause, newest first.
 pub fn active(conn: &mut Conn) -> Result<Vec<ExecutionListed>> {
     let filter = ExecutionFilter { statuses: Some(ACTIVE.to_vec()), ..Default::default() };

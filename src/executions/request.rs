@@ -256,6 +256,13 @@ pub enum DriveAction {
     },
     /// Take the key away from the drive.
     Decrypt,
+    /// See whether it does what backups rely on, and the robot what it should.
+    Test {
+        /// Overwrite the tape, which must be blank.
+        destructive: bool,
+        /// And write until it is full.
+        fill: bool,
+    },
 }
 
 /// Something a person does with a drive.

@@ -3,7 +3,7 @@
 use super::choose::{DriveFacts, Place};
 use super::retention::{self, Evaluation};
 use crate::actors::catalog::Discard;
-use crate::actors::drive::observe::UNFIT;
+use crate::actors::drive::health::UNFIT;
 use crate::actors::drive::tasks::{FirstBlock, GoToEnd, ReadLabel};
 use crate::actors::drive::{DriveTask, Unit};
 use crate::db::{self, Conn, tapes::Tape, whereabouts};

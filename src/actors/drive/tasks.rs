@@ -8,7 +8,7 @@ mod unit;
 mod write_label;
 
 use super::super::device_thread::Slot;
-use super::{DriveSnapshot, observe};
+use super::{DriveSnapshot, health};
 use crate::keys::{KeyedDrive, KeysOnDemand};
 use crate::{Error, ErrorKind, Result};
 use tape_drive::{DriveErrorKind, DriveState, DriveStatus, TapeDrive, TapePosition};
@@ -16,7 +16,7 @@ use tape_drive::{DriveErrorKind, DriveState, DriveStatus, TapeDrive, TapePositio
 pub use encryption::SetEncryption;
 pub use label::{FirstBlock, ReadLabel, check_tape, examine, read_first_block};
 pub use look::{Look, Notice};
-pub use moving::{GoToEnd, LoadMedium, Retension, Rewind, UnloadMedium};
+pub use moving::{GoToEnd, Retension, Rewind, UnloadMedium};
 pub use unit::Unit;
 pub use write_label::{Labelled, Precondition, WriteLabel};
 
@@ -47,7 +47,7 @@ pub fn perform<T: DriveTask>(task: T, slot: &mut Slot<dyn TapeDrive>, unit: &Uni
         let output = task.run(&mut keyed, unit);
         keyed.finish(unit.standing_key().as_deref());
         if T::HEALTH || output.is_err() {
-            observe::health(drive, unit);
+            health::take(drive, unit);
         }
         let output = output?;
         if let Ok(position) = drive.position() {

@@ -5,7 +5,7 @@ use super::report::{Line, Outcome, Report, TapeLine};
 use super::taking::{Reading, Tools};
 use super::unread;
 use crate::Result;
-use crate::actors::drive::tasks::{FirstBlock, LoadMedium};
+use crate::actors::drive::tasks::FirstBlock;
 use crate::catalog::rebuild::tape::{self, Seen};
 use crate::db::{self, tapes::Tape};
 use crate::executions::{Context, Lease, TapeFill};
@@ -14,7 +14,7 @@ use tape_format::Label;
 
 /// Reads it. What is wrong with it is told to the report; an error is one of stopping, of the drive, or of the server.
 pub fn read(context: &Context, lease: &Lease, barcode: Option<String>, report: &mut Report) -> Result<()> {
-    let label = match context.perform(lease, LoadMedium)? {
+    let label = match context.load(lease)? {
         FirstBlock::Ours(label) => label,
         FirstBlock::Blank => {
             report.skipped(context, format!("{}: blank", name(barcode.as_deref())));

@@ -6,8 +6,8 @@ use tape_drive::{DriveKey, TapeDrive};
 
 /// Gives the drive the key for what is written from now on to the tape that is in it, or takes it away.
 pub struct SetEncryption {
-    /// The key.
-    pub key: Option<DriveKey>,
+    /// The id of the key, and the key.
+    pub key: Option<(i32, DriveKey)>,
 }
 
 impl DriveTask for SetEncryption {
@@ -15,11 +15,16 @@ impl DriveTask for SetEncryption {
     const NAME: &'static str = "set the encryption of the drive";
 
     fn run(self, drive: &mut dyn TapeDrive, unit: &Unit) -> Result<()> {
+        let (id, key) = self.key.unzip();
         unit.set_standing_key(None);
-        drive.set_encryption(self.key.as_ref())?;
-        unit.set_standing_key(self.key);
+        unit.update(|known| known.standing_key_id = None);
+        drive.set_encryption(key.as_ref())?;
+        unit.set_standing_key(key);
         let state = drive.encryption().ok();
-        unit.update(|known| known.encryption = state);
+        unit.update(|known| {
+            known.standing_key_id = id;
+            known.encryption = state;
+        });
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{DriveTask, Unit, examine};
 use crate::Result;
-use crate::actors::drive::observe;
+use crate::actors::drive::health;
 use tape_drive::{DriveErrorKind, DriveState, TapeDrive};
 
 /// Looks at the drive: readiness, and which tape is in it if that is not known. For a drive that nobody uses.
@@ -13,7 +13,7 @@ impl DriveTask for Look {
     const NAME: &'static str = "look at the drive";
 
     fn run(self, drive: &mut dyn TapeDrive, unit: &Unit) -> Result<()> {
-        observe::health(drive, unit);
+        health::take(drive, unit);
         let encryption = match drive.encryption() {
             Ok(state) => Some(state),
             Err(error) if error.kind == DriveErrorKind::Unsupported => None,

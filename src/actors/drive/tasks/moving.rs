@@ -1,27 +1,9 @@
 //! Moving the tape, and the cartridge.
 
-use super::{DriveTask, FirstBlock, Unit, check_tape, examine};
+use super::{DriveTask, Unit, check_tape};
 use crate::Result;
-use tape_drive::{DriveState, TapeDrive, TapePosition};
-
-/// Threads the cartridge in the drive and reads its label.
-pub struct LoadMedium;
-
-impl DriveTask for LoadMedium {
-    type Output = FirstBlock;
-    const NAME: &'static str = "load the tape";
-    const HEALTH: bool = true;
-
-    fn run(self, drive: &mut dyn TapeDrive, unit: &Unit) -> Result<FirstBlock> {
-        tape_drive::make_ready(drive, &mut |status| {
-            if status.state != DriveState::Ready {
-                unit.forget_medium();
-            }
-            unit.update(|state| state.status = Some(status));
-        })?;
-        examine(drive, unit)
-    }
-}
+use crate::actors::drive::health;
+use tape_drive::{TapeDrive, TapePosition};
 
 /// Ejects the cartridge.
 pub struct UnloadMedium;
@@ -31,6 +13,8 @@ impl DriveTask for UnloadMedium {
     const NAME: &'static str = "eject the tape";
 
     fn run(self, drive: &mut dyn TapeDrive, unit: &Unit) -> Result<()> {
+        // the last that can be learnt of how the tape did in this drive
+        health::take(drive, unit);
         drive.set_removal(tape_drive::Removal::Allowed)?;
         drive.unload()?;
         unit.forget_medium();

@@ -1,5 +1,6 @@
 //! What the tasks of one drive share.
 
+use crate::actors::drive::health::Sitting;
 use crate::actors::drive::{DriveSnapshot, observe};
 use crate::db::DbPool;
 use crate::events::Bus;
@@ -21,6 +22,7 @@ pub struct Unit {
     pub(super) keys: Arc<KeyStore>,
     /// With which key everything is encrypted on the tape that is in the drive, if a person said so.
     standing_key: Arc<Mutex<Option<Arc<DriveKey>>>>,
+    sitting: Arc<Mutex<Sitting>>,
     state: Arc<Mutex<DriveSnapshot>>,
 }
 
@@ -29,7 +31,8 @@ impl Unit {
     pub fn new(id: i32, device_path: &str, db: DbPool, bus: Bus, keys: Arc<KeyStore>) -> Unit {
         let state = DriveSnapshot { drive_id: id, device_path: device_path.into(), ..DriveSnapshot::default() };
         let state = Arc::new(Mutex::new(state));
-        Unit { id, device_path: device_path.into(), db, bus, keys, standing_key: Arc::default(), state }
+        let (standing_key, sitting) = (Arc::default(), Arc::default());
+        Unit { id, device_path: device_path.into(), db, bus, keys, standing_key, sitting, state }
     }
 
     /// The last known state.
@@ -56,10 +59,17 @@ impl Unit {
         *self.standing_key.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = key.map(Arc::new);
     }
 
+    /// Looks at, or changes, what is remembered of the tape that is in the drive.
+    pub fn sitting<T>(&self, look: impl FnOnce(&mut Sitting) -> T) -> T {
+        look(&mut self.sitting.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
+    }
+
     /// Nothing is known any more of what is in the drive.
     pub fn forget_medium(&self) {
         self.set_standing_key(None);
+        self.sitting(|sitting| *sitting = Sitting::default());
         self.update(|state| {
+            state.standing_key_id = None;
             state.label = None;
             state.unlabelled = None;
             state.medium = None;

@@ -1,8 +1,9 @@
 //! Writing a label, onto the tape and into the memory of its cartridge.
 
 use super::{DriveTask, FirstBlock, Unit, examine};
+use crate::actors::drive::loading::may_write;
 use crate::{Error, ErrorKind, Result};
-use tape_drive::{DriveErrorKind, FilemarkSync, Position, TapeDrive};
+use tape_drive::{DriveErrorKind, FilemarkSync, MediumKind, Position, TapeDrive};
 use tape_format::Label;
 
 /// How sure one has to be that nothing is lost before a label is written.
@@ -38,15 +39,7 @@ impl DriveTask for WriteLabel {
     fn run(self, drive: &mut dyn TapeDrive, unit: &Unit) -> Result<Labelled> {
         let block = self.label.encode()?;
         let medium = drive.medium()?;
-        if medium.kind == tape_drive::MediumKind::Cleaning {
-            return Err(Error::conflict("cleaning_cartridge", "this is a cleaning cartridge; it holds no data"));
-        }
-        if medium.write_protected {
-            return Err(Error::conflict(
-                "write_protected",
-                "the tape is write-protected; slide the tab on the cartridge, or use another one",
-            ));
-        }
+        may_write(drive, &medium)?;
         if self.precondition == Precondition::Blank {
             match examine(drive, unit)? {
                 FirstBlock::Blank => {}
@@ -66,6 +59,15 @@ impl DriveTask for WriteLabel {
                     ));
                 }
             }
+        }
+        if medium.kind == MediumKind::Worm
+            && self.precondition == Precondition::Anything
+            && !matches!(examine(drive, unit)?, FirstBlock::Blank)
+        {
+            return Err(Error::conflict(
+                "write_once",
+                "the tape is write-once and has been written: it can be appended to, but never begin anew; use another one",
+            ));
         }
         drive.rewind()?;
         // Everybody must be able to read which tape it is.
