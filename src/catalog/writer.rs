@@ -10,6 +10,7 @@
 
 use super::kind;
 use super::{discard, index};
+use crate::db::returned::Returned;
 use crate::db::schema::{catalog_dir_sets, catalog_dirs, catalog_owners, catalog_versions};
 use crate::db::{self, Conn, write_transaction};
 use crate::{Error, Result};
@@ -306,7 +307,7 @@ fn dir_id(conn: &mut Conn, dir: &[u8]) -> Result<i64> {
         None => Ok(diesel::insert_into(catalog_dirs::table)
             .values(catalog_dirs::path.eq(path.as_ref()))
             .returning(catalog_dirs::id)
-            .get_result(conn)?),
+            .returned(conn)?),
     }
 }
 
@@ -327,7 +328,7 @@ fn owner_id(conn: &mut Conn, record: &MemberRecord) -> Result<i32> {
                 catalog_owners::group_name.eq(&record.group),
             ))
             .returning(catalog_owners::id)
-            .get_result(conn)?),
+            .returned(conn)?),
     }
 }
 

@@ -6,6 +6,7 @@ use super::kinds::EventType;
 use super::schema::events;
 use super::time::{json_text_option, now, rfc3339};
 use crate::Result;
+use crate::db::returned::Returned;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::Serialize;
@@ -53,7 +54,7 @@ pub struct NewEvent {
 /// Records an event.
 pub fn insert(conn: &mut Conn, new: &NewEvent) -> Result<Event> {
     let values = (new, events::created_at.eq(now()));
-    Ok(diesel::insert_into(events::table).values(values).returning(Event::as_returning()).get_result(conn)?)
+    Ok(diesel::insert_into(events::table).values(values).returning(Event::as_returning()).returned(conn)?)
 }
 
 /// The event with this id.

@@ -37,6 +37,7 @@ pub mod paging;
 pub mod pools;
 pub mod restores;
 pub mod retention;
+pub mod returned;
 pub mod schema;
 mod seed_queries;
 pub mod set_parts;
