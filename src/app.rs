@@ -13,6 +13,7 @@ use crate::db::{self, DbPool, SetStatus};
 use crate::events::{Bus, Category, Event};
 use crate::executions::{self, DrillRequest, MaintenanceRequest, Request, ScrubRequest, Services};
 use crate::keys::{KeyStore, MasterKey};
+use crate::notify::{Bell, Delivery, Limits};
 use crate::web::{self, Exit, Lifecycle};
 use crate::{Error, Result};
 use actix::Addr;
@@ -173,8 +174,11 @@ impl House {
         let auth = Auth::open(&config)?;
         let setup_token = auth.setup.begin(&mut *db.get()?)?;
         let (bus, inbox) = Bus::new();
-        let notifier = Notifier::start(db.clone(), &bus, inbox)?;
+        let (limits, bell) = (Limits::new(&config.notify), Bell::default());
+        let notifier = Notifier::start(db.clone(), &bus, inbox, limits.clone(), bell.clone())?;
         let config = Arc::new(config);
+        let delivery = Delivery { db: db.clone(), keys: keys.clone(), bus: bus.clone(), limits, bell: bell.clone() };
+        delivery.start()?;
         let app = App::start(config.clone(), db.clone(), bus.clone(), keys.clone()).await?;
         let services = web::Services {
             config: Data::from(config),
@@ -184,6 +188,7 @@ impl House {
             auth: Data::new(auth),
             keys: Data::from(keys),
             lifecycle: Data::new(lifecycle),
+            bell: Data::new(bell),
         };
         let shared = Data::new(app.clone());
         let server = web::Server::bind(services, move |config| {

@@ -15,6 +15,7 @@
 //! | [`import`] | taking over from version 1, the Go program: what its database becomes here |
 //! | [`schedule`] | cron expressions and time zones |
 //! | [`catalog`] | what is where: insert, browse, search |
+//! | [`notify`] | rules, outbox, mail, Telegram, webhooks: telling people |
 //! | [`auth`] | users, sessions, API keys, roles and the one permission table |
 //! | [`keys`] | encryption keys and the master key that wraps them |
 //! | [`db`] | connections, schema, row types, one module per aggregate |
@@ -43,6 +44,7 @@ pub mod human;
 pub mod import;
 pub mod keys;
 pub mod media;
+pub mod notify;
 pub mod restore;
 pub mod schedule;
 pub mod web;

@@ -92,6 +92,7 @@ impl Jobs {
                 return;
             }
         };
+        announce::began(&self.services, &row);
         let (progress, control) = (Arc::new(Progress::default()), Arc::new(Handle::default()));
         let running = Running {
             progress: progress.clone(),

@@ -73,6 +73,10 @@ const fn get(pattern: &'static str, access: Access) -> Route {
 const fn post(pattern: &'static str, access: Access) -> Route {
     Route { method: "POST", pattern, access, trace: Trace::Audited, carrier: Carrier::Header }
 }
+/// A POST that only asks, while somebody types: its question is too long for an address.
+const fn ask(pattern: &'static str, access: Access) -> Route {
+    Route { method: "POST", pattern, access, trace: Trace::Unaudited, carrier: Carrier::Header }
+}
 const fn put(pattern: &'static str, access: Access) -> Route {
     Route { method: "PUT", pattern, access, trace: Trace::Audited, carrier: Carrier::Header }
 }
@@ -125,6 +129,29 @@ pub const ROUTES: &[Route] = &[
     put("/api/v1/settings", ADMIN),
     post("/api/v1/settings/telegram/test", ADMIN),
     post("/api/v1/settings/restart", ADMIN),
+
+    get("/api/v1/notifications/topics", READONLY),
+    // Secrets are masked; who gets which message is for those who work here.
+    get("/api/v1/notifications/channels", OPERATOR),
+    post("/api/v1/notifications/channels", ADMIN),
+    post("/api/v1/notifications/channels/try", ADMIN),
+    get("/api/v1/notifications/channels/{id}", OPERATOR),
+    put("/api/v1/notifications/channels/{id}", ADMIN),
+    delete("/api/v1/notifications/channels/{id}", ADMIN),
+    post("/api/v1/notifications/channels/{id}/test", OPERATOR),
+    get("/api/v1/notifications/rules", OPERATOR),
+    post("/api/v1/notifications/rules", ADMIN),
+    get("/api/v1/notifications/rules/{id}", OPERATOR),
+    put("/api/v1/notifications/rules/{id}", ADMIN),
+    delete("/api/v1/notifications/rules/{id}", ADMIN),
+    get("/api/v1/notifications/templates", OPERATOR),
+    post("/api/v1/notifications/templates/preview", OPERATOR),
+    put("/api/v1/notifications/templates/{kind}/{topic}", ADMIN),
+    delete("/api/v1/notifications/templates/{kind}/{topic}", ADMIN),
+    get("/api/v1/notifications/outbox", OPERATOR),
+    get("/api/v1/notifications/outbox/{id}", OPERATOR),
+    post("/api/v1/notifications/outbox/{id}/retry", OPERATOR),
+    post("/api/v1/notifications/outbox/{id}/discard", OPERATOR),
 
     get("/api/v1/events", READONLY),
     get("/api/v1/events/export", READONLY),
@@ -206,16 +233,18 @@ pub const ROUTES: &[Route] = &[
 
     get("/api/v1/sources", READONLY),
     post("/api/v1/sources", OPERATOR),
+    get("/api/v1/sources/browse", OPERATOR),
     get("/api/v1/sources/{id}", READONLY),
     put("/api/v1/sources/{id}", OPERATOR),
     delete("/api/v1/sources/{id}", OPERATOR),
-    post("/api/v1/sources/preview", OPERATOR),
-    post("/api/v1/sources/{id}/preview", OPERATOR),
+    ask("/api/v1/sources/preview", OPERATOR),
+    ask("/api/v1/sources/{id}/preview", OPERATOR),
 
     get("/api/v1/jobs", READONLY),
     post("/api/v1/jobs", OPERATOR),
     get("/api/v1/jobs/active", READONLY),
     get("/api/v1/jobs/resumable", READONLY),
+    get("/api/v1/jobs/history", READONLY),
     get("/api/v1/jobs/{id}", READONLY),
     put("/api/v1/jobs/{id}", OPERATOR),
     delete("/api/v1/jobs/{id}", OPERATOR),
@@ -226,7 +255,7 @@ pub const ROUTES: &[Route] = &[
     post("/api/v1/jobs/{id}/retry", OPERATOR),
     get("/api/v1/jobs/{id}/recommend-tape", READONLY),
     get("/api/v1/jobs/{id}/next-runs", READONLY),
-    post("/api/v1/jobs/preview-schedule", OPERATOR),
+    ask("/api/v1/jobs/preview-schedule", OPERATOR),
 
     get("/api/v1/executions", READONLY),
     get("/api/v1/executions/{id}", READONLY),
@@ -254,6 +283,7 @@ pub const ROUTES: &[Route] = &[
     post("/api/v1/import/v1-tape", OPERATOR),
 
     get("/api/v1/retention/preview", READONLY),
+    ask("/api/v1/retention/what-if", OPERATOR),
     post("/api/v1/retention/run", OPERATOR),
     get("/api/v1/maintenance", READONLY),
     post("/api/v1/maintenance/run", OPERATOR),

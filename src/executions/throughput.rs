@@ -15,7 +15,6 @@ const FIRST_STRETCH: Duration = Duration::from_secs(1);
 
 /// How fast an execution was, column by column: the same place of each belongs to the same stretch of time.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
 pub struct Throughput {
     /// When the first stretch began; none: nothing was measured.
     pub began_at: Option<DateTime<Utc>>,

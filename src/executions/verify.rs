@@ -16,8 +16,8 @@ use crate::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
-use std::sync::Mutex;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use tables::Tables;
 use tape_format::path_text::to_text;
 use tape_format::toc::Totals;
@@ -265,7 +265,7 @@ impl Verifying<'_> {
             return Ok(());
         }
         let mut plan = everything(self.context, self.result.set_id)?.plan;
-        plan.items.retain(|item| self.not_compared.contains_key(&item.path));
+        plan.items = Arc::new(plan.items.filtered(|item| self.not_compared.contains_key(&item.path))?);
         plan.links.clear();
         select::arrange(&mut plan, &|_| 0)?;
         for tape in plan.tapes_read() {
@@ -316,7 +316,7 @@ impl Verifying<'_> {
         }
         let catalog = Totals {
             members: plan.items.len() as u64 + plan.links.len() as u64,
-            files: plan.items.iter().filter(|item| item.kind == MemberKind::File).count() as u64,
+            files: plan.items.sums().files,
             bytes: plan.total_bytes(),
         };
         if sum != catalog && !plan.sets.is_empty() {

@@ -1,6 +1,7 @@
 //! How long a tape of a plan will keep a drive busy: for a person who plans the next hours, so "about" will do.
 
 use super::plan::{Plan, Visit};
+use crate::Result;
 use crate::db::tapes::Tape;
 use crate::db::whereabouts::{PlaceKind, Whereabouts};
 use tape_drive::lto::Generation;
@@ -13,19 +14,22 @@ const THREAD_SECONDS: f64 = 20.0;
 const WIND_SECONDS: f64 = 100.0;
 
 /// Seconds to mount, wind and read all that a plan needs of a tape; `None` if its generation is not known.
-pub fn seconds(plan: &Plan, tape: &Tape, place: &Whereabouts) -> Option<u64> {
-    let speed = generation(&tape.lto_type)?.native_speed() as f64;
+///
+/// # Errors
+/// If the members cannot be read from their temporary file.
+pub fn seconds(plan: &Plan, tape: &Tape, place: &Whereabouts) -> Result<Option<u64>> {
+    let Some(generation) = generation(&tape.lto_type) else { return Ok(None) };
+    let speed = generation.native_speed() as f64;
     let visits = plan.visits.iter().filter(|visit| visit.tape_id == tape.id);
     let framed: f64 = visits.enumerate().map(|(index, visit)| mount(place, index) + read(plan, visit, speed)).sum();
     let whole = plan.whole_files.iter().filter(|file| file.tape_id == tape.id && !file.items.is_empty());
-    let whole: f64 = whole
-        .map(|file| {
-            let items = plan.items.get(file.items.clone()).unwrap_or_default();
-            WIND_SECONDS / 2.0 + items.iter().map(|item| item.tar_length as f64).sum::<f64>() / speed
-        })
-        .sum();
+    let whole = whole.map(|file| {
+        let lengths = plan.items.range(file.items.clone()).map(|item| item.map(|item| item.tar_length as f64));
+        Ok(WIND_SECONDS / 2.0 + lengths.sum::<Result<f64>>()? / speed)
+    });
+    let whole: f64 = whole.sum::<Result<f64>>()?;
     let mounted = if framed == 0.0 && whole > 0.0 { mount(place, 0) } else { 0.0 };
-    Some((framed + whole + mounted).ceil() as u64)
+    Ok(Some((framed + whole + mounted).ceil() as u64))
 }
 
 fn mount(place: &Whereabouts, visit: usize) -> f64 {

@@ -16,6 +16,7 @@ pub mod existing;
 pub mod extract;
 pub mod feed;
 pub mod flow;
+pub mod items;
 pub mod layout;
 pub mod members;
 pub mod metadata;

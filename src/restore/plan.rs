@@ -3,8 +3,10 @@
 //! Pure data: [`select`](super::select) fills it from the catalog, [`schedule`](super::schedule) puts it in order.
 
 use super::extract::Expected;
+use super::items::Items;
 use super::metadata::Metadata;
 use super::serpentine::Serpentine;
+use crate::Result;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
@@ -100,6 +102,11 @@ impl Item {
     pub fn tar_end(&self) -> u64 {
         self.tar_offset.saturating_add(self.tar_length)
     }
+
+    /// Where it is: its set in the plan, and its offset there.
+    pub fn place(&self) -> (usize, u64) {
+        (self.set, self.tar_offset)
+    }
 }
 
 /// A hard link to be made when everything is read.
@@ -192,8 +199,8 @@ pub struct Plan {
     pub sets: Vec<PlannedSet>,
     /// Data files of version 1 that are read from.
     pub whole_files: Vec<WholeFile>,
-    /// The members to be read, by set and position; those of version 1 behind all others.
-    pub items: Vec<Item>,
+    /// The members to be read, by set and position.
+    pub items: Arc<Items>,
     /// Pieces of files, where a tape is looked at alone.
     pub pieces: Vec<Piece>,
     /// Hard links to be made.
@@ -209,25 +216,26 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Where the wanted members of a segment are in the tar stream, or the pieces of them that are in it.
-    pub fn members_of(&self, segment: &Segment) -> Vec<Range<u64>> {
-        let run = self.runs.get(segment.run);
-        if run.is_some_and(|run| run.piece.is_some()) {
-            return std::iter::once(segment.start..segment.end).collect();
+    /// Where the wanted members of a segment are in the tar stream.
+    pub fn members_of(&self, segment: &Segment) -> Places {
+        let of = segment.start..segment.end;
+        match self.runs.get(segment.run) {
+            Some(Run { piece: Some(_), .. }) => Places::One(of),
+            run => {
+                let numbers = run.map_or(0..0, |run| run.items.clone());
+                Places::Members { items: self.items.clone(), numbers, of }
+            }
         }
-        let items = run.and_then(|run| self.items.get(run.items.clone())).unwrap_or_default();
-        let piece = |item: &Item| item.tar_offset.max(segment.start)..item.tar_end().min(segment.end);
-        items.iter().map(piece).filter(|piece| piece.start < piece.end).collect()
     }
 
     /// Files that are asked for: regular files, with all their names.
     pub fn file_count(&self) -> u64 {
-        self.items.iter().filter(|item| item.kind == MemberKind::File).count() as u64 + self.links.len() as u64
+        self.items.sums().files + self.links.len() as u64
     }
 
     /// Content bytes that are read.
     pub fn total_bytes(&self) -> u64 {
-        self.items.iter().map(|item| item.size).sum()
+        self.items.sums().bytes
     }
 
     /// Whether it would do nothing.
@@ -259,30 +267,77 @@ impl Plan {
     }
 
     /// Tapes in the order of their first visit, with the files that begin on them and their bytes.
-    pub fn tapes(&self) -> Vec<TapeShare> {
+    ///
+    /// # Errors
+    /// If the members cannot be read from their temporary file.
+    pub fn tapes(&self) -> Result<Vec<TapeShare>> {
         let mut shares: Vec<TapeShare> = Vec::new();
         for visit in &self.visits {
             let at = share_of(&mut shares, visit.tape_id);
             for segment in &visit.segments {
-                let items = self.runs.get(segment.run).and_then(|run| self.items.get(run.items.clone()));
-                let begins = |item: &&Item| (segment.start..segment.end).contains(&item.tar_offset);
-                for item in items.unwrap_or_default().iter().filter(begins) {
-                    if let Some(share) = shares.get_mut(at) {
-                        share.files += u64::from(item.kind == MemberKind::File);
-                        share.bytes += item.size;
-                    }
-                }
+                let numbers = self.runs.get(segment.run).map_or(0..0, |run| run.items.clone());
+                let begin = |at: u64| self.items.partition_point(numbers.clone(), |item| item.tar_offset < at);
+                self.share(&mut shares, at, begin(segment.start)?..begin(segment.end)?)?;
             }
         }
         for file in self.whole_files.iter().filter(|file| !file.items.is_empty()) {
             let at = share_of(&mut shares, file.tape_id);
-            let items = self.items.get(file.items.clone()).unwrap_or_default();
-            if let Some(share) = shares.get_mut(at) {
-                share.files += items.iter().filter(|item| item.kind == MemberKind::File).count() as u64;
-                share.bytes += items.iter().map(|item| item.size).sum::<u64>();
-            }
+            self.share(&mut shares, at, file.items.clone())?;
         }
-        shares
+        Ok(shares)
+    }
+
+    /// Adds members to a tape's share.
+    fn share(&self, shares: &mut [TapeShare], at: usize, numbers: Range<usize>) -> Result<()> {
+        let Some(share) = shares.get_mut(at) else { return Ok(()) };
+        if numbers == (0..self.items.len()) {
+            let sums = self.items.sums();
+            (share.files, share.bytes) = (share.files + sums.files, share.bytes + sums.bytes);
+            return Ok(());
+        }
+        for item in self.items.range(numbers) {
+            let item = item?;
+            share.files += u64::from(item.kind == MemberKind::File);
+            share.bytes += item.size;
+        }
+        Ok(())
+    }
+}
+
+/// Where the wanted members of a segment are in the tar stream, ascending.
+#[derive(Debug, Clone)]
+pub enum Places {
+    /// It is one piece of a member.
+    One(Range<u64>),
+    /// Members of the plan, as far as they are in the segment.
+    Members {
+        /// All members of the plan.
+        items: Arc<Items>,
+        /// Which of them.
+        numbers: Range<usize>,
+        /// The segment.
+        of: Range<u64>,
+    },
+}
+
+impl Places {
+    /// The first that is not passed. `passed` must be true for those in front of it, and for no other.
+    ///
+    /// # Errors
+    /// If the members cannot be read from their temporary file.
+    pub fn first(&self, passed: impl Fn(&Range<u64>) -> bool) -> Result<Option<Range<u64>>> {
+        let (items, numbers, of) = match self {
+            Places::One(place) => return Ok(Some(place.clone()).filter(|place| !passed(place))),
+            Places::Members { items, numbers, of } => (items, numbers, of),
+        };
+        let place = |item: &Item| item.tar_offset.max(of.start)..item.tar_end().min(of.end);
+        let before = |item: &Item| item.tar_end() <= of.start || passed(&place(item));
+        let number = items.partition_point(numbers.clone(), before)?;
+        if number >= numbers.end {
+            return Ok(None);
+        }
+        let found = items.get(number)?.map(|item| place(&item));
+        Ok(found.filter(|place| place.start < place.end))
     }
 }
 

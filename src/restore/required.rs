@@ -28,14 +28,14 @@ pub struct RequiredTape {
 
 /// The tapes in the order in which they are needed.
 pub fn tapes(conn: &mut Conn, plan: &Plan) -> Result<Vec<RequiredTape>> {
-    let shares = plan.tapes();
+    let shares = plan.tapes()?;
     let mut required = Vec::with_capacity(shares.len());
     for (index, share) in shares.iter().enumerate() {
         let tape = db::tapes::find(conn, share.tape_id)?;
         let place = whereabouts::of(conn, &tape)?;
         required.push(RequiredTape {
             order: index + 1,
-            estimated_seconds: estimate::seconds(plan, &tape, &place),
+            estimated_seconds: estimate::seconds(plan, &tape, &place)?,
             tape,
             place,
             file_count: share.files,

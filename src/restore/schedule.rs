@@ -6,6 +6,7 @@
 //! other. Where that cannot be had (a member over three tapes whose middle one holds more, ties that go in circles), a
 //! tape is visited twice.
 
+use super::items::Items;
 use super::plan::{Item, Part, Piece, PlannedSet, Run, Segment, Visit};
 use super::serpentine::Serpentine;
 use crate::{Error, Result};
@@ -16,10 +17,20 @@ use tape_format::frame::MAX_FRAME;
 /// Gaps up to this many bytes of tar stream are read through: a locate costs more.
 const READ_THROUGH: u64 = MAX_FRAME as u64;
 
-/// Groups members, sorted by set and position, into runs, behind them those of pieces, and says in which parts each run is.
-pub fn runs(sets: &[PlannedSet], items: &[Item], pieces: &[Piece]) -> Result<Vec<(Run, Vec<Segment>)>> {
+/// Groups members into runs, but for those of sets that are read as whole files, behind them those of pieces, and says in
+/// which parts each run is.
+pub fn runs(
+    sets: &[PlannedSet],
+    items: &Items,
+    pieces: &[Piece],
+    is_whole: &dyn Fn(usize) -> bool,
+) -> Result<Vec<(Run, Vec<Segment>)>> {
     let mut runs: Vec<Run> = Vec::new();
     for (index, item) in items.iter().enumerate() {
+        let item = &*item?;
+        if is_whole(item.set) {
+            continue;
+        }
         let parts = sets.get(item.set).map(|set| set.parts.as_slice()).unwrap_or_default();
         match runs.last_mut() {
             Some(run) if run.set == item.set && joins(parts, run, item) => {
@@ -257,8 +268,12 @@ mod tests {
         }
     }
 
+    fn runs(sets: &[PlannedSet], items: &[Item]) -> Result<Vec<(Run, Vec<Segment>)>> {
+        super::runs(sets, &Items::default().with(items.to_vec()).unwrap(), &[], &|_| false)
+    }
+
     fn ranges(sets: &[PlannedSet], items: &[Item]) -> Vec<(u64, u64, usize)> {
-        let runs = runs(sets, items, &[]).unwrap();
+        let runs = runs(sets, items).unwrap();
         runs.into_iter().map(|(run, _)| (run.start, run.end, run.items.len())).collect()
     }
 
@@ -268,7 +283,7 @@ mod tests {
     }
 
     fn order_from(sets: &[PlannedSet], items: &[Item], near: &dyn Fn(i32) -> u8) -> Vec<(i32, Vec<(usize, u64)>)> {
-        let visits = visits(sets, &runs(sets, items, &[]).unwrap(), near, &BTreeMap::new());
+        let visits = visits(sets, &runs(sets, items).unwrap(), near, &BTreeMap::new());
         let segment = |segment: &Segment| (segment.part, segment.start / MIB);
         visits.iter().map(|visit| (visit.tape_id, visit.segments.iter().map(segment).collect())).collect()
     }
@@ -295,7 +310,7 @@ mod tests {
         let beside = [item(0, 9 * MIB, MIB), item(0, 10 * MIB, MIB)];
         assert_eq!(ranges(&sets, &beside).len(), 2);
         let across = [item(0, 8 * MIB, MIB), item(0, 9 * MIB, 2 * MIB), item(0, 11 * MIB, MIB)];
-        let all = runs(&sets, &across, &[]).unwrap();
+        let all = runs(&sets, &across).unwrap();
         assert_eq!(all.len(), 1);
         let pieces: Vec<_> = all[0].1.iter().map(|piece| (piece.part, piece.start, piece.end, piece.last)).collect();
         assert_eq!(pieces, [(0, 8 * MIB, 10 * MIB, false), (1, 10 * MIB, 12 * MIB, true)]);
@@ -304,7 +319,7 @@ mod tests {
     #[test]
     fn members_outside_of_all_known_parts_are_an_error() {
         let sets = [set(&[(1, 2, 10 * MIB)])];
-        assert_eq!(runs(&sets, &[item(0, 9 * MIB, 2 * MIB)], &[]).unwrap_err().code, "parts_missing");
+        assert_eq!(runs(&sets, &[item(0, 9 * MIB, 2 * MIB)]).unwrap_err().code, "parts_missing");
     }
 
     #[test]
@@ -349,7 +364,7 @@ mod tests {
     fn rows_of_visits_can_be_read_in_any_order() {
         let sets = [set(&[(3, 2, 100 * MIB), (4, 2, 200 * MIB)]), set(&[(1, 2, 100 * MIB)]), set(&[(2, 2, 100 * MIB)])];
         let items = [item(0, 99 * MIB, 2 * MIB), item(0, 150 * MIB, 512), item(1, 0, 512), item(2, 0, 512)];
-        let runs = runs(&sets, &items, &[]).unwrap();
+        let runs = runs(&sets, &items).unwrap();
         let visits = visits(&sets, &runs, &|_| 0, &BTreeMap::new());
         let runs = runs.into_iter().map(|(run, _)| run).collect();
         let plan = crate::restore::plan::Plan { visits, runs, ..Default::default() };
@@ -373,7 +388,7 @@ mod tests {
             part.layout = Arc::new(layout);
         }
         let items = places.map(|at| item(0, at, 512));
-        let runs = runs(&sets, &items, &[]).unwrap();
+        let runs = runs(&sets, &items).unwrap();
         let order = |serpentines: &BTreeMap<i32, Serpentine>| -> Vec<u64> {
             visits(&sets, &runs, &|_| 0, serpentines)[0].segments.iter().map(|segment| segment.start).collect()
         };

@@ -94,7 +94,7 @@ fn a_set_over_three_tapes_comes_back_with_the_files_that_are_split() {
         assert_eq!(done.plan.visits.iter().map(|visit| visit.tape_id).collect::<Vec<_>>(), bench.tape_ids(&[1, 2, 3]));
         let only = bench.restore(set, &["f-last"]);
         assert_eq!(only.plan.visits.len(), 1);
-        let shares = done.plan.tapes();
+        let shares = done.plan.tapes().unwrap();
         assert_eq!(shares.iter().map(|share| share.files).sum::<u64>(), done.plan.file_count());
     }
 }
@@ -182,7 +182,7 @@ fn what_is_left_out_stays_on_tape_but_not_the_content_of_other_names() {
     members.push(link("e1", MemberKind::Hardlink, "d/f001"));
     let set = bench.write(&SetSpec::on(1), &members, &[]);
     let names = |selected: select::Selected| {
-        let items = selected.plan.items.iter().filter(|item| item.kind == MemberKind::File);
+        let items = selected.plan.items.iter().map(|item| item.unwrap()).filter(|item| item.kind == MemberKind::File);
         let mut names: Vec<_> = items.map(|item| String::from_utf8_lossy(&item.path).into_owned()).collect();
         names.sort();
         names

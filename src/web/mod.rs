@@ -55,6 +55,7 @@ mod jobs;
 mod libraries;
 mod logs;
 mod maintenance;
+mod notifications;
 mod pools;
 mod restore;
 mod retention;

@@ -42,6 +42,7 @@ pub fn all() -> Routes {
         super::maintenance::routes,
         super::scrub::routes,
         super::drills::routes,
+        super::notifications::routes,
     ]
     .into_iter()
     .fold(Routes::default(), |routes, add| add(routes))

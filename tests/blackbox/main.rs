@@ -18,6 +18,7 @@ mod hostile_requests;
 mod incremental;
 mod manual;
 mod many_sets;
+mod notify;
 mod parallel;
 mod rebuild;
 mod recovering;

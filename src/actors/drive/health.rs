@@ -20,6 +20,9 @@ pub struct Sitting {
 /// Flags with which a drive is given no more work: it fails by itself, or holds a tape that is torn.
 pub const UNFIT: &[u8] = &[13, 14, 30, 31];
 
+/// Flags with which a drive says that the tape in it is old: media life, nearing media life (SSC-5, TapeAlert).
+const WORN: &[u8] = &[7, 19];
+
 /// Stores the drive's counters, raises alerts, and ends those that the drive does not raise any more. What the drive cannot
 /// tell is left as it is.
 pub fn take(drive: &mut dyn TapeDrive, unit: &Unit) {
@@ -61,10 +64,11 @@ fn tell(unit: &Unit, alert: &TapeAlert, raised: &drive_health::DriveAlert, tape:
     if UNFIT.contains(&alert.flag()) {
         words.push_str(" The drive is given no more work until the flag is gone.");
     }
+    let title = if WORN.contains(&alert.flag()) { "Media Wear" } else { "TapeAlert" };
     let event = match alert.severity() {
-        AlertSeverity::Critical => Event::error(Category::Drive, "TapeAlert", words),
-        AlertSeverity::Warning => Event::warning(Category::Drive, "TapeAlert", words),
-        AlertSeverity::Information => Event::info(Category::Drive, "TapeAlert", words),
+        AlertSeverity::Critical => Event::error(Category::Drive, title, words),
+        AlertSeverity::Warning => Event::warning(Category::Drive, title, words),
+        AlertSeverity::Information => Event::info(Category::Drive, title, words),
     };
     let details = serde_json::json!({
         "drive_id": unit.id, "flag": alert.flag(), "severity": raised.severity, "tape_id": tape,

@@ -21,12 +21,26 @@ pub fn changed(unit: &Unit, before: &DriveSnapshot, after: &DriveSnapshot) {
     if let Err(error) = store(unit, after) {
         tracing::warn!(drive = unit.id, %error, "the state of the drive could not be stored");
     }
+    trouble(unit, before, after);
     if before.label != after.label
         && let Some(label) = &after.label
         && let Err(error) = announce(unit, label)
     {
         tracing::warn!(drive = unit.id, %error, "the tape in the drive could not be looked up");
     }
+}
+
+/// Tells of a drive that does not work, and that it works again.
+fn trouble(unit: &Unit, before: &DriveSnapshot, after: &DriveSnapshot) {
+    let details = serde_json::json!({"drive_id": unit.id, "device": unit.device_path});
+    let event = match (&before.error, &after.error) {
+        (None, Some(error)) => Event::error(Category::Drive, "Drive Error", format!("Drive {}: {error}", unit.id)),
+        (Some(_), None) => {
+            Event::success(Category::Drive, "Drive Recovered", format!("Drive {} works again.", unit.id))
+        }
+        _ => return,
+    };
+    unit.bus.publish(event.details(details));
 }
 
 fn row_status(state: &DriveSnapshot) -> db::DriveStatus {

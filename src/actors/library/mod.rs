@@ -90,7 +90,10 @@ impl Handler<MoveMedium> for LibraryActor {
         Box::pin(self.thread.run(move |slot| {
             let moved = house.send(slot, Way { from: message.from, to: message.to, then: message.then });
             let inventory = house.look(slot);
-            if let Err(error) = moved {
+            if let Err(mut error) = moved {
+                if let Some(where_it_is) = inventory.as_ref().ok().and_then(in_the_gripper) {
+                    error.message = format!("{}; {where_it_is}", error.message);
+                }
                 let text = format!("Library {}: {}", house.name, error.message);
                 let details = json!({"library_id": house.id, "from": message.from, "to": message.to});
                 house.bus.publish(Event::error(Category::Library, "Library Move Failed", text).details(details));
@@ -114,5 +117,33 @@ impl Handler<CanSwap> for LibraryActor {
             let can = slot.device()?.capabilities();
             Ok(can.can_exchange(ElementKind::Storage, ElementKind::Drive))
         }))
+    }
+}
+
+/// What to do about a cartridge that the robot did not put down; nothing if there is none.
+fn in_the_gripper(inventory: &Inventory) -> Option<String> {
+    let gripper = inventory.of(ElementKind::Transport).find(|element| element.full)?;
+    let cartridge = gripper.barcode.as_ref().map_or("a cartridge".to_string(), |code| format!("cartridge {code}"));
+    Some(format!(
+        "{cartridge} is in the gripper of the robot, which can do nothing else now: move it from element {} to an empty \
+         slot, or open the library and put it there by hand, and take the inventory",
+        gripper.address.0
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tape_drive::Element;
+
+    #[test]
+    fn a_cartridge_in_the_gripper_is_told_with_what_to_do() {
+        let gripper = Element::empty(ElementAddress(1), ElementKind::Transport);
+        let mut inventory = Inventory { elements: vec![gripper] };
+        assert_eq!(in_the_gripper(&inventory), None);
+        inventory.elements[0].full = true;
+        inventory.elements[0].barcode = Some("TB0001L9".into());
+        let told = in_the_gripper(&inventory).expect("it is told");
+        assert!(told.starts_with("cartridge TB0001L9 is in the gripper") && told.contains("element 1 "), "{told}");
     }
 }

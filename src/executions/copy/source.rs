@@ -98,7 +98,6 @@ fn one_run(conn: &mut Conn, set_id: i32) -> Result<Plan> {
         // nothing but deletions
         select::plan_set(conn, set_id, &mut plan)?;
     }
-    plan.items.sort_by_key(|item| item.tar_offset);
     let end = plan.sets.iter().flat_map(|set| &set.parts).map(|part| part.layout.tar_end).max().unwrap_or(0);
     plan.runs = vec![Run { set: 0, items: 0..plan.items.len(), start: 0, end, piece: None }];
     plan.visits = Vec::new();

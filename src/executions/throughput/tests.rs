@@ -81,7 +81,8 @@ fn what_moved_nothing_is_not_stored_and_nonsense_is_not_believed() {
     recorder.add(start() + TimeDelta::seconds(5), Reading::default(), Pace::Waits);
     assert_eq!(recorder.to_store(End::Over), None);
     assert_eq!(Throughput::read("[1"), Throughput::default());
-    let odd = Throughput::read(r#"{"began_at":"2026-11-21T01:30:00Z","ends":[1.0,2.0],"seconds":[1.0]}"#);
+    let odd = r#"{"began_at":"2026-11-21T01:30:00Z","stretch_seconds":1,"ends":[1.0,2.0],"seconds":[1.0],"content_bytes":[],"tape_bytes":[],"buffer_percent":[],"starved_seconds":[],"waited_seconds":[]}"#;
+    let odd = Throughput::read(odd);
     assert!(odd.points().is_empty());
     assert_eq!(Recorder::behind(&odd, start()).stretch_seconds(), 1);
 }

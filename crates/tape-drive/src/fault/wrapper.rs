@@ -143,6 +143,7 @@ impl<D: Faulty> FaultDrive<D> {
                 self.alerts.insert(alert);
                 Course::Pass
             }
+            Condition::Robot(_) => Course::Pass,
         }
     }
 

@@ -38,7 +38,7 @@ const EXECUTION: Record<Schemas['ExecutionStatus'], State> = {
 };
 
 /** What a run is doing, and whether it is somebody's turn. */
-export function executionState(run: Pick<Execution, 'status' | 'tape_change' | 'warning_count'>): State {
+export function executionState(run: Pick<Execution, 'status' | 'warning_count'> & { tape_change?: unknown }): State {
 	if (run.tape_change) return state('waiting', Hand, 'Waiting for you');
 	if (run.status === 'completed' && run.warning_count > 0) {
 		return state('warning', CircleAlert, 'Completed with warnings');
@@ -79,6 +79,9 @@ export function driveState(drive: Pick<Drive, 'status' | 'enabled' | 'loaded' | 
 			return drive.loaded ? state('good', CircleCheck, 'Ready') : state('idle', CircleDashed, 'Empty');
 	}
 }
+
+/** Something that can be switched off. */
+export const ENABLED_STATES = { on: state('good', CircleCheck, 'On'), off: state('offline', Ban, 'Switched off') };
 
 export const EVENT_STATES: Record<Schemas['EventType'], State> = {
 	info: state('idle', Info, 'Note'),
