@@ -164,9 +164,15 @@ it('a drive that a person feeds asks for a second tape, which is brought with a 
 		await panel.getByRole('alert').getByText(wrong).waitFor();
 		await panel.getByText(`holds ${wrong}`).waitFor();
 		await panel.getByRole('button', { name: 'Eject' }).click();
-		await panel.getByText('empty').waitFor();
-		// The right one.
-		move(wrong, 'shelf');
+		// The right one, as soon as the drive lets go of the wrong one.
+		await until('the wrong tape to come out', async () => {
+			try {
+				move(wrong, 'shelf');
+				return true;
+			} catch {
+				return undefined;
+			}
+		});
 		move(second, 'drive:0');
 		await panel.getByLabel('The tape you have put in').selectOption({ label: `${second} (blank)` }).catch(() => undefined);
 		const put = panel.getByRole('button', { name: 'I have put it in' });
