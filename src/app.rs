@@ -8,10 +8,12 @@ use crate::actors::notifier::Notifier;
 use crate::actors::scheduler::{Scheduler, Upkeep};
 use crate::auth::Auth;
 use crate::config::{Config, Sources};
+use crate::coverage::Counter;
 use crate::db::{self, DbPool, SetStatus};
 use crate::events::{Bus, Category, Event};
 use crate::executions::{self, DrillRequest, MaintenanceRequest, Request, ScrubRequest, Services};
 use crate::keys::{KeyStore, MasterKey};
+use crate::notify::{Bell, Delivery, Limits};
 use crate::web::{self, Exit, Lifecycle};
 use crate::{Error, Result};
 use actix::Addr;
@@ -36,6 +38,8 @@ pub struct App {
     pub jobs: Addr<Jobs>,
     /// The clock.
     pub scheduler: Addr<Scheduler>,
+    /// Who holds what, as far as it was counted.
+    pub coverage: Counter,
 }
 
 impl App {
@@ -87,7 +91,7 @@ impl App {
             services.drives.clone(),
             upkeep.collect(),
         );
-        Ok(App { services, jobs, scheduler })
+        Ok(App { services, jobs, scheduler, coverage: Counter::default() })
     }
 
     /// Stops taking work and waits until everything running has come to a safe end.
@@ -170,8 +174,11 @@ impl House {
         let auth = Auth::open(&config)?;
         let setup_token = auth.setup.begin(&mut *db.get()?)?;
         let (bus, inbox) = Bus::new();
-        let notifier = Notifier::start(db.clone(), &bus, inbox)?;
+        let (limits, bell) = (Limits::new(&config.notify), Bell::default());
+        let notifier = Notifier::start(db.clone(), &bus, inbox, limits.clone(), bell.clone())?;
         let config = Arc::new(config);
+        let delivery = Delivery { db: db.clone(), keys: keys.clone(), bus: bus.clone(), limits, bell: bell.clone() };
+        delivery.start()?;
         let app = App::start(config.clone(), db.clone(), bus.clone(), keys.clone()).await?;
         let services = web::Services {
             config: Data::from(config),
@@ -181,6 +188,7 @@ impl House {
             auth: Data::new(auth),
             keys: Data::from(keys),
             lifecycle: Data::new(lifecycle),
+            bell: Data::new(bell),
         };
         let shared = Data::new(app.clone());
         let server = web::Server::bind(services, move |config| {

@@ -42,6 +42,8 @@ pub struct Config {
     pub drill: Drill,
     /// When the database is copied to tape.
     pub database_backup: DatabaseBackup,
+    /// How long messages are tried, and what they link to.
+    pub notify: Notify,
     /// Logins.
     pub auth: Auth,
     /// The log.
@@ -122,7 +124,7 @@ pub struct Maintenance {
     pub executions_days: u32,
     /// Days that lines of their logs are kept; 0: for ever.
     pub logs_days: u32,
-    /// Days that events are kept; 0: for ever.
+    /// Days that events, and alerts of drives that are over, are kept; 0: for ever.
     pub events_days: u32,
     /// Days that lines of the audit log are kept; 0: for ever.
     pub audit_days: u32,
@@ -192,6 +194,20 @@ pub enum CopyAfter {
     EveryRun,
     /// The first of a day.
     Daily,
+}
+
+/// How long messages are tried, and what they link to. Channels and rules are data: they are in the database.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notify {
+    /// Address of the web interface as people reach it; empty: no links.
+    pub public_url: String,
+    /// A message that nobody takes is given up after so many hours.
+    pub give_up_hours: u32,
+    /// Wait after the first failure in seconds; it doubles.
+    pub retry_seconds: u64,
+    /// Days that sent messages are kept in the outbox.
+    pub history_days: u32,
 }
 
 /// Logins.

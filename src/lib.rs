@@ -10,10 +10,12 @@
 //! | [`executions`] | long work as data: typed requests, progress, log, and the small kinds (label, format, inspect, moves) |
 //! | [`backup`] | what to send: walk, filters, comparison with the baseline, the pipeline, the run of one job |
 //! | [`restore`] | plan, extract, verify |
+//! | [`coverage`] | how many copies there are of what |
 //! | [`media`] | pools, choice of a tape, its lifecycle |
 //! | [`import`] | taking over from version 1, the Go program: what its database becomes here |
 //! | [`schedule`] | cron expressions and time zones |
 //! | [`catalog`] | what is where: insert, browse, search |
+//! | [`notify`] | rules, outbox, mail, Telegram, webhooks: telling people |
 //! | [`auth`] | users, sessions, API keys, roles and the one permission table |
 //! | [`keys`] | encryption keys and the master key that wraps them |
 //! | [`db`] | connections, schema, row types, one module per aggregate |
@@ -31,13 +33,17 @@ pub mod backup;
 pub mod catalog;
 pub mod cli;
 pub mod config;
+pub mod coverage;
 pub mod db;
+pub mod drive_test;
 pub mod error;
 pub mod events;
 pub mod executions;
+pub mod human;
 pub mod import;
 pub mod keys;
 pub mod media;
+pub mod notify;
 pub mod restore;
 pub mod schedule;
 pub mod web;

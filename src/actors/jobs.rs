@@ -89,6 +89,7 @@ impl Jobs {
                 return;
             }
         };
+        announce::began(&self.services, &row);
         let (progress, control) = (Arc::new(Progress::default()), Arc::new(Handle::default()));
         self.running.insert(id, Running { progress: progress.clone(), control: control.clone(), job_id: row.job_id });
         let lines = Log::new(id, self.services.db.clone(), progress.clone());

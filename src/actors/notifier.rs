@@ -2,15 +2,17 @@
 //!
 //! * **owns** the table of events and the [`Inbox`] of the bus, on a thread of its own;
 //! * **accepts** events from everywhere, in order;
-//! * **emits** to the subscribers of the bus what it has stored;
+//! * **emits** to the subscribers of the bus what it has stored, and into the outbox what rules make of it
+//!   ([`crate::notify`]), in the same transaction;
 //! * **invariants**: an event is shown under an id only after it is on disk, and ids rise; only the newest
 //!   [`EVENTS_KEPT`] events are kept;
 //! * **on failure** of the database it tries again for [`PATIENCE`], then shows the event without storing it and says
 //!   so in the log: the news must not be lost with the disk. A panic is logged and ends nothing.
 
 use crate::db::events::{self as table, NewEvent};
-use crate::db::{DbPool, now};
+use crate::db::{Conn, DbPool, now, write_transaction};
 use crate::events::{Bus, Event, Inbox, News, Post, Screen, StoredEvent};
+use crate::notify::{Bell, Limits, route};
 use crate::{Error, Result};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -28,14 +30,16 @@ const PRUNE_EVERY: u32 = 1000;
 pub struct Notifier {
     pool: DbPool,
     screen: Screen,
+    limits: Limits,
+    bell: Bell,
     stored: u32,
 }
 
 impl Notifier {
     /// Starts the notifier's thread. It ends when `bus` and all its clones are gone and everything is stored, or with
     /// the program: call [`Bus::flush`] before that.
-    pub fn start(pool: DbPool, bus: &Bus, inbox: Inbox) -> Result<JoinHandle<()>> {
-        let mut notifier = Notifier { pool, screen: bus.screen(), stored: 0 };
+    pub fn start(pool: DbPool, bus: &Bus, inbox: Inbox, limits: Limits, bell: Bell) -> Result<JoinHandle<()>> {
+        let mut notifier = Notifier { pool, screen: bus.screen(), limits, bell, stored: 0 };
         std::thread::Builder::new()
             .name("notifier".into())
             .spawn(move || {
@@ -98,7 +102,12 @@ impl Notifier {
 
     fn try_store(&mut self, row: &NewEvent) -> Result<table::Event> {
         let conn = &mut *self.pool.get()?;
-        let stored = table::insert(conn, row)?;
+        let stored = write_transaction(conn, |conn| {
+            let stored = table::insert(conn, row)?;
+            self.route(conn, &stored);
+            Ok(stored)
+        })?;
+        self.bell.ring();
         self.stored = self.stored.wrapping_add(1);
         if self.stored.is_multiple_of(PRUNE_EVERY)
             && let Err(error) = table::prune(conn, EVENTS_KEPT)
@@ -106,6 +115,17 @@ impl Notifier {
             tracing::warn!(%error, "cannot remove old events");
         }
         Ok(stored)
+    }
+}
+
+impl Notifier {
+    /// Into the outbox. An event that cannot be routed is stored all the same.
+    fn route(&self, conn: &mut Conn, stored: &table::Event) {
+        let event = StoredEvent::from(stored.clone());
+        let routed = write_transaction(conn, |conn| route::event(conn, &event, &self.limits, chrono::Utc::now()));
+        if let Err(error) = routed {
+            tracing::error!(%error, event = stored.id, title = stored.title, "an event could not be routed to channels");
+        }
     }
 }
 
@@ -122,7 +142,7 @@ mod tests {
         let (bus, inbox) = Bus::new();
         let mut subscriber = bus.subscribe();
         bus.publish(Event::info(Category::Tape, "first", "before the notifier").details(json!({"tape_id": 3})));
-        Notifier::start(db.pool.clone(), &bus, inbox).unwrap();
+        Notifier::start(db.pool.clone(), &bus, inbox, Limits::default(), Bell::default()).unwrap();
         bus.publish(Event::error(Category::Drive, "second", "after"));
         assert!(bus.flush(Duration::from_secs(10)));
 

@@ -14,13 +14,24 @@ impl Auth {
     ///
     /// # Errors
     /// 401 `invalid_credentials` (also for unknown users, after as long a time), 429 `too_many_attempts`.
-    pub fn log_in(&self, pool: &DbPool, username: &str, password: &str, from: Option<IpAddr>) -> Result<User> {
+    /// `locked` is called when this is the guess too many that people should be told of.
+    pub fn log_in(
+        &self,
+        pool: &DbPool,
+        username: &str,
+        password: &str,
+        from: Option<IpAddr>,
+        locked: impl FnOnce(&str, Option<IpAddr>),
+    ) -> Result<User> {
         let attempt = self.throttle.attempt(username, from).map_err(too_many)?;
         let user = users::find_by_name(&mut *pool.get()?, username)?;
-        if !self.hasher.verify(password, user.as_ref().map(|user| user.password_hash.as_str())) {
+        let right = self.hasher.verify(password, user.as_ref().map(|user| user.password_hash.as_str()));
+        let Some(user) = user.filter(|_| right) else {
+            if attempt.failed() {
+                locked(username, from);
+            }
             return Err(unauthorized("invalid_credentials", "invalid credentials"));
-        }
-        let user = user.ok_or_else(|| unauthorized("invalid_credentials", "invalid credentials"))?;
+        };
         attempt.succeeded();
         users::logged_in(&mut *pool.get()?, user.id)?;
         Ok(user)

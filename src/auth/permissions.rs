@@ -73,6 +73,10 @@ const fn get(pattern: &'static str, access: Access) -> Route {
 const fn post(pattern: &'static str, access: Access) -> Route {
     Route { method: "POST", pattern, access, trace: Trace::Audited, carrier: Carrier::Header }
 }
+/// A POST that only asks, while somebody types: its question is too long for an address.
+const fn ask(pattern: &'static str, access: Access) -> Route {
+    Route { method: "POST", pattern, access, trace: Trace::Unaudited, carrier: Carrier::Header }
+}
 const fn put(pattern: &'static str, access: Access) -> Route {
     Route { method: "PUT", pattern, access, trace: Trace::Audited, carrier: Carrier::Header }
 }
@@ -126,6 +130,29 @@ pub const ROUTES: &[Route] = &[
     post("/api/v1/settings/telegram/test", ADMIN),
     post("/api/v1/settings/restart", ADMIN),
 
+    get("/api/v1/notifications/topics", READONLY),
+    // Secrets are masked; who gets which message is for those who work here.
+    get("/api/v1/notifications/channels", OPERATOR),
+    post("/api/v1/notifications/channels", ADMIN),
+    post("/api/v1/notifications/channels/try", ADMIN),
+    get("/api/v1/notifications/channels/{id}", OPERATOR),
+    put("/api/v1/notifications/channels/{id}", ADMIN),
+    delete("/api/v1/notifications/channels/{id}", ADMIN),
+    post("/api/v1/notifications/channels/{id}/test", OPERATOR),
+    get("/api/v1/notifications/rules", OPERATOR),
+    post("/api/v1/notifications/rules", ADMIN),
+    get("/api/v1/notifications/rules/{id}", OPERATOR),
+    put("/api/v1/notifications/rules/{id}", ADMIN),
+    delete("/api/v1/notifications/rules/{id}", ADMIN),
+    get("/api/v1/notifications/templates", OPERATOR),
+    post("/api/v1/notifications/templates/preview", OPERATOR),
+    put("/api/v1/notifications/templates/{kind}/{topic}", ADMIN),
+    delete("/api/v1/notifications/templates/{kind}/{topic}", ADMIN),
+    get("/api/v1/notifications/outbox", OPERATOR),
+    get("/api/v1/notifications/outbox/{id}", OPERATOR),
+    post("/api/v1/notifications/outbox/{id}/retry", OPERATOR),
+    post("/api/v1/notifications/outbox/{id}/discard", OPERATOR),
+
     get("/api/v1/events", READONLY),
     get("/api/v1/events/export", READONLY),
     stream("/api/v1/events/stream", READONLY),
@@ -136,6 +163,7 @@ pub const ROUTES: &[Route] = &[
     get("/api/v1/docs/{id}", READONLY),
 
     get("/api/v1/dashboard", READONLY),
+    get("/api/v1/coverage", READONLY),
 
     get("/api/v1/tapes", READONLY),
     post("/api/v1/tapes", OPERATOR),
@@ -144,6 +172,7 @@ pub const ROUTES: &[Route] = &[
     put("/api/v1/tapes/{id}", OPERATOR),
     delete("/api/v1/tapes/{id}", OPERATOR),
     get("/api/v1/tapes/{id}/contents", READONLY),
+    get("/api/v1/tapes/{id}/health", READONLY),
     post("/api/v1/tapes/{id}/verify", OPERATOR),
     post("/api/v1/tapes/{id}/copy", OPERATOR),
     post("/api/v1/tapes/{id}/label", OPERATOR),
@@ -182,6 +211,7 @@ pub const ROUTES: &[Route] = &[
     get("/api/v1/drives/{id}/statistics", READONLY),
     get("/api/v1/drives/{id}/alerts", READONLY),
     post("/api/v1/drives/{id}/clean", OPERATOR),
+    post("/api/v1/drives/{id}/test", OPERATOR),
     post("/api/v1/drives/{id}/retension", OPERATOR),
     get("/api/v1/drives/{id}/hardware-encryption", READONLY),
     post("/api/v1/drives/{id}/hardware-encryption", OPERATOR),
@@ -202,16 +232,18 @@ pub const ROUTES: &[Route] = &[
 
     get("/api/v1/sources", READONLY),
     post("/api/v1/sources", OPERATOR),
+    get("/api/v1/sources/browse", OPERATOR),
     get("/api/v1/sources/{id}", READONLY),
     put("/api/v1/sources/{id}", OPERATOR),
     delete("/api/v1/sources/{id}", OPERATOR),
-    post("/api/v1/sources/preview", OPERATOR),
-    post("/api/v1/sources/{id}/preview", OPERATOR),
+    ask("/api/v1/sources/preview", OPERATOR),
+    ask("/api/v1/sources/{id}/preview", OPERATOR),
 
     get("/api/v1/jobs", READONLY),
     post("/api/v1/jobs", OPERATOR),
     get("/api/v1/jobs/active", READONLY),
     get("/api/v1/jobs/resumable", READONLY),
+    get("/api/v1/jobs/history", READONLY),
     get("/api/v1/jobs/{id}", READONLY),
     put("/api/v1/jobs/{id}", OPERATOR),
     delete("/api/v1/jobs/{id}", OPERATOR),
@@ -222,7 +254,7 @@ pub const ROUTES: &[Route] = &[
     post("/api/v1/jobs/{id}/retry", OPERATOR),
     get("/api/v1/jobs/{id}/recommend-tape", READONLY),
     get("/api/v1/jobs/{id}/next-runs", READONLY),
-    post("/api/v1/jobs/preview-schedule", OPERATOR),
+    ask("/api/v1/jobs/preview-schedule", OPERATOR),
 
     get("/api/v1/executions", READONLY),
     get("/api/v1/executions/{id}", READONLY),
@@ -249,6 +281,7 @@ pub const ROUTES: &[Route] = &[
     post("/api/v1/import/v1-tape", OPERATOR),
 
     get("/api/v1/retention/preview", READONLY),
+    ask("/api/v1/retention/what-if", OPERATOR),
     post("/api/v1/retention/run", OPERATOR),
     get("/api/v1/maintenance", READONLY),
     post("/api/v1/maintenance/run", OPERATOR),

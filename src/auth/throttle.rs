@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 /// Above this many names and addresses, the oldest are forgotten: an attacker must not fill the memory.
 const MOST_ENTRIES: usize = 50_000;
 
+/// People are told of locks no more often than this.
+pub const TELL_EVERY: Duration = Duration::from_secs(300);
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Subject {
     Name(String),
@@ -32,6 +35,8 @@ pub struct Throttle {
     first_lock: Duration,
     longest_lock: Duration,
     entries: Mutex<HashMap<Subject, Entry>>,
+    /// When people were told of a lock last.
+    told: Mutex<Option<Instant>>,
 }
 
 /// One attempt under way; counted as wrong unless [`Attempt::succeeded`] is called.
@@ -40,6 +45,7 @@ pub struct Attempt<'t> {
     throttle: &'t Throttle,
     name: Subject,
     address: Option<Subject>,
+    first_lock: bool,
 }
 
 impl Throttle {
@@ -50,6 +56,7 @@ impl Throttle {
             first_lock: Duration::from_secs(config.lockout_seconds),
             longest_lock: Duration::from_secs(config.lockout_max_seconds),
             entries: Mutex::default(),
+            told: Mutex::default(),
         }
     }
 
@@ -75,6 +82,7 @@ impl Throttle {
         if entries.len() >= MOST_ENTRIES {
             self.forget(&mut entries, now);
         }
+        let mut first_lock = false;
         for subject in [Some(&name), address.as_ref()].into_iter().flatten() {
             let entry = entries.entry(subject.clone()).or_insert(Entry { failures: 0, locked_until: now, last: now });
             if now.duration_since(entry.last) > self.longest_lock * 2 {
@@ -83,8 +91,9 @@ impl Throttle {
             entry.failures = entry.failures.saturating_add(1);
             entry.last = now;
             entry.locked_until = now + self.lock_after(entry.failures);
+            first_lock |= entry.failures == self.free_attempts;
         }
-        Ok(Attempt { throttle: self, name, address })
+        Ok(Attempt { throttle: self, name, address, first_lock })
     }
 
     /// No lock while attempts are free; then the first lock, doubling.
@@ -116,6 +125,17 @@ impl Throttle {
 }
 
 impl Attempt<'_> {
+    /// The password was wrong. Whether people should be told: it is the guess that locks a name or an address first, and
+    /// they were not told within the last [`TELL_EVERY`] (somebody with many addresses must not fill their mailboxes).
+    pub fn failed(&self) -> bool {
+        let mut told = self.throttle.told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let tell = self.first_lock && told.is_none_or(|at| at.elapsed() >= TELL_EVERY);
+        if tell {
+            *told = Some(Instant::now());
+        }
+        tell
+    }
+
     /// The password was right: the name is free again. Of the address only this attempt is taken back, or somebody with
     /// one account could guess at the others without end.
     pub fn succeeded(self) {
@@ -146,7 +166,18 @@ mod tests {
             first_lock: Duration::from_secs(2),
             longest_lock: Duration::from_secs(10),
             entries: Mutex::default(),
+            told: Mutex::default(),
         }
+    }
+
+    #[test]
+    fn people_are_told_of_the_first_lock_and_not_of_each() {
+        let throttle = throttle();
+        let now = Instant::now();
+        let told: Vec<bool> = (0..3).map(|_| throttle.attempt_at("ann", address(1), now).unwrap().failed()).collect();
+        assert_eq!(told, [false, false, true]);
+        let told = (0..3).any(|_| throttle.attempt_at("bob", address(2), now).unwrap().failed());
+        assert!(!told, "not so soon again");
     }
 
     fn address(last: u8) -> Option<IpAddr> {

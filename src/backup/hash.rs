@@ -72,9 +72,27 @@ impl ContentHash {
         words.flat_map(|word| word.to_le_bytes()).collect()
     }
 
+    /// The chaining value behind what was added, if that is a whole number of blocks: words in the order of the hash.
+    pub fn chaining(&self) -> Option<[u8; 32]> {
+        let mut value = [0; 32];
+        for (bytes, word) in value.as_chunks_mut::<4>().0.iter_mut().zip(self.0.h) {
+            *bytes = word.to_be_bytes();
+        }
+        (self.0.num == 0).then_some(value)
+    }
+
+    /// The hash behind `bytes` bytes that gave this [chaining value](Self::chaining).
+    pub fn go_on_behind(chaining: &[u8; 32], bytes: u64) -> ContentHash {
+        let mut words = [0; 8];
+        for (word, bytes) in words.iter_mut().zip(chaining.as_chunks::<4>().0) {
+            *word = u32::from_be_bytes(*bytes);
+        }
+        ContentHash::go_on_at(words, bytes)
+    }
+
     /// The hash behind `bytes` bytes, a whole number of blocks, that were added elsewhere and gave this chaining value.
-    pub fn go_on_at(chaining: [u32; 8], bytes: usize) -> ContentHash {
-        let bits = (bytes as u64) << 3;
+    pub fn go_on_at(chaining: [u32; 8], bytes: u64) -> ContentHash {
+        let bits = bytes << 3;
         let mut hash = ContentHash::default();
         hash.0 = SHA256_CTX { h: chaining, Nl: bits as u32, Nh: (bits >> 32) as u32, ..hash.0 };
         hash
@@ -133,6 +151,13 @@ mod tests {
             let mut second = ContentHash::go_on(&first.state()).unwrap();
             second.update(&bytes[cut..]);
             assert_eq!(second.finish(), openssl::sha::sha256(&bytes), "{cut}");
+            let chaining = first.chaining();
+            assert_eq!(chaining.is_some(), cut % 64 == 0, "{cut}");
+            if let Some(chaining) = chaining {
+                let mut second = ContentHash::go_on_behind(&chaining, cut as u64);
+                second.update(&bytes[cut..]);
+                assert_eq!(second.finish(), openssl::sha::sha256(&bytes), "{cut}");
+            }
         }
         let state = ContentHash::default().state();
         assert!(ContentHash::go_on(&state[1..]).is_none());

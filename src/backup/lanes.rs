@@ -57,7 +57,7 @@ fn side_by_side(messages: &[&[u8]], hashes: &mut [[u8; 32]]) {
             while rest.len() < BLOCK {
                 if let (Some(message), Some(hash)) = (messages.get(*owner), hashes.get_mut(*owner)) {
                     let done = message.len() - rest.len();
-                    *hash = alone(ContentHash::go_on_at(state.take(lane), done), rest);
+                    *hash = alone(ContentHash::go_on_at(state.take(lane), done as u64), rest);
                 }
                 *owner = usize::MAX;
                 let Some(next) = waiting.pop() else { break };
@@ -83,7 +83,7 @@ fn side_by_side(messages: &[&[u8]], hashes: &mut [[u8; 32]]) {
     }
     for (lane, (owner, rest)) in lanes.iter().enumerate() {
         if let (Some(message), Some(hash)) = (messages.get(*owner), hashes.get_mut(*owner)) {
-            *hash = alone(ContentHash::go_on_at(state.take(lane), message.len() - rest.len()), rest);
+            *hash = alone(ContentHash::go_on_at(state.take(lane), (message.len() - rest.len()) as u64), rest);
         }
     }
 }

@@ -5,11 +5,13 @@
 //! changed, and the paths that are gone. [`engine`] reads, hashes and compresses what is left with several threads and
 //! hands frames, in order, to whoever writes them.
 
+mod chain;
 pub mod content;
 pub mod diff;
 pub mod directory;
 pub mod engine;
 pub mod filter;
+pub mod folders;
 pub mod glob;
 pub mod hash;
 pub mod hooks;

@@ -75,7 +75,7 @@ impl Resume {
 
     /// The rest of the half-sent file. One that is gone is ended with zeros, and reported.
     pub fn rest(&self, root: &Path, reporter: &Reporter) -> Result<Option<LargeFile>> {
-        let Some(Unfinished { continuation, state }) = &self.goes_on else { return Ok(None) };
+        let Some(Unfinished { continuation, state, .. }) = &self.goes_on else { return Ok(None) };
         let member = continuation.member.clone();
         let damaged = || Error::internal("the stored state of a half-sent file cannot be read; run the job anew");
         let state: State = serde_json::from_slice(state).map_err(|_| damaged())?;

@@ -4,7 +4,8 @@ use super::browse::time_of;
 use super::{kind, path};
 use crate::Result;
 use crate::db::schema::catalog_dirs;
-use crate::db::time::rfc3339;
+use crate::db::time::{rfc3339, rfc3339_option};
+use crate::db::whereabouts::{Places, Whereabouts};
 use crate::db::{Conn, SetStatus};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -42,6 +43,13 @@ pub struct Version {
     pub tape_id: i32,
     /// Its label.
     pub tape_label: String,
+    /// Where that tape is.
+    pub place: Whereabouts,
+    /// When its set was last read from tape and compared.
+    #[serde(serialize_with = "rfc3339_option")]
+    pub verified_at: Option<NaiveDateTime>,
+    /// If the set is a copy: the name on tape (uuid) of its original.
+    pub copy_of: Option<String>,
 }
 
 #[derive(QueryableByName)]
@@ -72,15 +80,20 @@ struct Row {
     tape_id: i32,
     #[diesel(sql_type = Text)]
     tape_label: String,
+    #[diesel(sql_type = Nullable<Timestamp>)]
+    verified_at: Option<NaiveDateTime>,
+    #[diesel(sql_type = Nullable<Text>)]
+    copy_of: Option<String>,
 }
 
 // CROSS JOIN: the order of the tables is the order of the lookups. First the few sets that know the directory.
 const VERSIONS: &str = "SELECT v.set_id, s.start_time, s.job_id, j.name AS job_name, v.kind, v.size, v.mode, v.mtime_ns, \
-         v.sha256, v.part, v.block, t.id AS tape_id, t.label AS tape_label \
+         v.sha256, v.part, v.block, t.id AS tape_id, t.label AS tape_label, s.verified_at, c.copy_of \
      FROM catalog_dir_sets k \
      CROSS JOIN catalog_versions v ON v.set_id = k.set_id AND v.dir_id = k.dir_id AND v.name = ? \
      CROSS JOIN backup_sets s ON s.id = v.set_id AND s.status IN (?, ?) \
      CROSS JOIN backup_jobs j ON j.id = s.job_id \
+     LEFT JOIN set_copies c ON c.set_id = v.set_id \
      LEFT JOIN backup_set_parts p ON p.backup_set_id = v.set_id AND p.part_number = v.part \
      CROSS JOIN tapes t ON t.id = ifnull(p.tape_id, s.tape_id) \
      WHERE k.dir_id = ? ORDER BY s.start_time DESC, k.set_id DESC LIMIT ?";
@@ -91,13 +104,19 @@ pub fn versions(conn: &mut Conn, full: &str, limit: i64) -> Result<Vec<Version>>
     let (dir, name) = if full.is_empty() { ("", ".") } else { path::split(full) };
     let dir_id = catalog_dirs::table.filter(catalog_dirs::path.eq(dir)).select(catalog_dirs::id).first(conn);
     match dir_id.optional()? {
-        Some(dir_id) => of_name(conn, dir_id, name, limit),
+        Some(dir_id) => of_name(conn, dir_id, name, limit, &mut Places::default()),
         None => Ok(Vec::new()),
     }
 }
 
 /// The versions of a name in a directory.
-pub(super) fn of_name(conn: &mut Conn, dir_id: i64, name: &str, limit: i64) -> Result<Vec<Version>> {
+pub(super) fn of_name(
+    conn: &mut Conn,
+    dir_id: i64,
+    name: &str,
+    limit: i64,
+    places: &mut Places,
+) -> Result<Vec<Version>> {
     let rows: Vec<Row> = diesel::sql_query(VERSIONS)
         .bind::<Text, _>(name)
         .bind::<Text, _>(SetStatus::Completed)
@@ -105,11 +124,14 @@ pub(super) fn of_name(conn: &mut Conn, dir_id: i64, name: &str, limit: i64) -> R
         .bind::<BigInt, _>(dir_id)
         .bind::<BigInt, _>(limit)
         .load(conn)?;
-    Ok(rows.into_iter().map(version).collect())
+    rows.into_iter().map(|row| places.of(conn, row.tape_id).map(|place| version(row, place))).collect()
 }
 
-fn version(row: Row) -> Version {
+fn version(row: Row, place: Whereabouts) -> Version {
     Version {
+        place,
+        verified_at: row.verified_at,
+        copy_of: row.copy_of,
         backup_set_id: row.set_id,
         start_time: row.start_time,
         job_id: row.job_id,

@@ -11,7 +11,8 @@
 //! * [`chain`]: the sets that make up a state of a source: an incremental, its parent, … up to the full one.
 //! * [`layers`]: the rule by which the sets of a chain make one state: the newest version of a name counts, one
 //!   recorded as gone hides it, and one that is no directory (any more) hides everything older beneath it.
-//! * [`browse`], [`search`], [`lookup`], [`select`]: reading, for people and for restores.
+//! * [`browse`], [`search`], [`lookup`], [`select`]: reading, for people and for restores; [`walk`]: directory by directory.
+//! * [`holders`]: which sets hold the content of a state, for counting copies.
 //! * [`from_toc`]: rows out of a tape's table of contents; [`checksum`]: the checksum of a set.
 //! * [`rebuild`]: tapes, jobs, sets and parts as rows, out of what tapes say.
 //! * [`baseline`]: reading, for the comparison of an incremental backup with what was there before.
@@ -24,6 +25,7 @@ pub mod commit;
 pub mod discard;
 pub mod files;
 pub mod from_toc;
+pub mod holders;
 pub mod index;
 pub mod kind;
 pub mod layers;
@@ -35,6 +37,7 @@ pub mod search;
 pub mod select;
 pub mod spanning;
 pub mod trigrams;
+pub mod walk;
 pub mod writer;
 
 pub use writer::CatalogWriter;

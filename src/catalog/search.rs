@@ -9,6 +9,7 @@ use super::path;
 use super::trigrams::Pattern;
 use crate::db::Conn;
 use crate::db::schema::{catalog_dirs, catalog_names};
+use crate::db::whereabouts::Places;
 use crate::{Error, Result};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
@@ -91,8 +92,9 @@ pub fn search(conn: &mut Conn, text: &str, from: Option<&str>, limit: usize) -> 
             None => in_all(conn, &pattern, from, limit)?,
         };
         let mut hits = Vec::with_capacity(matches.len());
+        let mut places = Places::default();
         for found in matches {
-            let versions = lookup::of_name(conn, found.dir_id, &found.name, VERSIONS_PER_HIT)?;
+            let versions = lookup::of_name(conn, found.dir_id, &found.name, VERSIONS_PER_HIT, &mut places)?;
             if !versions.is_empty() {
                 hits.push(Hit { path: path::join(&found.dir, &found.name), versions });
             }

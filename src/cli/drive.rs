@@ -122,7 +122,7 @@ pub const COLUMNS: &[Column] = &[
 /// Runs the subcommand.
 pub fn run(args: DriveArgs, global: &Global) -> CliResult {
     match &args.command {
-        DriveCommand::Test(args) => return drive_test::test(args, Format::of(global)),
+        DriveCommand::Test(args) => return drive_test::test(args, global),
         DriveCommand::Speed(args) => return drive_test::speed(args, Format::of(global)),
         _ => {}
     }

@@ -1,28 +1,24 @@
-//! `drive test` and `drive speed`: whether a drive does what backups rely on, and how fast. Directly on the device: no server
-//! needs to run, and one that runs must have let go of the drive.
+//! `drive test` and `drive speed`: whether a drive does what backups rely on, and how fast. Directly on a device, which a
+//! server that runs must have let go; or `drive test` by the server, with a drive of its own.
 
-mod bench;
-mod looking;
-mod report;
 mod speed;
-mod writing;
 
+use super::args::{Body, Wait};
 use super::exit::{CliError, CliResult, Doing};
-use super::human;
-use super::output::Format;
-use bench::Bench;
+use super::output::{self, Context, Format, line};
+use super::resolve::{self, DRIVE};
+use super::{Global, follow, human};
+use crate::drive_test::{Report, look, settled, write};
 use clap::Args;
-use report::Report;
+use serde_json::Value;
 use tape_drive::{DriveErrorKind, DriveState, TapeDrive, open_drive};
 use tape_format::part::read_label;
-
-/// Unit attentions in a row that are taken.
-const ATTENTIONS: u32 = 8;
 
 /// Which drive, and what may be done to the tape in it.
 #[derive(Debug, Args)]
 pub struct Device {
-    /// Device: /dev/…, or virtual:DIR#drive0. A running server must have let go of it: `drive edit DRIVE --enabled no`
+    /// A drive of the server by its name or id (to test); or a device: /dev/…, or virtual:DIR#drive0, which a running server
+    /// must have let go of: `drive edit DRIVE --enabled no`
     device: String,
     /// Overwrite the tape even if something is recorded on it
     #[arg(long)]
@@ -34,7 +30,11 @@ pub struct Device {
 #[command(after_help = "\
 Without --destructive nothing is written: the drive, its counters and the beginning of the tape are looked at.
 
+A drive of the server is tested by the server, which also lets the robot of its library take the tape out and bring it back.
+With --destructive it takes a blank tape, and nothing else.
+
 Examples:
+  tapebackarr drive test 'LTO-8 left'
   tapebackarr drive test /dev/tape/by-id/scsi-HU1234-sg
   tapebackarr drive test virtual:/srv/library#drive0 --destructive")]
 pub struct TestArgs {
@@ -46,6 +46,8 @@ pub struct TestArgs {
     /// Write until the tape is full, which takes hours, to see how its end is announced
     #[arg(long, requires = "destructive")]
     fill: bool,
+    #[command(flatten)]
+    wait: Wait,
 }
 
 /// Measure how fast a drive writes and reads; overwrites the tape
@@ -62,16 +64,70 @@ pub struct SpeedArgs {
 }
 
 /// Runs the checks.
-pub fn test(args: &TestArgs, format: Format) -> CliResult {
-    let mut drive = open(&args.device)?;
-    let mut bench = Bench::new(drive.as_mut());
-    let mut report = Report::new(&args.device.device, bench.drive.identity().clone());
-    looking::run(&mut bench, &mut report);
-    if args.destructive {
-        may_overwrite(bench.drive, &args.device)?;
-        writing::run(&mut bench, &mut report, args.fill);
+pub fn test(args: &TestArgs, global: &Global) -> CliResult {
+    let named = &args.device.device;
+    let is_device = named.starts_with('/') || named.starts_with("virtual:") || named.starts_with("null:");
+    match is_device {
+        true => here(args, Format::of(global)),
+        false => by_server(args, &Context::connect(global)?),
     }
-    report.finish(format)
+}
+
+/// Directly on a device.
+fn here(args: &TestArgs, format: Format) -> CliResult {
+    let mut drive = open(&args.device)?;
+    let mut report = Report::new(&args.device.device, drive.identity().clone());
+    look(drive.as_mut(), &mut report);
+    if args.destructive {
+        may_overwrite(drive.as_mut(), &args.device)?;
+        write(drive.as_mut(), &mut report, args.fill);
+    }
+    told(&report.json(), format)
+}
+
+/// By the server, with a drive of its own.
+fn by_server(args: &TestArgs, context: &Context) -> CliResult {
+    if args.device.force {
+        return Err(CliError::usage("--force is for devices that no server uses; the server takes a blank tape"));
+    }
+    let id = resolve::id(&context.client, DRIVE, &args.device.device)?;
+    let body = Body::new().with("destructive", args.destructive).with("fill", args.fill);
+    let answer = context.client.post(&format!("drives/{id}/test"), &body.json())?;
+    let ended = follow::ended(context, &answer, args.wait, "Testing the drive")?;
+    let Some(execution) = ended else { return Ok(()) };
+    match execution.get("result").filter(|result| result.get("checks").is_some()) {
+        Some(report) => told(report, context.format),
+        None => follow::finish(context, &execution),
+    }
+}
+
+/// Prints what was found; an error if a check failed.
+fn told(report: &Value, format: Format) -> CliResult {
+    let text = |value: &Value, field: &str| output::text_at(value, field).unwrap_or("?").to_owned();
+    let none = Vec::new();
+    let checks = report.get("checks").and_then(Value::as_array).unwrap_or(&none);
+    let failed = checks.iter().filter(|check| output::text_at(check, "verdict") == Some("failed")).count();
+    if format == Format::Json {
+        output::json(report)?;
+    } else {
+        let drive = report.get("drive").unwrap_or(&Value::Null);
+        let [vendor, product, revision, serial] =
+            ["vendor", "product", "revision", "serial"].map(|field| text(drive, field));
+        line(&format!("{vendor} {product} {revision}, serial number {serial} ({})", text(report, "device")))?;
+        for check in checks {
+            let word = match output::text_at(check, "verdict") {
+                Some("passed") => "ok     ",
+                Some("skipped") => "skipped",
+                _ => "FAILED ",
+            };
+            line(&format!("{word}  {:<44}  {}", text(check, "check"), human::printable(&text(check, "seen"))))?;
+        }
+    }
+    match failed {
+        0 => Ok(()),
+        _ => Err(CliError::failed(format!("{failed} of {} checks failed", checks.len()))
+            .advise("do not use this drive for backups before that is mended; see docs/operator.md")),
+    }
 }
 
 /// Measures.
@@ -103,19 +159,6 @@ fn open(device: &Device) -> CliResult<Box<dyn TapeDrive>> {
         }
     }
     Ok(drive)
-}
-
-/// The status, with unit attentions out of the way.
-fn settled(drive: &mut dyn TapeDrive) -> tape_drive::Result<tape_drive::DriveStatus> {
-    use DriveErrorKind::{MediumChanged, ParametersChanged, Reset};
-    let mut last = drive.status();
-    for _ in 0..ATTENTIONS {
-        match &last {
-            Err(error) if matches!(error.kind, MediumChanged | ParametersChanged | Reset) => last = drive.status(),
-            _ => break,
-        }
-    }
-    last
 }
 
 /// Refuses to overwrite what may be wanted: anything but a blank tape, or one with nothing but a label of ours.

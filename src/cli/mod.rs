@@ -14,7 +14,6 @@ mod client;
 pub mod compare;
 mod exit;
 mod follow;
-mod human;
 mod logging;
 mod output;
 mod resolve;
@@ -40,6 +39,7 @@ mod login;
 mod ls;
 mod maintenance;
 mod man;
+mod notify;
 mod openapi;
 mod pool;
 mod recover;
@@ -60,6 +60,7 @@ mod verify;
 mod virtual_library;
 mod vtl;
 
+use crate::human;
 use clap::{Parser, Subcommand};
 use exit::{CliResult, Exit};
 use output::Context;
@@ -149,6 +150,7 @@ enum Command {
     ApiKey(api_key::ApiKeyArgs),
     Settings(settings::SettingsArgs),
     Events(events::EventsArgs),
+    Notify(notify::NotifyArgs),
     Retention(retention::RetentionArgs),
     Maintenance(maintenance::MaintenanceArgs),
     Database(database::DatabaseArgs),
@@ -197,6 +199,7 @@ fn dispatch(global: Global, command: Command) -> CliResult {
         Command::Executions(args) => executions::run(args, &Context::connect(&global)?),
         Command::Job(args) => job::run(args, &Context::connect(&global)?),
         Command::Source(args) => source::run(args, &Context::connect(&global)?),
+        Command::Notify(args) => notify::run(args, &Context::connect(&global)?),
         Command::Pool(args) => pool::run(args, &Context::connect(&global)?),
         Command::Tape(args) => tape::run(args, &Context::connect(&global)?),
         Command::TapeChanges(args) => tape_changes::run(args, &Context::connect(&global)?),

@@ -34,6 +34,11 @@ pub const API_KEY: Kind = Kind { collection: "api-keys", noun: "API key", names:
 pub const KEY: Kind =
     Kind { collection: "encryption-keys", noun: "encryption key", names: &["name", "key_fingerprint"] };
 
+/// Notification channels by name.
+pub const CHANNEL: Kind = Kind { collection: "notifications/channels", noun: "notification channel", names: &["name"] };
+/// Notification rules by name.
+pub const RULE: Kind = Kind { collection: "notifications/rules", noun: "notification rule", names: &["name"] };
+
 /// The row that `name` means: an exact name first, then an id, then a name in any case.
 pub fn find(client: &Client, kind: Kind, name: &str) -> CliResult<Value> {
     let answer = client.get(kind.collection)?;

@@ -7,7 +7,7 @@ use crate::config::Sources;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Run the server
 #[derive(Debug, clap::Args)]
@@ -50,5 +50,10 @@ pub fn run(args: ServeArgs) -> CliResult {
     let sources = sources.map_err(|error| CliError::usage(error.to_string()))?;
     let config = sources.resolve(&BTreeMap::new()).map_err(|error| CliError::usage(error.to_string()))?;
     logging::begin(&config.logging)?;
+    let on_disk = Path::new("/var/tmp");
+    if std::env::var_os("TMPDIR").is_none() && on_disk.is_dir() {
+        // long lists are kept in temporary files to save memory, and /tmp may be memory; an override that is there wins
+        let _ = tempfile::env::override_temp_dir(on_disk);
+    }
     app::serve(sources).doing("the server ended")
 }

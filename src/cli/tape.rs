@@ -29,6 +29,11 @@ pub struct TapeArgs {
 enum TapeCommand {
     /// List tapes
     List,
+    /// Show what drives counted of a tape, each time that it lay in one
+    Health {
+        /// Id, label, bar code or uuid
+        tape: String,
+    },
     /// Show one tape
     Show {
         /// Label, bar code, uuid or id
@@ -76,6 +81,9 @@ enum TapeCommand {
         /// Where it is kept
         #[arg(long)]
         location: Option<String>,
+        /// Why it must not be written; '' takes that back
+        #[arg(long, value_name = "REASON")]
+        hold: Option<String>,
     },
     /// Write a label on a blank tape
     Label {
@@ -193,6 +201,7 @@ pub fn run(args: TapeArgs, context: &Context) -> CliResult {
     match args.command {
         TapeCommand::List => list(context),
         TapeCommand::Show { tape } => show(context, &tape),
+        TapeCommand::Health { tape } => health(context, &tape),
         TapeCommand::Create { label, pool, barcode, lto_type, capacity, drive, write_label } => {
             let body = Body::new()
                 .with("label", label.as_str())
@@ -209,14 +218,15 @@ pub fn run(args: TapeArgs, context: &Context) -> CliResult {
                 &format!("Added the tape {label}"),
             )
         }
-        TapeCommand::Edit { tape, label, barcode, pool, status, location } => {
+        TapeCommand::Edit { tape, label, barcode, pool, status, location, hold } => {
             let id = resolve::id(client, TAPE, &tape)?;
             let body = Body::new()
                 .maybe("label", label)
                 .maybe("barcode", barcode)
                 .maybe("pool_id", resolve::optional_id(client, POOL, pool.as_deref())?)
                 .maybe("status", status)
-                .maybe("offsite_location", location);
+                .maybe("offsite_location", location)
+                .maybe("hold_reason", hold);
             format.done(&client.put(&format!("tapes/{id}"), &body.changes()?)?, &format!("Changed the tape {tape}"))
         }
         TapeCommand::Label { tape, new_label, drive, force, wait } => {
@@ -316,6 +326,26 @@ fn show(context: &Context, tape: &str) -> CliResult {
         time("Imported", "import_time"),
     ];
     context.format.record(&context.client.get(&format!("tapes/{id}"))?, &fields)
+}
+
+fn health(context: &Context, tape: &str) -> CliResult {
+    let id = resolve::id(&context.client, TAPE, tape)?;
+    let columns = [
+        time("last asked", "updated_at"),
+        text("drive", "drive_serial"),
+        count("mounts", "mounts"),
+        bytes("written", "bytes_written"),
+        bytes("read", "bytes_read"),
+        count("write retries", "write_retries"),
+        count("read retries", "read_retries"),
+        count("lost writes", "unrecovered_write_errors"),
+        count("lost reads", "unrecovered_read_errors"),
+        count("rewrites", "rewrites"),
+        text("compression", "write_compression_ratio"),
+        text("TapeAlert", "tape_alert_flags"),
+    ];
+    let answer = context.client.get(&format!("tapes/{id}/health"))?;
+    context.format.list(&answer, &columns, "No drive has told anything of this tape yet.")
 }
 
 fn batch_label(context: &Context, batch: BatchLabel) -> CliResult {

@@ -121,7 +121,9 @@ fn kind(rule: Rule) -> (SettingKind, Option<(i64, i64)>, Vec<Value>) {
         Rule::Whole(least, most) => (SettingKind::Whole, Some((least, most)), Vec::new()),
         Rule::Numbers(numbers) => (SettingKind::Choice, None, numbers.iter().copied().map(Value::from).collect()),
         Rule::Words(words) => (SettingKind::Choice, None, words.iter().copied().map(Value::from).collect()),
-        Rule::Text | Rule::Filled | Rule::Address | Rule::LogFilter => (SettingKind::Text, None, Vec::new()),
+        Rule::Text | Rule::Filled | Rule::Address | Rule::Url | Rule::LogFilter => {
+            (SettingKind::Text, None, Vec::new())
+        }
         Rule::Addresses | Rule::Origins => (SettingKind::List, None, Vec::new()),
         Rule::Secret(_) => (SettingKind::Secret, None, Vec::new()),
     }

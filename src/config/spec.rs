@@ -24,6 +24,8 @@ pub enum Rule {
     Addresses,
     /// A list of web origins: `https://host[:port]`.
     Origins,
+    /// Nothing, or an address that begins with `http://` or `https://`.
+    Url,
     /// A filter of log lines.
     LogFilter,
 }
@@ -99,6 +101,10 @@ pub const SPECS: &[Spec] = &[
     key("database_backup.after", Rule::Words(&["never", "every_run", "daily"])),
     key("database_backup.pool", Rule::Text),
     key("database_backup.key", Rule::Text),
+    key("notify.public_url", Rule::Url),
+    key("notify.give_up_hours", Rule::Whole(1, 24 * 30)),
+    key("notify.retry_seconds", Rule::Whole(1, 3600)),
+    key("notify.history_days", Rule::Whole(1, 3650)),
     key("auth.token_hours", Rule::Whole(1, 24 * 366)),
     // In the database, any copy of it could forge logins.
     early("auth.jwt_secret", Rule::Secret(32)),
@@ -143,6 +149,7 @@ impl Spec {
             Rule::Address => value.as_str().is_some_and(|text| text.parse::<IpAddr>().is_ok()),
             Rule::Addresses => each(value, |text| text.parse::<IpAddr>().is_ok()),
             Rule::Origins => each(value, is_origin),
+            Rule::Url => value.as_str().is_some_and(|text| text.is_empty() || is_url(text)),
             Rule::LogFilter => value
                 .as_str()
                 .is_some_and(|text| !text.is_empty() && text.parse::<tracing_subscriber::filter::Targets>().is_ok()),
@@ -161,6 +168,7 @@ impl Spec {
             Rule::Address => "an IP address such as 0.0.0.0, 127.0.0.1 or ::".into(),
             Rule::Addresses => "a list of IP addresses".into(),
             Rule::Origins => "a list of origins such as https://example.org (no path, no *)".into(),
+            Rule::Url => "nothing, or an address such as https://tapes.example.org".into(),
             Rule::LogFilter => "error, warn, info, debug or trace, or a list like info,tapebackarr=debug".into(),
         }
     }
@@ -170,6 +178,10 @@ const MASKED: &str = "(secret)";
 
 fn each(value: &Value, test: impl Fn(&str) -> bool) -> bool {
     value.as_array().is_some_and(|items| items.iter().all(|item| item.as_str().is_some_and(&test)))
+}
+
+fn is_url(text: &str) -> bool {
+    reqwest::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
 fn is_origin(text: &str) -> bool {

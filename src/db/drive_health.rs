@@ -6,6 +6,7 @@ use super::kinds::Severity;
 use super::schema::{drive_alerts, drive_statistics};
 use super::time::{now, rfc3339, rfc3339_option};
 use crate::Result;
+use crate::db::returned::Returned;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::Serialize;
@@ -142,7 +143,7 @@ pub fn update_statistics(conn: &mut Conn, drive_id: i32, changes: &StatisticsCha
     Ok(diesel::update(drive_statistics::table.filter(drive_statistics::drive_id.eq(drive_id)))
         .set((changes, drive_statistics::updated_at.eq(time)))
         .returning(DriveStatistics::as_returning())
-        .get_result(conn)?)
+        .returned(conn)?)
 }
 
 /// Records an alert unless the same one is open already; `None` in that case.
@@ -152,13 +153,13 @@ pub fn raise_alert(conn: &mut Conn, new: &NewAlert) -> Result<Option<DriveAlert>
             .filter(drive_alerts::drive_id.eq(new.drive_id).and(drive_alerts::resolved.eq(false)))
             .filter(drive_alerts::category.eq(&new.category).and(drive_alerts::message.eq(&new.message)))
             .count()
-            .get_result(conn)?;
+            .returned(conn)?;
         if open > 0 {
             return Ok(None);
         }
         let values = (new, drive_alerts::created_at.eq(now()));
         let row = diesel::insert_into(drive_alerts::table).values(values).returning(DriveAlert::as_returning());
-        Ok(Some(row.get_result(conn)?))
+        Ok(Some(row.returned(conn)?))
     })
 }
 

@@ -1,10 +1,12 @@
 //! Events: what happened, for the bell in the corner and the stream of server-sent events.
 
 use super::Conn;
+use super::errors::found;
 use super::kinds::EventType;
 use super::schema::events;
 use super::time::{json_text_option, now, rfc3339};
 use crate::Result;
+use crate::db::returned::Returned;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::Serialize;
@@ -52,7 +54,12 @@ pub struct NewEvent {
 /// Records an event.
 pub fn insert(conn: &mut Conn, new: &NewEvent) -> Result<Event> {
     let values = (new, events::created_at.eq(now()));
-    Ok(diesel::insert_into(events::table).values(values).returning(Event::as_returning()).get_result(conn)?)
+    Ok(diesel::insert_into(events::table).values(values).returning(Event::as_returning()).returned(conn)?)
+}
+
+/// The event with this id.
+pub fn one(conn: &mut Conn, id: i32) -> Result<Event> {
+    found(events::table.find(id).select(Event::as_select()).first(conn), format_args!("event {id}"))
 }
 
 /// At most `limit` events behind the one with id `after`, oldest first: what a client that was away has missed.

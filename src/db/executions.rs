@@ -5,6 +5,7 @@ use super::kinds::ExecutionStatus;
 use super::schema::{backup_jobs, job_executions, tape_drives, tapes};
 use super::time::{json_text, json_text_option, now, rfc3339, rfc3339_option};
 use super::{Conn, Page, write_transaction};
+use crate::db::returned::Returned;
 use crate::{Error, Result};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -245,6 +246,16 @@ pub fn list(conn: &mut Conn, filter: &ExecutionFilter, page: Page) -> Result<Vec
     Ok(rows.into_iter().map(listed).collect())
 }
 
+/// The last runs of a job, newest first.
+pub fn last_backups(conn: &mut Conn, job_id: i32, most: i64) -> Result<Vec<Execution>> {
+    Ok(job_executions::table
+        .filter(job_executions::job_id.eq(job_id).and(job_executions::kind.eq("backup")))
+        .order(job_executions::id.desc())
+        .limit(most)
+        .select(Execution::as_select())
+        .load(conn)?)
+}
+
 /// Executions that wait, work or pause, newest first.
 pub fn active(conn: &mut Conn) -> Result<Vec<ExecutionListed>> {
     let filter = ExecutionFilter { statuses: Some(ACTIVE.to_vec()), ..Default::default() };
@@ -274,7 +285,7 @@ pub fn insert(conn: &mut Conn, new: &NewExecution) -> Result<Execution> {
     let time = now();
     let values = (new, job_executions::created_at.eq(time), job_executions::updated_at.eq(time));
     let row = diesel::insert_into(job_executions::table).values(values).returning(Execution::as_returning());
-    stored(row.get_result(conn), format_args!("execution '{}'", new.title))
+    stored(row.returned(conn), format_args!("execution '{}'", new.title))
 }
 
 /// A waiting execution begins to work. `None` when it does not wait any more, so that none runs twice.
@@ -290,7 +301,7 @@ pub fn claim(conn: &mut Conn, id: i32) -> Result<Option<Execution>> {
             job_executions::updated_at.eq(time),
         ))
         .returning(Execution::as_returning())
-        .get_result(conn)
+        .returned(conn)
         .optional()?)
 }
 
@@ -310,7 +321,7 @@ pub fn set_status(conn: &mut Conn, id: i32, status: ExecutionStatus) -> Result<E
         Ok(diesel::update(job_executions::table.find(id))
             .set((job_executions::status.eq(status), job_executions::updated_at.eq(now())))
             .returning(Execution::as_returning())
-            .get_result(conn)?)
+            .returned(conn)?)
     })
 }
 
@@ -335,7 +346,7 @@ pub fn finish(conn: &mut Conn, id: i32, status: ExecutionStatus, changes: &Execu
                 job_executions::updated_at.eq(time),
             ))
             .returning(Execution::as_returning())
-            .get_result(conn)?)
+            .returned(conn)?)
     })
 }
 
@@ -380,7 +391,7 @@ pub fn requeue(conn: &mut Conn, id: i32, request: &str, state: &str) -> Result<E
             job_executions::updated_at.eq(now()),
         ))
         .returning(Execution::as_returning())
-        .get_result(conn);
+        .returned(conn);
     found(row, format_args!("execution {id}"))
 }
 

@@ -303,3 +303,51 @@ mod tests {
         assert_eq!(error.message, "'offsite' is none of: blank, active, full, expired, retired, exported");
     }
 }
+
+text_enum!(
+    /// What kind of address a notification channel is.
+    ChannelKind {
+        /// Mail by SMTP.
+        Email = "email",
+        /// A chat of a Telegram bot.
+        Telegram = "telegram",
+        /// An HTTP POST with JSON.
+        Webhook = "webhook",
+        /// A topic of an ntfy server.
+        Ntfy = "ntfy",
+        /// An application of a Gotify server.
+        Gotify = "gotify",
+    }
+);
+
+text_enum!(
+    /// How much a notification matters.
+    Weight {
+        /// Good to know.
+        Info = "info",
+        /// Somebody should look.
+        Warning = "warning",
+        /// Something failed.
+        Error = "error",
+    }
+);
+
+text_enum!(
+    /// Where a message of the outbox is in its life.
+    OutboxStatus {
+        /// Kept until the quiet hours end or the digest is due.
+        Held = "held",
+        /// To be sent, now or at its next attempt.
+        Queued = "queued",
+        /// Being sent.
+        Sending = "sending",
+        /// The other side has taken it.
+        Sent = "sent",
+        /// Given up.
+        Failed = "failed",
+        /// A person, or the limit of the queue, took it out.
+        Discarded = "discarded",
+        /// Part of a digest.
+        Merged = "merged",
+    }
+);

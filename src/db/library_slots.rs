@@ -156,6 +156,14 @@ pub fn list(conn: &mut Conn, library_id: i32) -> Result<Vec<SlotListed>> {
     Ok(rows.into_iter().map(|(slot, tape, pool_name)| SlotListed::new(slot, tape, pool_name)).collect())
 }
 
+/// The tape that was recognised in the bay of a drive.
+pub fn in_drive(conn: &mut Conn, drive_id: i32) -> Result<Option<i32>> {
+    let bay = tape_library_slots::table
+        .filter(tape_library_slots::drive_id.eq(drive_id).and(tape_library_slots::is_empty.eq(false)));
+    let tape: Option<Option<i32>> = bay.select(tape_library_slots::tape_id).first(conn).optional()?;
+    Ok(tape.flatten())
+}
+
 /// Where a tape is, if it is in a library: the element it was recognised in, or the one with its bar code (a tape may be
 /// made known after the last inventory).
 pub fn of_tape(conn: &mut Conn, tape_id: i32) -> Result<Option<Slot>> {

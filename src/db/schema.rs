@@ -97,6 +97,8 @@ diesel::table! {
         frame_table -> Binary,
         layout -> Text,
         created_at -> Timestamp,
+        verified_at -> Nullable<Timestamp>,
+        cut_sha256 -> Nullable<Binary>,
     }
 }
 
@@ -351,6 +353,98 @@ diesel::table! {
 }
 
 diesel::table! {
+    notification_channels (id) {
+        id -> Integer,
+        name -> Text,
+        kind -> Text,
+        enabled -> Bool,
+        config -> Text,
+        secrets -> Nullable<Text>,
+        settings_slot -> Nullable<Text>,
+        failures -> Integer,
+        last_sent_at -> Nullable<Timestamp>,
+        last_error -> Nullable<Text>,
+        last_error_at -> Nullable<Timestamp>,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    notification_open (rule_id, problem) {
+        rule_id -> Integer,
+        problem -> Text,
+        event_id -> Nullable<Integer>,
+        notice -> Text,
+        opened_at -> Timestamp,
+        told_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    notification_outbox (id) {
+        id -> Integer,
+        channel_id -> Integer,
+        rule_id -> Nullable<Integer>,
+        event_id -> Nullable<Integer>,
+        uid -> Text,
+        topic -> Text,
+        severity -> Text,
+        title -> Text,
+        notice -> Text,
+        status -> Text,
+        attempts -> Integer,
+        next_attempt_at -> Timestamp,
+        give_up_at -> Timestamp,
+        merged_into -> Nullable<Integer>,
+        last_error -> Nullable<Text>,
+        answer -> Nullable<Text>,
+        created_at -> Timestamp,
+        given_up_at -> Nullable<Timestamp>,
+        sent_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    notification_rule_channels (rule_id, channel_id) {
+        rule_id -> Integer,
+        channel_id -> Integer,
+    }
+}
+
+diesel::table! {
+    notification_rules (id) {
+        id -> Integer,
+        name -> Text,
+        enabled -> Bool,
+        topics -> Text,
+        min_severity -> Text,
+        job_ids -> Text,
+        pool_ids -> Text,
+        time_zone -> Text,
+        quiet_from -> Text,
+        quiet_until -> Text,
+        errors_break_quiet -> Bool,
+        digest_cron -> Text,
+        reminder_minutes -> Integer,
+        recovery -> Bool,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    notification_templates (topic, kind) {
+        topic -> Text,
+        kind -> Text,
+        subject -> Text,
+        body -> Text,
+        html -> Text,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     proxmox_backup_jobs (id) {
         id -> Integer,
         name -> Text,
@@ -562,6 +656,33 @@ diesel::table! {
 }
 
 diesel::table! {
+    tape_health (id) {
+        id -> Integer,
+        tape_id -> Integer,
+        drive_id -> Nullable<Integer>,
+        drive_serial -> Text,
+        mounts -> Nullable<BigInt>,
+        bytes_written -> Nullable<BigInt>,
+        bytes_read -> Nullable<BigInt>,
+        write_retries -> Nullable<BigInt>,
+        read_retries -> Nullable<BigInt>,
+        unrecovered_write_errors -> Nullable<BigInt>,
+        unrecovered_read_errors -> Nullable<BigInt>,
+        beginning_passes -> Nullable<BigInt>,
+        middle_passes -> Nullable<BigInt>,
+        capacity_bytes -> Nullable<BigInt>,
+        used_bytes -> Nullable<BigInt>,
+        rewrites -> Nullable<BigInt>,
+        rereads -> Nullable<BigInt>,
+        write_compression_ratio -> Nullable<Double>,
+        read_compression_ratio -> Nullable<Double>,
+        tape_alert_flags -> Text,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     tape_libraries (id) {
         id -> Integer,
         name -> Text,
@@ -709,6 +830,11 @@ diesel::joinable!(job_executions -> tapes (tape_id));
 diesel::joinable!(job_executions -> tape_drives (drive_id));
 diesel::joinable!(job_executions -> backup_sets (backup_set_id));
 diesel::joinable!(job_executions -> backup_jobs (job_id));
+diesel::joinable!(notification_open -> notification_rules (rule_id));
+diesel::joinable!(notification_outbox -> notification_channels (channel_id));
+diesel::joinable!(notification_outbox -> notification_rules (rule_id));
+diesel::joinable!(notification_rule_channels -> notification_rules (rule_id));
+diesel::joinable!(notification_rule_channels -> notification_channels (channel_id));
 diesel::joinable!(proxmox_backup_jobs -> tape_pools (pool_id));
 diesel::joinable!(proxmox_backups -> tapes (tape_id));
 diesel::joinable!(proxmox_guests -> proxmox_backups (last_backup_id));
@@ -724,6 +850,8 @@ diesel::joinable!(tape_change_requests -> tape_spanning_sets (spanning_set_id));
 diesel::joinable!(tape_change_requests -> job_executions (job_execution_id));
 diesel::joinable!(tape_drives -> tape_libraries (library_id));
 diesel::joinable!(tape_drives -> tapes (current_tape_id));
+diesel::joinable!(tape_health -> tape_drives (drive_id));
+diesel::joinable!(tape_health -> tapes (tape_id));
 diesel::joinable!(tape_library_slots -> tape_drives (drive_id));
 diesel::joinable!(tape_library_slots -> tapes (tape_id));
 diesel::joinable!(tape_library_slots -> tape_libraries (library_id));
@@ -756,6 +884,12 @@ diesel::allow_tables_to_appear_in_same_query!(
     execution_logs,
     expired_sets,
     job_executions,
+    notification_channels,
+    notification_open,
+    notification_outbox,
+    notification_rule_channels,
+    notification_rules,
+    notification_templates,
     proxmox_backup_jobs,
     proxmox_backups,
     proxmox_guests,
@@ -768,6 +902,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     snapshots,
     tape_change_requests,
     tape_drives,
+    tape_health,
     tape_libraries,
     tape_library_slots,
     tape_pools,

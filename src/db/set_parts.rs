@@ -4,8 +4,9 @@ use super::Conn;
 use super::errors::stored;
 use super::kinds::PartFormat;
 use super::schema::{backup_set_parts, tapes};
-use super::time::{now, rfc3339};
+use super::time::{now, rfc3339, rfc3339_option};
 use crate::Result;
+use crate::db::returned::Returned;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::Serialize;
@@ -56,6 +57,12 @@ pub struct SetPart {
     /// When it was recorded.
     #[serde(serialize_with = "rfc3339")]
     pub created_at: NaiveDateTime,
+    /// When all that it holds was last read back and compared.
+    #[serde(serialize_with = "rfc3339_option")]
+    pub verified_at: Option<NaiveDateTime>,
+    /// If a file goes on in the next part: SHA-256's intermediate value behind its content up to here, where it is known.
+    #[serde(skip)]
+    pub cut_sha256: Option<Vec<u8>>,
 }
 
 /// A part as lists show it.
@@ -106,6 +113,8 @@ pub struct NewPart {
     pub content_bytes: i64,
     /// Where frames begin.
     pub frame_table: Vec<u8>,
+    /// SHA-256's intermediate value where a file goes on in the next part.
+    pub cut_sha256: Option<Vec<u8>>,
 }
 
 impl NewPart {
@@ -134,7 +143,13 @@ impl NewPart {
             file_count: totals.files as i64,
             content_bytes: totals.bytes as i64,
             frame_table: layout.frames.encode()?,
+            cut_sha256: None,
         })
+    }
+
+    /// The same, where a file goes on in the next part whose hash has this intermediate value.
+    pub fn cut(self, chaining: Option<[u8; 32]>) -> NewPart {
+        NewPart { cut_sha256: chaining.map(Vec::from), ..self }
     }
 }
 
@@ -148,7 +163,7 @@ pub fn delete_of_set(conn: &mut Conn, set_id: i32) -> Result<()> {
 pub fn insert(conn: &mut Conn, new: &NewPart) -> Result<SetPart> {
     let values = (new, backup_set_parts::created_at.eq(now()));
     let row = diesel::insert_into(backup_set_parts::table).values(values).returning(SetPart::as_returning());
-    stored(row.get_result(conn), format_args!("part {} of backup set {}", new.part_number, new.backup_set_id))
+    stored(row.returned(conn), format_args!("part {} of backup set {}", new.part_number, new.backup_set_id))
 }
 
 /// A part that version 1 of the program wrote. Tar offsets are an order of its members and nothing else.
@@ -187,8 +202,16 @@ pub fn insert_v1(conn: &mut Conn, new: &NewV1Part) -> Result<SetPart> {
             backup_set_parts::created_at.eq(now()),
         ))
         .returning(SetPart::as_returning())
-        .get_result(conn);
+        .returned(conn);
     stored(row, format_args!("part {} of backup set {}", new.part_number, new.backup_set_id))
+}
+
+/// All that these parts hold was read back and compared.
+pub fn verified(conn: &mut Conn, set_id: i32, part_numbers: &[i32]) -> Result<()> {
+    let parts = backup_set_parts::table
+        .filter(backup_set_parts::backup_set_id.eq(set_id).and(backup_set_parts::part_number.eq_any(part_numbers)));
+    diesel::update(parts).set(backup_set_parts::verified_at.eq(now())).execute(conn)?;
+    Ok(())
 }
 
 /// The parts of a set in order.

@@ -1,14 +1,16 @@
 //! Sources: what is backed up.
 
 use super::errors::{changed, found, refuse_if_used, stored};
-use super::kinds::SourceType;
-use super::schema::{backup_jobs, backup_sources, snapshots};
+use super::kinds::{SetStatus, SourceType};
+use super::schema::{backup_jobs, backup_sets, backup_sources, set_copies, snapshots};
 use super::time::{now, rfc3339};
 use super::{Conn, write_transaction};
 use crate::Result;
+use crate::db::returned::Returned;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::Serialize;
+use std::collections::HashMap;
 
 /// A source.
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Identifiable, Serialize, utoipa::ToSchema)]
@@ -138,12 +140,24 @@ pub fn list(conn: &mut Conn) -> Result<Vec<Source>> {
     Ok(backup_sources::table.order(backup_sources::name).select(Source::as_select()).load(conn)?)
 }
 
+/// When each source was last backed up as a whole; those that never were are left out.
+pub fn last_backups(conn: &mut Conn) -> Result<HashMap<i32, NaiveDateTime>> {
+    let rows: Vec<(i32, Option<NaiveDateTime>)> = backup_sets::table
+        .inner_join(backup_jobs::table)
+        .filter(backup_sets::status.eq(SetStatus::Completed))
+        .filter(backup_sets::id.ne_all(set_copies::table.select(set_copies::set_id)))
+        .group_by(backup_jobs::source_id)
+        .select((backup_jobs::source_id, diesel::dsl::max(backup_sets::end_time)))
+        .load(conn)?;
+    Ok(rows.into_iter().filter_map(|(source, end)| Some((source, end?))).collect())
+}
+
 /// Makes a source.
 pub fn insert(conn: &mut Conn, new: &NewSource) -> Result<Source> {
     let time = now();
     let values = (new, backup_sources::created_at.eq(time), backup_sources::updated_at.eq(time));
     let row = diesel::insert_into(backup_sources::table).values(values).returning(Source::as_returning());
-    stored(row.get_result(conn), format_args!("source '{}'", new.name))
+    stored(row.returned(conn), format_args!("source '{}'", new.name))
 }
 
 /// Changes a source.
@@ -151,7 +165,7 @@ pub fn update(conn: &mut Conn, id: i32, changes: &SourceChanges) -> Result<Sourc
     let row = diesel::update(backup_sources::table.find(id))
         .set((changes, backup_sources::rebuilt.eq(false), backup_sources::updated_at.eq(now())))
         .returning(Source::as_returning())
-        .get_result(conn);
+        .returned(conn);
     stored(row, format_args!("source {id}"))
 }
 
@@ -159,7 +173,7 @@ pub fn update(conn: &mut Conn, id: i32, changes: &SourceChanges) -> Result<Sourc
 pub fn delete(conn: &mut Conn, id: i32) -> Result<()> {
     write_transaction(conn, |conn| {
         let source = find(conn, id)?;
-        let jobs = backup_jobs::table.filter(backup_jobs::source_id.eq(id)).count().get_result(conn)?;
+        let jobs = backup_jobs::table.filter(backup_jobs::source_id.eq(id)).count().returned(conn)?;
         let what = format!("source '{}'", source.name);
         refuse_if_used(&what, &[("jobs", jobs)], "delete those or give them another source first")?;
         diesel::delete(snapshots::table.filter(snapshots::source_id.eq(id))).execute(conn)?;
@@ -195,5 +209,17 @@ mod tests {
         crate::db::jobs::delete(conn, job.id).expect("job");
         delete(conn, job.source_id).expect("delete");
         assert!(list(conn).expect("list").is_empty());
+    }
+
+    #[test]
+    fn the_last_backup_is_the_last_that_was_completed() {
+        let db = testing::database();
+        let conn = &mut *db.conn();
+        let (job, tape) = (testing::job(conn, "etc"), testing::tape(conn, "A00001"));
+        assert!(last_backups(conn).expect("none").is_empty());
+        let set = testing::set(conn, &job, &tape, None);
+        assert!(last_backups(conn).expect("open").is_empty(), "it is still being written");
+        let whole = crate::db::sets::complete(conn, set.id, &Default::default()).expect("complete");
+        assert_eq!(last_backups(conn).expect("one").get(&job.source_id), whole.end_time.as_ref());
     }
 }

@@ -78,6 +78,7 @@ pub fn part(backup_set_id: i32, tape_id: i32, part_number: i32) -> set_parts::Ne
         file_count: 1,
         content_bytes: 2_621_440,
         frame_table: vec![1],
+        cut_sha256: None,
     }
 }
 

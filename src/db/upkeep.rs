@@ -2,7 +2,7 @@
 //! pages are given back; the file is checked.
 
 use super::kinds::ExecutionStatus;
-use super::schema::{audit_logs, events, execution_logs, job_executions, restore_operations};
+use super::schema::{audit_logs, drive_alerts, events, execution_logs, job_executions, restore_operations};
 use super::{Conn, write_transaction};
 use crate::Result;
 use chrono::NaiveDateTime;
@@ -25,6 +25,8 @@ pub enum Old {
     Events,
     /// Lines of the audit log.
     Audit,
+    /// Alerts of drives that are over.
+    Alerts,
 }
 
 /// One step of deleting what is older than `before`: how many rows went. 0: nothing is left.
@@ -34,6 +36,7 @@ pub fn prune_step(conn: &mut Conn, what: Old, before: NaiveDateTime) -> Result<u
         Old::Logs => prune_logs(conn, before),
         Old::Events => prune_events(conn, before),
         Old::Audit => prune_audit(conn, before),
+        Old::Alerts => prune_alerts(conn, before),
     }
 }
 
@@ -57,6 +60,17 @@ macro_rules! prune_by_id {
 prune_by_id!(prune_logs, execution_logs);
 prune_by_id!(prune_events, events);
 prune_by_id!(prune_audit, audit_logs);
+
+fn prune_alerts(conn: &mut Conn, before: NaiveDateTime) -> Result<usize> {
+    write_transaction(conn, |conn| {
+        let over: Vec<i32> = drive_alerts::table
+            .filter(drive_alerts::resolved.eq(true).and(drive_alerts::resolved_at.lt(before)))
+            .limit(STEP)
+            .select(drive_alerts::id)
+            .load(conn)?;
+        Ok(diesel::delete(drive_alerts::table.filter(drive_alerts::id.eq_any(over))).execute(conn)?)
+    })
+}
 
 fn prune_executions(conn: &mut Conn, before: NaiveDateTime) -> Result<usize> {
     let ended = [ExecutionStatus::Completed, ExecutionStatus::Failed, ExecutionStatus::Cancelled];
@@ -241,6 +255,25 @@ mod tests {
         for what in [Old::Events, Old::Audit] {
             assert_eq!(all(conn, what, later), 0);
         }
+    }
+
+    #[test]
+    fn alerts_that_are_over_go_and_open_ones_stay() {
+        use crate::db::{Severity, drive_health, drives};
+        let db = testing::database();
+        let conn = &mut *db.conn();
+        let drive = drives::NewDrive { device_path: "/dev/sg1".into(), ..Default::default() };
+        let drive_id = drives::insert(conn, &drive).expect("drive").id;
+        for message in ["open", "over"] {
+            let (category, message) = ("tape_alert".to_owned(), message.to_owned());
+            let new = drive_health::NewAlert { drive_id, severity: Severity::Warning, category, message };
+            drive_health::raise_alert(conn, &new).expect("raised");
+        }
+        drive_health::resolve_others(conn, drive_id, "tape_alert", &["open".into()]).expect("resolved");
+        assert_eq!(all(conn, Old::Alerts, now() - chrono::Duration::days(1)), 0);
+        assert_eq!(all(conn, Old::Alerts, now() + chrono::Duration::seconds(1)), 1);
+        let left = drive_health::alerts(conn, drive_id).expect("alerts");
+        assert_eq!(left.iter().map(|alert| alert.message.as_str()).collect::<Vec<_>>(), ["open"]);
     }
 
     #[test]

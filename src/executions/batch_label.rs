@@ -2,7 +2,7 @@
 
 use super::tape_change::{Asking, Need, Refusal};
 use super::{BatchLabelRequest, Context, Destroy, Lease, Wanted, label, library_action};
-use crate::actors::drive::tasks::{FirstBlock, LoadMedium};
+use crate::actors::drive::tasks::FirstBlock;
 use crate::actors::library::Scan;
 use crate::db::{self, tapes::NewTape, tapes::Tape};
 use crate::{Error, Result};
@@ -88,7 +88,7 @@ fn label_one(
     outcome: &mut Outcome,
 ) -> Result<bool> {
     let before = name_of(request, number, barcode)?;
-    match context.perform(lease, LoadMedium)? {
+    match context.load(lease)? {
         FirstBlock::Blank => {}
         FirstBlock::Ours(found) => {
             outcome.skipped.push(format!("{}: already labelled '{}'", barcode.unwrap_or("?"), found.label));
@@ -179,7 +179,7 @@ fn by_hand(context: &Context, request: &BatchLabelRequest, drive: i32) -> Result
         let need = Need { tape: None, pool: None, drive: Some(drive), message };
         loop {
             context.check()?;
-            match context.perform(&lease, LoadMedium) {
+            match context.load(&lease) {
                 Ok(FirstBlock::Blank) => break,
                 Ok(_) => {
                     context.log("The tape in the drive is not blank; it is ejected untouched.");

@@ -2,6 +2,8 @@
 
 use super::{Control, Lease, Log, Progress, Request, Stop, Taken, Wanted};
 use crate::actors::catalog::CatalogActor;
+use crate::actors::drive::loading::LoadMedium;
+use crate::actors::drive::tasks::FirstBlock;
 use crate::actors::drive::{DriveTask, Drives};
 use crate::actors::library::Libraries;
 use crate::config::Config;
@@ -166,6 +168,16 @@ impl Context {
             ..ExecutionChanges::default()
         };
         db::executions::update(&mut *self.conn()?, self.id, &changes)
+    }
+
+    /// Threads the cartridge in the leased drive and reads its label; what takes long is shown.
+    pub fn load(&self, lease: &Lease) -> Result<FirstBlock> {
+        let (id, bus, progress) = (self.id, self.services.bus.clone(), self.progress.clone());
+        let told = move |words: &str| {
+            progress.set_phase("loading", words);
+            bus.transient("execution", serde_json::json!(progress.view(id)));
+        };
+        self.perform(lease, LoadMedium { told: Some(Box::new(told)) })
     }
 
     /// Runs a task on the leased drive.

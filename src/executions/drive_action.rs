@@ -1,8 +1,8 @@
 //! What a person does with a drive: load, eject, rewind, retension, clean.
 
-use super::{Context, DriveAction, DriveRequest, Lease, cleaning, mount};
+use super::{Context, DriveAction, DriveRequest, Lease, cleaning, drive_test, mount};
 use crate::Result;
-use crate::actors::drive::tasks::{FirstBlock, LoadMedium, Retension, Rewind, SetEncryption, UnloadMedium};
+use crate::actors::drive::tasks::{FirstBlock, Retension, Rewind, SetEncryption, UnloadMedium};
 use crate::db;
 use crate::keys::drive_key;
 use serde_json::{Value, json};
@@ -33,9 +33,10 @@ pub fn run(context: &Context, request: &DriveRequest) -> Result<Value> {
             cleaning::clean(context, &lease)?;
             "cleaned"
         }
+        DriveAction::Test { destructive, fill } => return drive_test::run(context, &lease, destructive, fill),
         DriveAction::Encrypt { encryption_key_id } => {
             let key = context.services.keys.for_writing(&mut *context.conn()?, encryption_key_id)?;
-            context.perform(&lease, SetEncryption { key: Some(drive_key(&key)?) })?;
+            context.perform(&lease, SetEncryption { key: Some((encryption_key_id, drive_key(&key)?)) })?;
             let message = "The drive encrypts what is written to the tape that is in it.";
             return Ok(json!({
                 "message": message, "drive_id": request.drive_id, "encryption_key_id": encryption_key_id,
@@ -52,7 +53,7 @@ pub fn run(context: &Context, request: &DriveRequest) -> Result<Value> {
 /// Threads the cartridge and says what it is.
 pub fn load(context: &Context, lease: &Lease) -> Result<FirstBlock> {
     context.phase("loading", "Loading the tape.")?;
-    let found = context.perform(lease, LoadMedium)?;
+    let found = context.load(lease)?;
     context.log(&match &found {
         FirstBlock::Ours(label) => format!("The tape is '{}' (UUID {}).", label.label, label.uuid),
         FirstBlock::Blank => "The tape is blank.".into(),

@@ -1,7 +1,6 @@
 //! What a person does with a library: inventory, load, unload, transfer.
 
 use super::{Context, Lease, LibraryAction, LibraryRequest, mount};
-use crate::actors::drive::tasks::LoadMedium;
 use crate::actors::library::Scan;
 use crate::db;
 use crate::{Error, Result};
@@ -22,7 +21,7 @@ pub fn run(context: &Context, request: &LibraryRequest) -> Result<Value> {
             let inventory = libraries.inventory_blocking(library.id, Scan::Remembered)?;
             let lease = take_bay(context, library.id, &inventory, ElementAddress(*drive))?;
             load_from(context, &lease, library.id, ElementAddress(*slot))?;
-            context.perform(&lease, LoadMedium)?;
+            context.load(&lease)?;
             Ok(
                 json!({"message": format!("Loaded the tape of slot {slot} into drive {drive}"), "drive_id": lease.drive()}),
             )

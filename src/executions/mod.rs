@@ -14,6 +14,7 @@ pub mod database_backup;
 pub mod database_restore;
 mod drill;
 mod drive_action;
+mod drive_test;
 mod format;
 mod inspect;
 mod interrupted;

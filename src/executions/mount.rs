@@ -2,7 +2,7 @@
 
 use super::{Context, Lease, cleaning};
 use crate::actors::drive::observe::is_ready;
-use crate::actors::drive::tasks::{FirstBlock, LoadMedium, ReadLabel, UnloadMedium};
+use crate::actors::drive::tasks::{FirstBlock, ReadLabel, UnloadMedium};
 use crate::actors::library::Scan;
 use crate::db::{self, Conn, SlotType, tapes::Tape};
 use crate::media::choose::DriveFacts;
@@ -34,7 +34,11 @@ pub fn mount(context: &Context, lease: &Lease, tape_id: i32) -> Result<Label> {
     if let Some(library) = drive.library_id
         && fetch(context, lease, library, &tape)?
     {
-        let label = context.perform(lease, LoadMedium)?.require_label()?;
+        let loaded = context.load(lease).map_err(|error| match error.code {
+            "incompatible_medium" => error.context(format!("tape {} ({})", tape.label, tape.lto_type)),
+            _ => error,
+        });
+        let label = loaded?.require_label()?;
         return match label.uuid.to_string() == uuid {
             true => Ok(label),
             false => Err(wrong_tape(&label, &tape.label, &uuid)),
@@ -51,7 +55,7 @@ fn in_drive(context: &Context, lease: &Lease, library: Option<i32>) -> Result<Op
     let ready = is_ready(&context.services.drives.snapshot_blocking(lease.drive())?);
     let found = match (ready, library) {
         (true, _) => context.perform(lease, ReadLabel),
-        (false, None) => context.perform(lease, LoadMedium),
+        (false, None) => context.load(lease),
         (false, Some(_)) => return Ok(None),
     };
     match found {
@@ -152,8 +156,27 @@ fn fetch(context: &Context, lease: &Lease, library: i32, tape: &Tape) -> Result<
     let Some(slot) = slot else {
         return Ok(false);
     };
-    put_away(context, lease, library, None)?;
+    if let Err(error) = put_away(context, lease, library, None) {
+        swap(context, lease, (library, slot, bay), error)?;
+        return Ok(true);
+    }
     context.log(&format!("The robot moves the tape from slot {} to drive {}.", slot.0, drive.name()));
     context.services.libraries.move_blocking(library, slot, bay)?;
     Ok(true)
+}
+
+/// Where no slot is empty, a robot that can do so puts the tape in the drive where the wanted one was.
+fn swap(
+    context: &Context,
+    lease: &Lease,
+    (library, slot, bay): (i32, ElementAddress, ElementAddress),
+    why: Error,
+) -> Result<()> {
+    if why.code != "library_full" || !context.services.libraries.can_swap_blocking(library)? {
+        return Err(why);
+    }
+    context.perform(lease, UnloadMedium)?;
+    context
+        .log(&format!("No slot is empty: the robot exchanges the tape in the drive for the one of slot {}.", slot.0));
+    context.services.libraries.swap_blocking(library, slot, bay).map(drop)
 }

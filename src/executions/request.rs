@@ -110,6 +110,8 @@ pub struct RestoreRequest {
     pub file_paths: Vec<String>,
     /// Folders with all that is in them.
     pub folder_paths: Vec<String>,
+    /// What of those stays on tape, with all that is in it; where a wanted path is deeper, that one counts.
+    pub exclude_paths: Vec<String>,
     /// Only what the named set itself holds, without its parents.
     pub only_this_set: bool,
     /// Directory that receives the files; made if missing.
@@ -254,6 +256,13 @@ pub enum DriveAction {
     },
     /// Take the key away from the drive.
     Decrypt,
+    /// See whether it does what backups rely on, and the robot what it should.
+    Test {
+        /// Overwrite the tape, which must be blank.
+        destructive: bool,
+        /// And write until it is full.
+        fill: bool,
+    },
 }
 
 /// Something a person does with a drive.

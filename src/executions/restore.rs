@@ -17,6 +17,7 @@ use report::Report;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 pub use destination::prepare as prepare_destination;
@@ -37,14 +38,14 @@ pub fn run(context: &Context, request: &RestoreRequest) -> Result<Value> {
         "{} files and {} bytes are to be read from {} tapes.",
         plan.file_count(),
         plan.total_bytes(),
-        plan.tapes().len()
+        plan.tapes()?.len()
     ));
     context.progress.files_total.store(wanted(&selected), Ordering::Relaxed);
     context.progress.bytes_total.store(plan.total_bytes(), Ordering::Relaxed);
     context.progress.totals_known.store(true, Ordering::Relaxed);
     let record = db::restores::insert(&mut *context.conn()?, &new_record(context, request, kind, set_id, &selected))?;
     let mut report = Report::new(started, &path, wanted(&selected));
-    for tape in plan.tapes() {
+    for tape in plan.tapes()? {
         report.tapes.push(db::tapes::find(&mut *context.conn()?, tape.tape_id)?.label);
     }
     let done = restore(context, request, &path, (&chain, &selected), &mut report);
@@ -82,7 +83,7 @@ fn select(conn: &mut Conn, request: &RestoreRequest) -> Result<Chosen> {
         false => select::state_of(conn, set_id)?,
     };
     let (chain, why) = copies::best(conn, &chain)?;
-    let selected = select::plan(conn, &Selection { chain: chain.clone(), paths: paths(request) })?;
+    let selected = plan(conn, &chain, request)?;
     if selected.plan.is_empty() && selected.broken.is_empty() {
         let missing = &selected.missing;
         let named: Vec<&str> = missing.iter().take(NAMED).map(String::as_str).collect();
@@ -97,15 +98,17 @@ fn select(conn: &mut Conn, request: &RestoreRequest) -> Result<Chosen> {
     Ok(Chosen { set_id, chain, selected, why })
 }
 
-fn paths(request: &RestoreRequest) -> Vec<String> {
-    request.file_paths.iter().chain(&request.folder_paths).cloned().collect()
+fn plan(conn: &mut Conn, chain: &[i32], request: &RestoreRequest) -> Result<Selected> {
+    let paths = request.file_paths.iter().chain(&request.folder_paths).cloned().collect();
+    select::plan_without(conn, &Selection { chain: chain.to_vec(), paths }, &request.exclude_paths)
 }
 
 /// How much was asked for, what cannot be had included; directories do not count.
 fn wanted(selected: &Selected) -> u64 {
     let plan = &selected.plan;
-    let items = plan.items.iter().filter(|item| item.kind != tape_format::MemberKind::Directory).count();
-    (items + plan.links.len() + selected.missing.len() + selected.broken.len()) as u64
+    let sums = plan.items.sums();
+    let others = plan.links.len() + selected.missing.len() + selected.broken.len();
+    (sums.members + others) as u64 - sums.directories
 }
 
 fn restore(
@@ -165,12 +168,13 @@ fn from_copies(
             unread.iter().for_each(|(path, why)| restoring.give_up(path, why));
             return Ok(());
         };
-        let mut plan =
-            select::plan(&mut *context.conn()?, &Selection { chain: next.clone(), paths: paths(request) })?.plan;
+        let mut plan = plan(&mut *context.conn()?, &next, request)?.plan;
         let mut wanted: HashMap<Box<[u8]>, String> = unread.into_iter().collect();
         let others: Vec<bool> = plan.sets.iter().map(|set| !tried.contains(&set.set_id)).collect();
-        plan.items
-            .retain(|item| others.get(item.set).copied().unwrap_or_default() && wanted.remove(&item.path).is_some());
+        let items = plan
+            .items
+            .filtered(|item| others.get(item.set).copied().unwrap_or_default() && wanted.remove(&item.path).is_some());
+        plan.items = Arc::new(items?);
         plan.links.clear();
         select::arrange(&mut plan, &|_| 0)?;
         wanted.iter().for_each(|(path, why)| restoring.give_up(path, why));
@@ -185,7 +189,7 @@ fn from_copies(
             plan.items.len(),
             sets.join(", ")
         )])?;
-        for tape in plan.tapes() {
+        for tape in plan.tapes()? {
             restoring.report.tapes.push(db::tapes::find(&mut *context.conn()?, tape.tape_id)?.label);
         }
         tape_reading::read(context, &plan, request.drive_id, restoring, &|_, _| Ok(()))?;

@@ -1,24 +1,27 @@
 //! Reads sets back from tape, completely, and compares everything with the catalog. Nothing is written to any disk.
 
+mod noted;
+mod tables;
+
 use super::{Context, Lease, VerifyRequest, tape_reading};
-use crate::actors::drive::{DriveTask, Unit};
-use crate::db::{self, SetStatus, sets::SetChanges, tapes::TapeChanges};
+use crate::db;
+use crate::media::choose::Place;
+use crate::media::lifecycle;
 use crate::restore::members::Handler;
-use crate::restore::plan::{Item, Plan, Visit};
-use crate::restore::select::{self, Elsewhere, Selection};
+use crate::restore::pieces::{self, Compared};
+use crate::restore::plan::{Item, Piece, Plan, Visit};
+use crate::restore::select::{self, Selection};
 use crate::restore::{Failed, check};
 use crate::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
-use std::sync::Mutex;
 use std::sync::atomic::Ordering;
-use tape_drive::TapeDrive;
-use tape_format::crypt::{Key, Keys};
-use tape_format::part::{PartLayout, read_toc};
+use std::sync::{Arc, Mutex};
+use tables::Tables;
 use tape_format::path_text::to_text;
-use tape_format::toc::{TocHead, TocSink, Totals};
-use tape_format::{Member, MemberKind, MemberRecord};
+use tape_format::toc::Totals;
+use tape_format::{Member, MemberKind};
 
 /// Errors listed in the result; the log has more.
 const MAX_ERRORS: usize = 1000;
@@ -79,23 +82,13 @@ pub enum Where {
 }
 
 /// Verifies one set, or what a tape has of it. What is wrong is in the answer.
-pub fn verify(context: &Context, set_id: i32, drive: Option<i32>, part: Where) -> Result<Verified> {
+pub fn verify(context: &Context, set_id: i32, drive: Option<i32>, place: Where) -> Result<Verified> {
     context.phase("verifying", format!("Reading backup set {set_id} back from tape."))?;
-    let mut selected = {
-        let mut conn = context.conn()?;
-        let chain = select::alone(&mut conn, set_id)?;
-        select::plan(&mut conn, &Selection { chain, paths: Vec::new() })?
+    let mut selected = everything(context, set_id)?;
+    let elsewhere = match place {
+        Where::Everywhere => 0,
+        Where::OnTape(tape) => select::only_on_tape(&mut selected.plan, tape)?,
     };
-    let mut elsewhere = Elsewhere::default();
-    if let Where::OnTape(tape) = part {
-        elsewhere = select::only_on_tape(&mut selected.plan, tape)?;
-        if elsewhere.cut > 0 {
-            context.log(&format!(
-                "Backup set {set_id}: {} files go on on another tape; they are compared when the whole set is verified.",
-                elsewhere.cut
-            ));
-        }
-    }
     let plan = &selected.plan;
     let progress = &context.progress;
     progress.files_total.fetch_add(plan.file_count(), Ordering::Relaxed);
@@ -104,35 +97,56 @@ pub fn verify(context: &Context, set_id: i32, drive: Option<i32>, part: Where) -
     let mut verifying = Verifying {
         context,
         of_v1: !plan.whole_files.is_empty(),
-        whole: elsewhere.parts == 0,
+        whole: elsewhere == 0,
         result: Verified { set_id, ..Verified::default() },
+        not_compared: HashMap::new(),
         buffer: vec![0; check::BUFFER],
     };
     for (path, why) in &selected.broken {
         verifying.wrong(path, why);
     }
-    let tables = Mutex::new(HashMap::new());
-    let after = |lease: &Lease, visit: &Visit| read_tables(context, lease, plan, visit, &tables);
+    let tables = Mutex::new(Tables::new());
+    let after = |lease: &Lease, visit: &Visit| tables::read(context, lease, plan, visit, &tables);
     tape_reading::read(context, plan, drive, &mut verifying, &after)?;
     verifying.links(plan);
     let tables = tables.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
     verifying.tables(plan, &tables);
-    let result = verifying.result;
-    if result.error_count == 0 && result.without_checksum > 0 {
+    verifying.with_other_tapes(drive)?;
+    let uncertain: BTreeSet<i32> = verifying.not_compared.values().flatten().copied().collect();
+    let mut result = verifying.result;
+    result.pieces_not_compared = verifying.not_compared.values().map(|parts| parts.len() as u64).sum();
+    if result.error_count > 0 {
+        return Ok(result);
+    }
+    if result.without_checksum > 0 {
         context.log(&format!(
             "Backup set {set_id}: {} files could only be compared by size, for version 1 recorded no checksum of them.",
             result.without_checksum
         ));
-    } else if result.error_count == 0 {
-        if elsewhere.parts == 0 {
-            note_verified(context, plan, set_id)?;
-        }
-        context.log(&format!(
-            "Backup set {set_id}: {} files, {} bytes, all as the catalog says.",
-            result.files, result.bytes
-        ));
+        return Ok(result);
     }
+    noted::note(&mut *context.conn()?, set_id, place, &uncertain)?;
+    let mut words = format!("Backup set {set_id}: {} files, {} bytes", result.files, result.bytes);
+    if result.pieces > 0 {
+        words += &format!(", {} pieces of files that are cut over several tapes", result.pieces);
+    }
+    match result.pieces_not_compared {
+        0 => words += ", all as the catalog says.",
+        count => {
+            words += &format!(
+                ": what could be compared is as the catalog says; {count} pieces could be read, but not be compared: the \
+                 other tapes of their files are not at hand."
+            );
+        }
+    }
+    context.log(&words);
     Ok(result)
+}
+
+fn everything(context: &Context, set_id: i32) -> Result<select::Selected> {
+    let mut conn = context.conn()?;
+    let chain = select::alone(&mut conn, set_id)?;
+    select::plan(&mut conn, &Selection { chain, paths: Vec::new() })
 }
 
 /// What was found out about a set.
@@ -142,6 +156,10 @@ pub struct Verified {
     members: u64,
     files: u64,
     bytes: u64,
+    /// Pieces of files that are cut over several tapes: what the tape has of them.
+    pieces: u64,
+    /// Those of them that could be read, but not be compared.
+    pieces_not_compared: u64,
     /// Files of version 1 of which only the size is known.
     without_checksum: u64,
     /// How much is not as the catalog says.
@@ -160,6 +178,7 @@ impl Verified {
     pub fn to_json(&self) -> Value {
         json!({
             "backup_set_id": self.set_id, "members": self.members, "files": self.files, "bytes": self.bytes,
+            "pieces": self.pieces, "pieces_not_compared": self.pieces_not_compared,
             "without_checksum": self.without_checksum, "verified": self.error_count == 0, "error_count": self.error_count, "errors": self.errors,
         })
     }
@@ -172,6 +191,8 @@ struct Verifying<'a> {
     /// All parts of the set are looked at.
     whole: bool,
     result: Verified,
+    /// Files of which pieces could not be compared, with the parts that those are in.
+    not_compared: HashMap<Box<[u8]>, Vec<i32>>,
     buffer: Vec<u8>,
 }
 
@@ -189,6 +210,16 @@ impl Handler for Verifying<'_> {
             check::member(item, member, data, &mut self.buffer, &self.context.control.flag())?;
         }
         self.read(item);
+        Ok(())
+    }
+
+    fn piece(&mut self, piece: &Piece, data: &mut dyn Read) -> Result<(), Failed> {
+        self.context.progress.set_path(to_text(&piece.item.path).into_owned());
+        let compared = pieces::compare(piece, data, &mut self.buffer, &self.context.control.flag())?;
+        self.result.pieces += 1;
+        if compared == Compared::ReadOnly {
+            self.not_compared.entry(piece.item.path.clone()).or_default().push(piece.part);
+        }
         Ok(())
     }
 
@@ -228,6 +259,33 @@ impl Verifying<'_> {
         }
     }
 
+    /// Reads the files whose pieces could not be compared as a whole, if all of their tapes can be had without a person.
+    fn with_other_tapes(&mut self, drive: Option<i32>) -> Result<()> {
+        if self.not_compared.is_empty() || self.result.error_count > 0 {
+            return Ok(());
+        }
+        let mut plan = everything(self.context, self.result.set_id)?.plan;
+        plan.items = Arc::new(plan.items.filtered(|item| self.not_compared.contains_key(&item.path))?);
+        plan.links.clear();
+        select::arrange(&mut plan, &|_| 0)?;
+        for tape in plan.tapes_read() {
+            let mut conn = self.context.conn()?;
+            let tape = db::tapes::find(&mut conn, tape)?;
+            if lifecycle::place(&mut conn, &tape)? == Place::Shelf {
+                return Ok(());
+            }
+        }
+        self.context.log(&format!(
+            "{} files that are cut over several tapes are read from all of them, for their pieces cannot be compared alone.",
+            plan.items.len()
+        ));
+        tape_reading::read(self.context, &plan, drive, self, &|_, _| Ok(()))?;
+        if self.result.error_count == 0 {
+            self.not_compared.clear();
+        }
+        Ok(())
+    }
+
     /// A hard link has no data: it is right if the file it names is there, which was read.
     fn links(&mut self, plan: &Plan) {
         self.result.members += plan.links.len() as u64;
@@ -235,7 +293,7 @@ impl Verifying<'_> {
     }
 
     /// Compares what the tables of contents say with the catalog.
-    fn tables(&mut self, plan: &Plan, tables: &HashMap<u32, Result<Totals, String>>) {
+    fn tables(&mut self, plan: &Plan, tables: &Tables) {
         if self.of_v1 {
             return;
         }
@@ -258,7 +316,7 @@ impl Verifying<'_> {
         }
         let catalog = Totals {
             members: plan.items.len() as u64 + plan.links.len() as u64,
-            files: plan.items.iter().filter(|item| item.kind == MemberKind::File).count() as u64,
+            files: plan.items.sums().files,
             bytes: plan.total_bytes(),
         };
         if sum != catalog && !plan.sets.is_empty() {
@@ -269,110 +327,4 @@ impl Verifying<'_> {
             self.wrong("table of contents", &why);
         }
     }
-}
-
-/// Reads the tables of contents of the parts that were read on this tape.
-fn read_tables(
-    context: &Context,
-    lease: &Lease,
-    plan: &Plan,
-    visit: &Visit,
-    tables: &Mutex<HashMap<u32, Result<Totals, String>>>,
-) -> Result<()> {
-    let mut wanted = BTreeSet::new();
-    for segment in &visit.segments {
-        if let Some(run) = plan.runs.get(segment.run) {
-            wanted.insert((run.set, segment.part));
-        }
-    }
-    for (set, part) in wanted {
-        let Some(set) = plan.sets.get(set) else { continue };
-        let Some(part) = set.parts.get(part) else { continue };
-        let key = if part.layout.encrypted { Some(tape_reading::key(context, set.key_id)?) } else { None };
-        let found = context.perform(lease, ReadTable { layout: part.layout.as_ref().clone(), key })?;
-        tables.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).insert(part.layout.part_number, found);
-    }
-    Ok(())
-}
-
-/// Reads one table of contents and counts what it lists.
-struct ReadTable {
-    layout: PartLayout,
-    key: Option<Key>,
-}
-
-impl DriveTask for ReadTable {
-    type Output = Result<Totals, String>;
-    const NAME: &'static str = "read the table of contents";
-
-    fn run(self, drive: &mut dyn TapeDrive, _: &Unit) -> Result<Self::Output> {
-        let keys: &dyn Keys = match &self.key {
-            Some(key) => key,
-            None => &(),
-        };
-        let mut counting = Counting::default();
-        Ok(match read_toc(drive, self.layout.toc_block, keys, &mut counting) {
-            Ok((head, _)) => counting.agrees_with(&head, &self.layout),
-            Err(error) => Err(error.to_string()),
-        })
-    }
-}
-
-#[derive(Default)]
-struct Counting {
-    listed: Totals,
-}
-
-impl Counting {
-    fn agrees_with(self, head: &TocHead, layout: &PartLayout) -> Result<Totals, String> {
-        if (head.set.uuid, head.part.number) != (layout.set_uuid, layout.part_number) {
-            return Err(format!("it belongs to part {} of set {}", head.part.number, head.set.uuid));
-        }
-        if head.part.totals != self.listed {
-            return Err(format!(
-                "it says that it lists {} members, but lists {}",
-                head.part.totals.members, self.listed.members
-            ));
-        }
-        Ok(self.listed)
-    }
-}
-
-impl TocSink for Counting {
-    fn head(&mut self, _: &TocHead) -> tape_format::Result<()> {
-        Ok(())
-    }
-
-    fn member(&mut self, record: MemberRecord) -> tape_format::Result<()> {
-        let file = record.kind == MemberKind::File;
-        self.listed =
-            self.listed + Totals { members: 1, files: u64::from(file), bytes: if file { record.size } else { 0 } };
-        Ok(())
-    }
-
-    fn deleted(&mut self, _: Vec<u8>) -> tape_format::Result<()> {
-        Ok(())
-    }
-}
-
-/// Stores that a set was verified, and of its tapes when all that counts on them was.
-fn note_verified(context: &Context, plan: &Plan, set_id: i32) -> Result<()> {
-    let mut conn = context.conn()?;
-    db::sets::update(&mut conn, set_id, &SetChanges { verified_at: Some(Some(db::now())), ..SetChanges::default() })?;
-    let tapes: BTreeSet<i32> = plan.tapes().into_iter().map(|share| share.tape_id).collect();
-    for tape_id in tapes {
-        let mut oldest = Some(db::now());
-        for part in db::set_parts::of_tape(&mut conn, tape_id)? {
-            let set = db::sets::find(&mut conn, part.backup_set_id)?;
-            if set.status == SetStatus::Completed {
-                // a set that was never verified makes the whole tape so
-                oldest = set.verified_at.and_then(|verified| oldest.map(|oldest| oldest.min(verified)));
-            }
-        }
-        if oldest.is_some() {
-            let changes = TapeChanges { last_verified_at: Some(oldest), ..TapeChanges::default() };
-            db::tapes::update(&mut conn, tape_id, &changes)?;
-        }
-    }
-    Ok(())
 }

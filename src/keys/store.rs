@@ -23,6 +23,16 @@ impl KeyStore {
         KeyStore { master }
     }
 
+    /// A secret that is no key, as it goes into the database: readable only by this server, and under the same label.
+    pub fn seal(&self, label: &str, plain: &[u8]) -> Result<String> {
+        wrap::seal(&self.master.key, label, plain)
+    }
+
+    /// What [`seal`](Self::seal) sealed; none if another server did, or if it is damaged.
+    pub fn open_sealed(&self, label: &str, sealed: &str) -> Option<Zeroizing<Vec<u8>>> {
+        wrap::open(&self.master.key, label, sealed)
+    }
+
     /// A new random key.
     pub fn create(&self, conn: &mut Conn, name: &str, description: Option<&str>) -> Result<(EncryptionKey, Key)> {
         let key = Key::generate().map_err(|error| Error::internal(error.to_string()))?;

@@ -11,34 +11,35 @@ use zeroize::Zeroizing;
 const NONCE: usize = 12;
 const TAG: usize = 16;
 
-/// `key` as it goes into the database.
-pub fn wrap(master: &Key, key: &Key) -> Result<String> {
-    let failed = |error: openssl::error::ErrorStack| Error::internal(format!("cannot wrap a key: {error}"));
+/// `plain`, readable only with `master` and under the same `label`.
+pub fn seal(master: &Key, label: &str, plain: &[u8]) -> Result<String> {
+    let failed = |error: openssl::error::ErrorStack| Error::internal(format!("cannot seal a secret: {error}"));
     let mut nonce = [0; NONCE];
     openssl::rand::rand_bytes(&mut nonce).map_err(failed)?;
     let mut tag = [0; TAG];
-    let fingerprint = key.fingerprint();
-    let sealed = encrypt_aead(
-        Cipher::aes_256_gcm(),
-        master.bytes(),
-        Some(&nonce),
-        fingerprint.as_bytes(),
-        key.bytes(),
-        &mut tag,
-    )
-    .map_err(failed)?;
+    let cipher = Cipher::aes_256_gcm();
+    let sealed =
+        encrypt_aead(cipher, master.bytes(), Some(&nonce), label.as_bytes(), plain, &mut tag).map_err(failed)?;
     Ok(STANDARD.encode([&nonce[..], &sealed, &tag].concat()))
+}
+
+/// What [`seal`] sealed; none if another master did, or under another label, or if it is damaged.
+pub fn open(master: &Key, label: &str, sealed: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let bytes = STANDARD.decode(sealed).ok()?;
+    let (nonce, rest) = bytes.split_at_checked(NONCE)?;
+    let (sealed, tag) = rest.split_at_checked(rest.len().checked_sub(TAG)?)?;
+    let cipher = Cipher::aes_256_gcm();
+    decrypt_aead(cipher, master.bytes(), Some(nonce), label.as_bytes(), sealed, tag).ok().map(Zeroizing::new)
+}
+
+/// `key` as it goes into the database.
+pub fn wrap(master: &Key, key: &Key) -> Result<String> {
+    seal(master, &key.fingerprint(), key.bytes())
 }
 
 /// The key in `wrapped` if `master` wrapped it and its fingerprint is `fingerprint`; none otherwise.
 pub fn unwrap(master: &Key, wrapped: &str, fingerprint: &str) -> Option<Key> {
-    let bytes = STANDARD.decode(wrapped).ok()?;
-    let (nonce, rest) = bytes.split_at_checked(NONCE)?;
-    let (sealed, tag) = rest.split_at_checked(rest.len().checked_sub(TAG)?)?;
-    let plain = Zeroizing::new(
-        decrypt_aead(Cipher::aes_256_gcm(), master.bytes(), Some(nonce), fingerprint.as_bytes(), sealed, tag).ok()?,
-    );
-    let key = Key::from_slice(&plain).ok()?;
+    let key = Key::from_slice(&open(master, fingerprint, wrapped)?).ok()?;
     (key.fingerprint() == fingerprint).then_some(key)
 }
 

@@ -3,10 +3,10 @@
 use super::choose::{DriveFacts, Place};
 use super::retention::{self, Evaluation};
 use crate::actors::catalog::Discard;
-use crate::actors::drive::observe::UNFIT;
+use crate::actors::drive::health::UNFIT;
 use crate::actors::drive::tasks::{FirstBlock, GoToEnd, ReadLabel};
 use crate::actors::drive::{DriveTask, Unit};
-use crate::db::{self, Conn, SlotType, tapes::Tape};
+use crate::db::{self, Conn, tapes::Tape, whereabouts};
 use crate::events::{Category, Event};
 use crate::executions::{Context, Lease, Taken};
 use crate::{Error, Result};
@@ -16,16 +16,11 @@ use tape_format::Label;
 
 /// Where a tape is, as far as the database knows.
 pub fn place(conn: &mut Conn, tape: &Tape) -> Result<Place> {
-    if let Some(drive) = db::drives::holding(conn, tape.id)? {
-        return Ok(Place::Drive(drive.id));
-    }
-    let slot = db::library_slots::of_tape(conn, tape.id)?.filter(|slot| !slot.is_empty);
-    Ok(match slot {
-        Some(slot) if slot.slot_type == SlotType::Drive => slot.drive_id.map_or(Place::Shelf, Place::Drive),
-        Some(slot) => {
-            Place::Slot { library: slot.library_id, slot: u16::try_from(slot.slot_number).unwrap_or_default() }
-        }
-        None => Place::Shelf,
+    let found = whereabouts::of(conn, tape)?;
+    Ok(match (found.drive_id, found.library_id, found.slot) {
+        (Some(drive), _, _) => Place::Drive(drive),
+        (None, Some(library), Some(slot)) => Place::Slot { library, slot },
+        _ => Place::Shelf,
     })
 }
 

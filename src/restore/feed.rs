@@ -82,8 +82,10 @@ impl<'p> Feed<'p> {
         if self.broken.remove(&segment.run) {
             // not in the middle of a member whose beginning is lost
             continues = false;
-            let whole = self.plan.items.get(run.items.clone()).unwrap_or_default().iter();
-            match whole.map(|item| item.tar_offset).find(|at| (segment.start..segment.end).contains(at)) {
+            let items = &self.plan.items;
+            let first = items.partition_point(run.items.clone(), |item| item.tar_offset < segment.start)?;
+            let first = if first < run.items.end { items.get(first)? } else { None };
+            match first.map(|item| item.tar_offset).filter(|at| *at < segment.end) {
                 Some(first) => start = first,
                 None if segment.last => {
                     let missing = Some("its beginning could not be read from another tape".into());

@@ -12,7 +12,8 @@ use tape_format::part::{FrameTable, PartLayout};
 pub fn planned(set: &BackupSet, part: &SetPart) -> Result<Part> {
     let layout =
         of(set, part).map_err(|error| error.context(format!("part {} of backup set {}", part.part_number, set.id)))?;
-    Ok(Part { tape_id: part.tape_id, layout: Arc::new(layout) })
+    let cut = part.cut_sha256.as_deref().and_then(|value| value.try_into().ok());
+    Ok(Part { tape_id: part.tape_id, layout: Arc::new(layout), cut })
 }
 
 /// A part of version 1 as a plan needs it, of the set with that index in the plan; its items are not known yet.

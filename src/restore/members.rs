@@ -4,7 +4,8 @@
 
 use super::extract::Failed;
 use super::flow::{Message, Next, Receiving, Stream};
-use super::plan::{Item, Plan, Run};
+use super::items::ItemRef;
+use super::plan::{Item, Piece, Plan, Run};
 use crate::{Error, ErrorKind, Result};
 use std::io::Read;
 use tape_format::Member;
@@ -23,7 +24,13 @@ pub trait Handler {
         Ok(false)
     }
 
-    /// An item could not be had, or was refused by [`Handler::member`].
+    /// Takes what a tape that is looked at alone has of a file.
+    fn piece(&mut self, piece: &Piece, data: &mut dyn Read) -> Result<(), Failed> {
+        let _ = (piece, data);
+        Err(Failed::Member("only a piece of it is on the tapes that are read".into()))
+    }
+
+    /// An item could not be had, or was refused by [`Handler::member`] or [`Handler::piece`].
     fn failed(&mut self, item: &Item, why: &str);
 
     /// Asked between members: an error ends everything.
@@ -32,14 +39,15 @@ pub trait Handler {
 
 /// Takes everything that is sent for a plan. Ends when the sender is gone, and then reports what never came.
 pub fn consume(plan: &Plan, receiver: &Receiving, handler: &mut dyn Handler) -> Result<()> {
-    let mut consumer = Consumer { plan, handler, done: plan.runs.iter().map(|run| run.items.start).collect() };
+    let done = plan.runs.iter().map(|run| run.items.start).collect();
+    let mut consumer = Consumer { plan, handler, done, pieces: vec![false; plan.pieces.len()] };
     let mut next = receive(receiver);
     loop {
         next = match next {
             Next::Message(Message::Begin { run, at }) => consumer.begin(receiver, run, at)?,
             Next::Message(Message::End { run, missing }) => {
                 let why = missing.unwrap_or_else(|| "it is not on the tape where the catalog says".into());
-                consumer.fail_rest(run, u64::MAX, &why);
+                consumer.end(run, &why)?;
                 receive(receiver)
             }
             // what is lost is reported when it is known where it goes on
@@ -50,7 +58,7 @@ pub fn consume(plan: &Plan, receiver: &Receiving, handler: &mut dyn Handler) -> 
     }
     consumer.handler.check()?;
     for run in 0..plan.runs.len() {
-        consumer.fail_rest(run, u64::MAX, "its tape was not read");
+        consumer.end(run, "its tape was not read")?;
     }
     Ok(())
 }
@@ -64,6 +72,8 @@ struct Consumer<'p> {
     handler: &'p mut dyn Handler,
     /// Of each run the first item that nothing is known of.
     done: Vec<usize>,
+    /// The pieces that something is known of.
+    pieces: Vec<bool>,
 }
 
 impl<'p> Consumer<'p> {
@@ -72,10 +82,11 @@ impl<'p> Consumer<'p> {
     }
 
     /// The next wanted item of a run.
-    fn wanted(&self, run: usize) -> Option<&'p Item> {
-        let index = *self.done.get(run)?;
-        let planned = self.plan.runs.get(run)?;
-        if index < planned.items.end { self.plan.items.get(index) } else { None }
+    fn wanted(&self, run: usize) -> Result<Option<ItemRef>> {
+        match (self.done.get(run), self.plan.runs.get(run)) {
+            (Some(index), Some(planned)) if *index < planned.items.end => self.plan.items.get(*index),
+            _ => Ok(None),
+        }
     }
 
     fn pass(&mut self, run: usize) {
@@ -85,10 +96,53 @@ impl<'p> Consumer<'p> {
     }
 
     /// Reports the items of a run that begin before an offset and did not come.
-    fn fail_rest(&mut self, run: usize, before: u64, why: &str) {
-        while let Some(item) = self.wanted(run).filter(|item| item.tar_offset < before) {
-            self.handler.failed(item, why);
+    fn fail_rest(&mut self, run: usize, before: u64, why: &str) -> Result<()> {
+        while let Some(item) = self.wanted(run)?.filter(|item| item.tar_offset < before) {
+            self.handler.failed(&item, why);
             self.pass(run);
+        }
+        Ok(())
+    }
+
+    /// Reports what did not come of a run.
+    fn end(&mut self, run: usize, why: &str) -> Result<()> {
+        self.fail_rest(run, u64::MAX, why)?;
+        if let Some(piece) = self.plan.runs.get(run).and_then(|run| run.piece) {
+            self.take_piece(piece, |handler, piece| handler.failed(&piece.item, why));
+        }
+        Ok(())
+    }
+
+    /// Lets the handler have a piece, if it was not told of it before.
+    fn take_piece(&mut self, index: usize, tell: impl FnOnce(&mut dyn Handler, &Piece)) {
+        if let Some(known) = self.pieces.get_mut(index).filter(|known| !**known)
+            && let Some(piece) = self.plan.pieces.get(index)
+        {
+            *known = true;
+            tell(self.handler, piece);
+        }
+    }
+
+    /// A run that is a piece.
+    fn piece(&mut self, stream: &mut Stream<'_>, index: usize) -> Result<()> {
+        let mut taken = Ok(());
+        self.take_piece(index, |handler, piece| {
+            taken = match stream.offset() == piece.tar.start {
+                true => handler.piece(piece, stream),
+                false => Err(Failed::Member("its beginning could not be read from the tape".into())),
+            };
+            match &taken {
+                Ok(()) => {}
+                Err(Failed::Member(why) | Failed::Destination(why)) => handler.failed(&piece.item, why),
+                Err(Failed::Source(error)) => {
+                    handler.failed(&piece.item, &format!("it could not be read from the tape: {error}"));
+                }
+            }
+        });
+        self.handler.check()?;
+        match taken {
+            Err(Failed::Destination(why)) => Err(Error::new(ErrorKind::Unprocessable, "destination_failed", why)),
+            _ => Ok(()),
         }
     }
 
@@ -98,7 +152,7 @@ impl<'p> Consumer<'p> {
             next = receive(receiver);
         }
         match &mut next {
-            Next::Message(Message::Begin { run, at }) => self.fail_rest(*run, *at, &why),
+            Next::Message(Message::Begin { run, at }) => self.fail_rest(*run, *at, &why)?,
             Next::Message(Message::End { missing, .. }) => *missing = Some(missing.take().unwrap_or(why)),
             _ => {}
         }
@@ -106,10 +160,14 @@ impl<'p> Consumer<'p> {
     }
 
     fn begin(&mut self, receiver: &Receiving, run: usize, at: u64) -> Result<Next> {
-        self.run(run)?;
-        self.fail_rest(run, at, "it could not be read from the tape");
+        let piece = self.run(run)?.piece;
+        self.fail_rest(run, at, "it could not be read from the tape")?;
         let mut stream = Stream::new(receiver, at);
-        while self.wanted(run).is_some() {
+        if let Some(index) = piece {
+            self.piece(&mut stream, index)?;
+            return Ok(stream.finish());
+        }
+        while self.wanted(run)?.is_some() {
             let why = match self.members(&mut stream, run)? {
                 Some(why) => why,
                 None => break,
@@ -118,8 +176,8 @@ impl<'p> Consumer<'p> {
                 break;
             }
             // damaged, but it goes on: the catalog knows where the next member begins
-            self.fail_rest(run, stream.offset(), &why);
-            match self.wanted(run).map(|item| item.tar_offset) {
+            self.fail_rest(run, stream.offset(), &why)?;
+            match self.wanted(run)?.map(|item| item.tar_offset) {
                 Some(offset) if stream.skip_to(offset) => {}
                 _ => break,
             }
@@ -132,7 +190,7 @@ impl<'p> Consumer<'p> {
     fn members(&mut self, stream: &mut Stream<'_>, run: usize) -> Result<Option<String>> {
         let base = stream.offset();
         let mut reader = Reader::new(stream);
-        while self.wanted(run).is_some() {
+        while self.wanted(run)?.is_some() {
             self.handler.check()?;
             let member = match reader.next_member() {
                 Ok(Some(member)) => member,
@@ -140,25 +198,25 @@ impl<'p> Consumer<'p> {
                 Err(error) => return Ok(Some(format!("it could not be read from the tape: {error}"))),
             };
             let offset = base + reader.place().header_offset;
-            self.fail_rest(run, offset, "it is not on the tape where the catalog says");
-            let Some(item) = self.wanted(run).filter(|item| item.tar_offset == offset) else { continue };
+            self.fail_rest(run, offset, "it is not on the tape where the catalog says")?;
+            let Some(item) = self.wanted(run)?.filter(|item| item.tar_offset == offset) else { continue };
             self.pass(run);
             if member.path != item.member_path() {
                 let found = to_text(&member.path);
-                self.handler.failed(item, &format!("the tape holds {found} where the catalog says it is"));
+                self.handler.failed(&item, &format!("the tape holds {found} where the catalog says it is"));
                 continue;
             }
-            match self.handler.member(item, &member, &mut reader) {
+            match self.handler.member(&item, &member, &mut reader) {
                 Ok(()) => {}
-                Err(Failed::Member(why)) => self.handler.failed(item, &why),
+                Err(Failed::Member(why)) => self.handler.failed(&item, &why),
                 Err(Failed::Destination(why)) => {
-                    self.handler.failed(item, &why);
+                    self.handler.failed(&item, &why);
                     return Err(Error::new(ErrorKind::Unprocessable, "destination_failed", why));
                 }
                 Err(Failed::Source(error)) => {
                     self.handler.check()?;
                     let why = format!("it could not be read from the tape: {error}");
-                    self.handler.failed(item, &why);
+                    self.handler.failed(&item, &why);
                     return Ok(Some(why));
                 }
             }

@@ -3,9 +3,11 @@
 //! Pure data: [`select`](super::select) fills it from the catalog, [`schedule`](super::schedule) puts it in order.
 
 use super::extract::Expected;
+use super::items::Items;
 use super::metadata::Metadata;
 use super::serpentine::Serpentine;
-use std::collections::BTreeMap;
+use crate::Result;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 use tape_format::MemberKind;
@@ -18,6 +20,8 @@ pub struct Part {
     pub tape_id: i32,
     /// Where it is on the tape.
     pub layout: Arc<PartLayout>,
+    /// SHA-256's intermediate value of the file that goes on in the next part, where it is known.
+    pub cut: Option<[u8; 32]>,
 }
 
 /// A set from which something is read.
@@ -98,6 +102,11 @@ impl Item {
     pub fn tar_end(&self) -> u64 {
         self.tar_offset.saturating_add(self.tar_length)
     }
+
+    /// Where it is: its set in the plan, and its offset there.
+    pub fn place(&self) -> (usize, u64) {
+        (self.set, self.tar_offset)
+    }
 }
 
 /// A hard link to be made when everything is read.
@@ -122,6 +131,41 @@ pub struct Run {
     pub start: u64,
     /// Where it ends.
     pub end: u64,
+    /// It is no run of members, but this piece of one: its index in the plan.
+    pub piece: Option<usize>,
+}
+
+/// What there is on one tape of a file that is cut over several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// The whole file.
+    pub item: Item,
+    /// Number of the part it is in.
+    pub part: i32,
+    /// Where the piece is in the set's tar stream.
+    pub tar: Range<u64>,
+    /// How the content before it is known.
+    pub before: Before,
+    /// SHA-256's intermediate value behind it, where that is known. None for the piece that ends the file.
+    pub behind: Option<[u8; 32]>,
+}
+
+/// How the content before a piece is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Before {
+    /// There is none: the piece begins with the file's header.
+    Nothing,
+    /// SHA-256's intermediate value behind it.
+    Known([u8; 32]),
+    /// Not at all.
+    Unknown,
+}
+
+impl Piece {
+    /// Whether the file ends in it.
+    pub fn is_last(&self) -> bool {
+        self.tar.end >= self.item.tar_end()
+    }
 }
 
 /// The piece of a run that is in one part.
@@ -155,8 +199,10 @@ pub struct Plan {
     pub sets: Vec<PlannedSet>,
     /// Data files of version 1 that are read from.
     pub whole_files: Vec<WholeFile>,
-    /// The members to be read, by set and position; those of version 1 behind all others.
-    pub items: Vec<Item>,
+    /// The members to be read, by set and position.
+    pub items: Arc<Items>,
+    /// Pieces of files, where a tape is looked at alone.
+    pub pieces: Vec<Piece>,
     /// Hard links to be made.
     pub links: Vec<Link>,
     /// The directories on the way to what is wanted, as they were.
@@ -170,21 +216,26 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Where the wanted members of a segment are in the tar stream, or the pieces of them that are in it.
-    pub fn members_of(&self, segment: &Segment) -> Vec<Range<u64>> {
-        let items = self.runs.get(segment.run).and_then(|run| self.items.get(run.items.clone())).unwrap_or_default();
-        let piece = |item: &Item| item.tar_offset.max(segment.start)..item.tar_end().min(segment.end);
-        items.iter().map(piece).filter(|piece| piece.start < piece.end).collect()
+    /// Where the wanted members of a segment are in the tar stream.
+    pub fn members_of(&self, segment: &Segment) -> Places {
+        let of = segment.start..segment.end;
+        match self.runs.get(segment.run) {
+            Some(Run { piece: Some(_), .. }) => Places::One(of),
+            run => {
+                let numbers = run.map_or(0..0, |run| run.items.clone());
+                Places::Members { items: self.items.clone(), numbers, of }
+            }
+        }
     }
 
     /// Files that are asked for: regular files, with all their names.
     pub fn file_count(&self) -> u64 {
-        self.items.iter().filter(|item| item.kind == MemberKind::File).count() as u64 + self.links.len() as u64
+        self.items.sums().files + self.links.len() as u64
     }
 
     /// Content bytes that are read.
     pub fn total_bytes(&self) -> u64 {
-        self.items.iter().map(|item| item.size).sum()
+        self.items.sums().bytes
     }
 
     /// Whether it would do nothing.
@@ -210,31 +261,83 @@ impl Plan {
         rows
     }
 
+    /// The tapes that are read, also if no file begins on them.
+    pub fn tapes_read(&self) -> BTreeSet<i32> {
+        self.visits.iter().map(|visit| visit.tape_id).chain(self.whole_files.iter().map(|file| file.tape_id)).collect()
+    }
+
     /// Tapes in the order of their first visit, with the files that begin on them and their bytes.
-    pub fn tapes(&self) -> Vec<TapeShare> {
+    ///
+    /// # Errors
+    /// If the members cannot be read from their temporary file.
+    pub fn tapes(&self) -> Result<Vec<TapeShare>> {
         let mut shares: Vec<TapeShare> = Vec::new();
         for visit in &self.visits {
             let at = share_of(&mut shares, visit.tape_id);
             for segment in &visit.segments {
-                let items = self.runs.get(segment.run).and_then(|run| self.items.get(run.items.clone()));
-                let begins = |item: &&Item| (segment.start..segment.end).contains(&item.tar_offset);
-                for item in items.unwrap_or_default().iter().filter(begins) {
-                    if let Some(share) = shares.get_mut(at) {
-                        share.files += u64::from(item.kind == MemberKind::File);
-                        share.bytes += item.size;
-                    }
-                }
+                let numbers = self.runs.get(segment.run).map_or(0..0, |run| run.items.clone());
+                let begin = |at: u64| self.items.partition_point(numbers.clone(), |item| item.tar_offset < at);
+                self.share(&mut shares, at, begin(segment.start)?..begin(segment.end)?)?;
             }
         }
         for file in self.whole_files.iter().filter(|file| !file.items.is_empty()) {
             let at = share_of(&mut shares, file.tape_id);
-            let items = self.items.get(file.items.clone()).unwrap_or_default();
-            if let Some(share) = shares.get_mut(at) {
-                share.files += items.iter().filter(|item| item.kind == MemberKind::File).count() as u64;
-                share.bytes += items.iter().map(|item| item.size).sum::<u64>();
-            }
+            self.share(&mut shares, at, file.items.clone())?;
         }
-        shares
+        Ok(shares)
+    }
+
+    /// Adds members to a tape's share.
+    fn share(&self, shares: &mut [TapeShare], at: usize, numbers: Range<usize>) -> Result<()> {
+        let Some(share) = shares.get_mut(at) else { return Ok(()) };
+        if numbers == (0..self.items.len()) {
+            let sums = self.items.sums();
+            (share.files, share.bytes) = (share.files + sums.files, share.bytes + sums.bytes);
+            return Ok(());
+        }
+        for item in self.items.range(numbers) {
+            let item = item?;
+            share.files += u64::from(item.kind == MemberKind::File);
+            share.bytes += item.size;
+        }
+        Ok(())
+    }
+}
+
+/// Where the wanted members of a segment are in the tar stream, ascending.
+#[derive(Debug, Clone)]
+pub enum Places {
+    /// It is one piece of a member.
+    One(Range<u64>),
+    /// Members of the plan, as far as they are in the segment.
+    Members {
+        /// All members of the plan.
+        items: Arc<Items>,
+        /// Which of them.
+        numbers: Range<usize>,
+        /// The segment.
+        of: Range<u64>,
+    },
+}
+
+impl Places {
+    /// The first that is not passed. `passed` must be true for those in front of it, and for no other.
+    ///
+    /// # Errors
+    /// If the members cannot be read from their temporary file.
+    pub fn first(&self, passed: impl Fn(&Range<u64>) -> bool) -> Result<Option<Range<u64>>> {
+        let (items, numbers, of) = match self {
+            Places::One(place) => return Ok(Some(place.clone()).filter(|place| !passed(place))),
+            Places::Members { items, numbers, of } => (items, numbers, of),
+        };
+        let place = |item: &Item| item.tar_offset.max(of.start)..item.tar_end().min(of.end);
+        let before = |item: &Item| item.tar_end() <= of.start || passed(&place(item));
+        let number = items.partition_point(numbers.clone(), before)?;
+        if number >= numbers.end {
+            return Ok(None);
+        }
+        let found = items.get(number)?.map(|item| place(&item));
+        Ok(found.filter(|place| place.start < place.end))
     }
 }
 

@@ -4,6 +4,7 @@
 //! frame: so only members are given up that cannot be read themselves. The rest goes on.
 
 use super::flow::{CHUNK, Message, Sending};
+use super::plan::Places;
 use crate::Error;
 use std::ops::Range;
 use std::sync::Arc;
@@ -33,8 +34,8 @@ pub struct SegmentJob {
     pub continues: bool,
     /// Whether the run ends with it.
     pub last: bool,
-    /// Where the wanted members are that are in it, or the pieces of them that are, ascending: places to go on at.
-    pub members: Vec<Range<u64>>,
+    /// Where the wanted members are that are in it: places to go on at.
+    pub members: Places,
 }
 
 /// What came of a visit.
@@ -114,7 +115,7 @@ impl Feeding<'_> {
             let careful = at < careful_until;
             let mut target = at..segment.end;
             if careful {
-                let Some(member) = self.member_at(at) else { break };
+                let Some(member) = self.member_at(at)? else { break };
                 follows_on &= member.start <= at;
                 at = at.max(member.start);
                 target = at..member.end;
@@ -136,7 +137,7 @@ impl Feeding<'_> {
             }
             self.report.lost += 1;
             let why = error.to_string();
-            let Some(next) = self.behind(at, target.end) else {
+            let Some(next) = self.behind(at, target.end)? else {
                 missing = Some(why);
                 break;
             };
@@ -201,18 +202,17 @@ impl Feeding<'_> {
     }
 
     /// The wanted member that `at` is in, or the next one.
-    fn member_at(&self, at: u64) -> Option<&Range<u64>> {
-        let index = self.segment.members.partition_point(|member| member.end <= at);
-        self.segment.members.get(index)
+    fn member_at(&self, at: u64) -> Result<Option<Range<u64>>, ReadError> {
+        self.segment.members.first(|member| member.end <= at).map_err(ReadError::Part)
     }
 
     /// Where to go on behind a member that cannot be read from `at` to `end`. If that is all in one unit, the unit is
     /// bad, and whatever else begins in it is not even tried: a drive may take minutes to give up on a block.
-    fn behind(&self, at: u64, end: u64) -> Option<u64> {
+    fn behind(&self, at: u64, end: u64) -> Result<Option<u64>, ReadError> {
         let bad = self.unit(at).filter(|unit| self.unit(end.saturating_sub(1)) == Some(*unit));
         let passed = |member: &Range<u64>| member.start < end || (bad.is_some() && self.unit(member.start) == bad);
-        let index = self.segment.members.partition_point(passed);
-        self.segment.members.get(index).map(|member| member.start)
+        let next = self.segment.members.first(passed).map_err(ReadError::Part)?;
+        Ok(next.map(|member| member.start))
     }
 
     fn frame(&self, at: u64) -> usize {

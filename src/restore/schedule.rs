@@ -6,7 +6,8 @@
 //! other. Where that cannot be had (a member over three tapes whose middle one holds more, ties that go in circles), a
 //! tape is visited twice.
 
-use super::plan::{Item, Part, PlannedSet, Run, Segment, Visit};
+use super::items::Items;
+use super::plan::{Item, Part, Piece, PlannedSet, Run, Segment, Visit};
 use super::serpentine::Serpentine;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
@@ -16,19 +17,43 @@ use tape_format::frame::MAX_FRAME;
 /// Gaps up to this many bytes of tar stream are read through: a locate costs more.
 const READ_THROUGH: u64 = MAX_FRAME as u64;
 
-/// Groups members, sorted by set and position, into runs, and says in which parts each run is.
-pub fn runs(sets: &[PlannedSet], items: &[Item]) -> Result<Vec<(Run, Vec<Segment>)>> {
+/// Groups members into runs, but for those of sets that are read as whole files, behind them those of pieces, and says in
+/// which parts each run is.
+pub fn runs(
+    sets: &[PlannedSet],
+    items: &Items,
+    pieces: &[Piece],
+    is_whole: &dyn Fn(usize) -> bool,
+) -> Result<Vec<(Run, Vec<Segment>)>> {
     let mut runs: Vec<Run> = Vec::new();
     for (index, item) in items.iter().enumerate() {
+        let item = &*item?;
+        if is_whole(item.set) {
+            continue;
+        }
         let parts = sets.get(item.set).map(|set| set.parts.as_slice()).unwrap_or_default();
         match runs.last_mut() {
             Some(run) if run.set == item.set && joins(parts, run, item) => {
                 run.end = run.end.max(item.tar_end());
                 run.items.end = index + 1;
             }
-            _ => runs.push(Run { set: item.set, items: index..index + 1, start: item.tar_offset, end: item.tar_end() }),
+            _ => runs.push(Run {
+                set: item.set,
+                items: index..index + 1,
+                start: item.tar_offset,
+                end: item.tar_end(),
+                piece: None,
+            }),
         }
     }
+    let none = items.len()..items.len();
+    runs.extend(pieces.iter().enumerate().map(|(index, Piece { item, tar, .. })| Run {
+        set: item.set,
+        items: none.clone(),
+        start: tar.start,
+        end: tar.end,
+        piece: Some(index),
+    }));
     let mut all = Vec::with_capacity(runs.len());
     for (index, run) in runs.into_iter().enumerate() {
         let set = sets.get(run.set).ok_or_else(|| Error::internal("a member of no set was planned"))?;
@@ -223,7 +248,7 @@ mod tests {
                 encrypted: false,
                 frames: FrameTable::default(),
             };
-            all.push(Part { tape_id: *tape_id, layout: Arc::new(layout) });
+            all.push(Part { tape_id: *tape_id, layout: Arc::new(layout), cut: None });
             start = *end;
         }
         PlannedSet { set_id: 1, key_id: None, parts: all }
@@ -241,6 +266,10 @@ mod tests {
             tar_offset,
             tar_length,
         }
+    }
+
+    fn runs(sets: &[PlannedSet], items: &[Item]) -> Result<Vec<(Run, Vec<Segment>)>> {
+        super::runs(sets, &Items::default().with(items.to_vec()).unwrap(), &[], &|_| false)
     }
 
     fn ranges(sets: &[PlannedSet], items: &[Item]) -> Vec<(u64, u64, usize)> {

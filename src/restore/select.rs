@@ -1,8 +1,10 @@
 //! A plan from the catalog: which members of which sets, and the names they get.
 
+use super::exclude::Exclude;
+use super::items::{Gathering, Items};
 use super::layout;
 use super::metadata::Metadata;
-use super::plan::{Item, Link, Part, Plan, PlannedSet, Run, Segment};
+use super::plan::{Before, Item, Link, Part, Piece, Plan, PlannedSet, Run, Segment};
 use super::schedule;
 use super::serpentine::Serpentine;
 use crate::catalog::layers::{self, Chain};
@@ -15,10 +17,11 @@ use crate::media::lifecycle;
 use crate::{Error, Result};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use tape_format::MemberKind;
-use tape_format::path_text::from_text;
+use tape_format::path_text::{from_text, to_text};
 
 /// Members read from the catalog at a time.
 const PAGE: i64 = 10_000;
@@ -98,14 +101,26 @@ fn unreadable(set_id: i32, status: SetStatus) -> Error {
 
 /// Makes the plan for a selection.
 pub fn plan(conn: &mut Conn, selection: &Selection) -> Result<Selected> {
+    plan_without(conn, selection, &[])
+}
+
+/// Makes the plan for a selection without some of it: paths with all that is in them; where a path of the selection is
+/// deeper, that one counts.
+pub fn plan_without(conn: &mut Conn, selection: &Selection, exclude: &[String]) -> Result<Selected> {
     let wanted = if selection.paths.is_empty() { vec![EVERYTHING.to_string()] } else { selection.paths.clone() };
     let found = select::select(conn, &selection.chain, &Wanted::Paths(wanted.clone()))?;
+    let exclude = Exclude::new(&wanted, exclude);
     let mut gathered = Gathered::default();
     let mut after = None;
     loop {
         let (members, next) = select::members(conn, after.as_ref(), PAGE)?;
         for member in members {
-            gathered.add(member);
+            if !exclude.leaves_out(&member.path) {
+                gathered.add(member)?;
+            } else if member.kind == MemberKind::File {
+                // another name of it may be wanted
+                gathered.add(SelectedMember { reason: Reason::LinkTarget, ..member })?;
+            }
         }
         match next {
             Some(_) => after = next,
@@ -117,8 +132,14 @@ pub fn plan(conn: &mut Conn, selection: &Selection) -> Result<Selected> {
     for set_id in &gathered.sets {
         plan_set(conn, *set_id, &mut plan)?;
     }
-    let mut broken = gathered.leave_out_missing_parts(conn, &plan)?;
-    broken.extend(gathered.resolve(&mut plan));
+    // of incomplete sets, what is as a whole or for some bytes in parts that are not known
+    let (incomplete, sets) = (incomplete(conn, &plan)?, plan.sets.clone());
+    let gone = |item: &Item| {
+        let why = incomplete.get(&item.set)?;
+        let there = sets.get(item.set).is_some_and(|set| set.holds(item.tar_offset..item.tar_end()));
+        if there { None } else { Some(why.clone()) }
+    };
+    let broken = gathered.resolve(&mut plan, &gone)?;
     plan.directories = directories(conn, &selection.chain, &wanted)?;
     let near = nearness(conn, &mut plan)?;
     arrange(&mut plan, &|tape| near.get(&tape).copied().unwrap_or(FAR))?;
@@ -150,21 +171,17 @@ fn nearness(conn: &mut Conn, plan: &mut Plan) -> Result<HashMap<i32, u8>> {
 /// Fills in runs and visits, and which items are in which data file of version 1. `near`: how much trouble a tape is to
 /// get; less comes first.
 pub fn arrange(plan: &mut Plan, near: &dyn Fn(i32) -> u8) -> Result<()> {
-    let whole = |set: usize| plan.whole_files.iter().any(|file| file.set == set);
-    let whole: Vec<bool> = (0..plan.sets.len()).map(whole).collect();
-    let is_whole = |item: &Item| whole.get(item.set).copied().unwrap_or_default();
-    plan.items.sort_by_key(|item| (is_whole(item), item.set, item.tar_offset));
-    let (framed, others) = plan.items.split_at(plan.items.partition_point(|item| !is_whole(item)));
-    let runs: Vec<(Run, Vec<Segment>)> = schedule::runs(&plan.sets, framed)?;
+    let whole: BTreeSet<usize> = plan.whole_files.iter().map(|file| file.set).collect();
+    let items = &plan.items;
+    let runs: Vec<(Run, Vec<Segment>)> = schedule::runs(&plan.sets, items, &plan.pieces, &|set| whole.contains(&set))?;
+    let at = |place: (usize, u64)| items.partition_point(0..items.len(), |item| item.place() < place);
     let mut placed = 0;
     for file in &mut plan.whole_files {
-        let at = |offset: u64| {
-            framed.len() + others.partition_point(|item| (item.set, item.tar_offset) < (file.set, offset))
-        };
-        file.items = at(file.offsets.start)..at(file.offsets.end);
+        file.items = at((file.set, file.offsets.start))?..at((file.set, file.offsets.end))?;
         placed += file.items.len();
     }
-    if placed != others.len() {
+    let of_set = |set: &usize| Ok(at((*set + 1, 0))? - at((*set, 0))?);
+    if placed != whole.iter().map(of_set).sum::<Result<usize>>()? {
         return Err(Error::new(
             crate::ErrorKind::Unprocessable,
             "parts_missing",
@@ -176,38 +193,53 @@ pub fn arrange(plan: &mut Plan, near: &dyn Fn(i32) -> u8) -> Result<()> {
     Ok(())
 }
 
-/// What [`only_on_tape`] has left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Elsewhere {
-    /// Parts that are on other tapes.
-    pub parts: usize,
-    /// Members of which some bytes are on the tape, and some on another.
-    pub cut: usize,
-}
-
-/// Leaves of a plan what is wholly on one tape.
-pub fn only_on_tape(plan: &mut Plan, tape_id: i32) -> Result<Elsewhere> {
-    let mut elsewhere = Elsewhere::default();
+/// Leaves of a plan what is on one tape: whole members, and pieces of those that are cut. Returns how many parts are on
+/// other tapes.
+pub fn only_on_tape(plan: &mut Plan, tape_id: i32) -> Result<usize> {
+    let whole: Vec<PlannedSet> = plan.sets.clone();
+    let mut elsewhere = 0;
     for set in &mut plan.sets {
         let before = set.parts.len();
         set.parts.retain(|part| part.tape_id == tape_id);
-        elsewhere.parts += before - set.parts.len();
+        elsewhere += before - set.parts.len();
     }
     let before = plan.whole_files.len();
     plan.whole_files.retain(|file| file.tape_id == tape_id);
-    elsewhere.parts += before - plan.whole_files.len();
-    let Plan { sets, whole_files, items, .. } = plan;
-    items.retain(|item| {
-        let range = item.tar_offset..item.tar_end();
-        let set = sets.get(item.set);
-        let whole = set.is_some_and(|set| set.holds(range.clone()))
+    elsewhere += before - plan.whole_files.len();
+    let Plan { sets, whole_files, items, pieces, .. } = plan;
+    let there = items.filtered(|item| {
+        let here = sets.get(item.set).is_some_and(|set| set.holds(item.tar_offset..item.tar_end()))
             || whole_files.iter().any(|file| file.set == item.set && file.offsets.contains(&item.tar_offset));
-        let touches = |part: &Part| part.layout.tar_start < range.end && range.start < part.layout.tar_end;
-        elsewhere.cut += usize::from(!whole && set.is_some_and(|set| set.parts.iter().any(touches)));
-        whole
-    });
+        if let Some(set) = whole.get(item.set).filter(|_| !here) {
+            pieces.extend(pieces_on(set, item, tape_id));
+        }
+        here
+    })?;
+    *items = Arc::new(there);
     arrange(plan, &|_| 0)?;
     Ok(elsewhere)
+}
+
+/// What a tape has of a member that is cut.
+fn pieces_on(set: &PlannedSet, item: &Item, tape_id: i32) -> Vec<Piece> {
+    let piece = |part: &Part| {
+        let layout = &part.layout;
+        let tar = layout.tar_start.max(item.tar_offset)..layout.tar_end.min(item.tar_end());
+        let before = match set.parts.iter().find(|before| before.layout.tar_end == tar.start) {
+            _ if tar.start == item.tar_offset => Before::Nothing,
+            Some(Part { cut: Some(value), .. }) => Before::Known(*value),
+            _ => Before::Unknown,
+        };
+        let behind = part.cut.filter(|_| tar.end < item.tar_end());
+        (tar.start < tar.end).then(|| Piece {
+            item: item.clone(),
+            part: layout.part_number as i32,
+            tar,
+            before,
+            behind,
+        })
+    };
+    set.parts.iter().filter(|part| part.tape_id == tape_id).filter_map(piece).collect()
 }
 
 /// Adds a set to the plan, with where its parts are.
@@ -241,19 +273,22 @@ type Named = (usize, Box<[u8]>);
 pub struct Gathered {
     /// The sets that something is read from, in the order of the plan.
     pub sets: Vec<i32>,
-    items: Vec<Item>,
-    /// Files that only their other names need.
-    donors: HashMap<Named, Item>,
+    items: Gathering,
+    /// Files that only their other names need, if there are any.
+    donors: Gathering,
     /// Hard links, and what they are other names of.
     links: Vec<(Named, Box<[u8]>)>,
 }
 
 impl Gathered {
     /// Adds a member.
-    pub fn add(&mut self, member: SelectedMember) {
+    ///
+    /// # Errors
+    /// If the temporary file with the members cannot be written.
+    pub fn add(&mut self, member: SelectedMember) -> Result<()> {
         // a directory that is only known by the files in it; those bring it along
         if member.tar_length == 0 {
-            return;
+            return Ok(());
         }
         let set = self.sets.iter().position(|set| *set == member.set_id).unwrap_or_else(|| {
             self.sets.push(member.set_id);
@@ -263,7 +298,7 @@ impl Gathered {
         if member.kind == MemberKind::Hardlink {
             let target = member.link.as_deref().map(from_text).unwrap_or_default();
             self.links.push(((set, path), target.into()));
-            return;
+            return Ok(());
         }
         let item = Item {
             path,
@@ -278,66 +313,85 @@ impl Gathered {
         };
         match member.reason {
             Reason::Wanted => self.items.push(item),
-            Reason::LinkTarget => {
-                self.donors.insert((set, item.path.clone()), item);
-            }
+            Reason::LinkTarget => self.donors.push(item),
         }
-    }
-
-    /// Takes out what is, as a whole or for some bytes, in parts of incomplete sets that are not known. Returns their
-    /// paths, and why.
-    fn leave_out_missing_parts(&mut self, conn: &mut Conn, plan: &Plan) -> Result<Vec<(String, String)>> {
-        let mut broken = Vec::new();
-        for (index, set) in plan.sets.iter().enumerate() {
-            let row = db::sets::find(conn, set.set_id)?;
-            if row.status != SetStatus::Incomplete {
-                continue;
-            }
-            let why = format!(
-                "it is in a part of the set that is not there ({})",
-                row.incomplete_reason.unwrap_or_else(|| "the set is incomplete".into())
-            );
-            let there = |item: &Item| item.set != index || set.holds(item.tar_offset..item.tar_end());
-            let gone = self.items.extract_if(.., |item| !there(item));
-            broken.extend(gone.map(|item| (tape_format::path_text::to_text(&item.path).into_owned(), why.clone())));
-            self.donors.retain(|_, item| there(item));
-        }
-        Ok(broken)
     }
 
     /// Gives every hard link the file it is another name of. Where that file's own name is not wanted, the first link
-    /// gets the content, and the others become names of the first. What has no content: path as text, and why.
-    pub fn resolve(self, plan: &mut Plan) -> Vec<(String, String)> {
-        let Gathered { items, mut donors, links, .. } = self;
+    /// gets the content, and the others become names of the first. `gone` says of a member why it cannot be had, if so.
+    /// What has no content: path as text, and why.
+    ///
+    /// # Errors
+    /// If the temporary file with the members cannot be read or written.
+    pub fn resolve(self, plan: &mut Plan, gone: &dyn Fn(&Item) -> Option<String>) -> Result<Vec<(String, String)>> {
+        let Gathered { items, donors, links, .. } = self;
+        let mut broken = Vec::new();
+        let items = without(items.finish()?, gone, &mut broken)?;
+        let mut donated = HashMap::new();
         let mut known: HashMap<Named, Link> =
             links.iter().map(|((set, _), target)| ((*set, target.clone()), no_link())).collect();
-        for item in &items {
-            if let Some(link) = known.get_mut(&(item.set, item.path.clone())) {
-                *link = Link { path: Box::default(), target: item.path.clone(), expected: item.expected() };
+        if !known.is_empty() {
+            for item in items.iter() {
+                let item = item?;
+                if let Some(link) = known.get_mut(&(item.set, item.path.clone())) {
+                    *link = Link { path: Box::default(), target: item.path.clone(), expected: item.expected() };
+                }
+            }
+            for donor in donors.finish()?.iter() {
+                let donor = Item::clone(&*donor?);
+                let named = (donor.set, donor.path.clone());
+                if known.contains_key(&named) && gone(&donor).is_none() {
+                    donated.insert(named, donor);
+                }
             }
         }
-        plan.items = items;
-        let mut broken = Vec::new();
+        let mut renamed = Vec::new();
         for ((set, path), target) in links {
             let key = (set, target);
-            if let Some(donor) = donors.remove(&key) {
+            if let Some(donor) = donated.remove(&key) {
                 let link = Link { path: Box::default(), target: path.clone(), expected: donor.expected() };
-                plan.items.push(Item { path, on_tape: Some(donor.path.clone()), ..donor });
+                renamed.push(Item { path, on_tape: Some(donor.path.clone()), ..donor });
                 known.insert(key, link);
                 continue;
             }
             match known.get(&key) {
                 Some(link) if !link.target.is_empty() => plan.links.push(Link { path, ..link.clone() }),
                 _ => {
-                    let name = |bytes: &[u8]| tape_format::path_text::to_text(bytes).into_owned();
-                    let why =
-                        format!("it is another name of {}, which the catalog of its set does not have", name(&key.1));
-                    broken.push((name(&path), why));
+                    let why = format!(
+                        "it is another name of {}, which the catalog of its set does not have",
+                        to_text(&key.1)
+                    );
+                    broken.push((to_text(&path).into_owned(), why));
                 }
             }
         }
-        broken
+        plan.items = Arc::new(items.with(renamed)?);
+        Ok(broken)
     }
+}
+
+/// Takes out what cannot be had, and lists it: path as text, and why.
+fn without(items: Items, gone: &dyn Fn(&Item) -> Option<String>, broken: &mut Vec<(String, String)>) -> Result<Items> {
+    for item in items.iter() {
+        let item = item?;
+        if let Some(why) = gone(&item) {
+            broken.push((to_text(&item.path).into_owned(), why));
+        }
+    }
+    if broken.is_empty() { Ok(items) } else { items.filtered(|item| gone(item).is_none()) }
+}
+
+/// Of the sets of a plan that are incomplete why something in them may be missing, by their index.
+fn incomplete(conn: &mut Conn, plan: &Plan) -> Result<HashMap<usize, String>> {
+    let mut incomplete = HashMap::new();
+    for (index, set) in plan.sets.iter().enumerate() {
+        let row = db::sets::find(conn, set.set_id)?;
+        if row.status == SetStatus::Incomplete {
+            let why = row.incomplete_reason.unwrap_or_else(|| "the set is incomplete".into());
+            incomplete.insert(index, format!("it is in a part of the set that is not there ({why})"));
+        }
+    }
+    Ok(incomplete)
 }
 
 fn no_link() -> Link {

@@ -3,6 +3,7 @@
 mod bench;
 
 use super::*;
+use crate::db::whereabouts::PlaceKind;
 use crate::restore::plan::Plan;
 use bench::*;
 use std::os::unix::fs::MetadataExt;
@@ -93,7 +94,7 @@ fn a_set_over_three_tapes_comes_back_with_the_files_that_are_split() {
         assert_eq!(done.plan.visits.iter().map(|visit| visit.tape_id).collect::<Vec<_>>(), bench.tape_ids(&[1, 2, 3]));
         let only = bench.restore(set, &["f-last"]);
         assert_eq!(only.plan.visits.len(), 1);
-        let shares = done.plan.tapes();
+        let shares = done.plan.tapes().unwrap();
         assert_eq!(shares.iter().map(|share| share.files).sum::<u64>(), done.plan.file_count());
     }
 }
@@ -175,6 +176,25 @@ fn a_hard_link_brings_the_content_that_its_other_name_has() {
 }
 
 #[test]
+fn what_is_left_out_stays_on_tape_but_not_the_content_of_other_names() {
+    let mut bench = Bench::new(&[1]);
+    let mut members = small_files(3);
+    members.push(link("e1", MemberKind::Hardlink, "d/f001"));
+    let set = bench.write(&SetSpec::on(1), &members, &[]);
+    let names = |selected: select::Selected| {
+        let items = selected.plan.items.iter().map(|item| item.unwrap()).filter(|item| item.kind == MemberKind::File);
+        let mut names: Vec<_> = items.map(|item| String::from_utf8_lossy(&item.path).into_owned()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(bench.select_but(set, &["d"], &["d/f001"]).unwrap()), ["d/f000", "d/f002"]);
+    let all_but_the_folder = bench.select_but(set, &[], &["d"]).unwrap();
+    assert!(all_but_the_folder.broken.is_empty());
+    assert_eq!(names(all_but_the_folder), ["e1"], "read under its other name");
+    assert_eq!(names(bench.select_but(set, &["/", "d/f002"], &["d", "e1"]).unwrap()), ["d/f002"]);
+}
+
+#[test]
 fn missing_paths_and_wrong_states_are_named() {
     let mut bench = Bench::new(&[1]);
     let set = bench.write(&SetSpec::on(1), &small_files(3), &[]);
@@ -230,7 +250,13 @@ fn required_tapes_say_where_they_are() {
     let plan: Plan = bench.select(next, &[]).unwrap().plan;
     let tapes = required::tapes(&mut bench.db.conn(), &plan).unwrap();
     assert_eq!(tapes.len(), 2);
-    assert_eq!((&tapes[0]["order"], &tapes[0]["file_count"]), (&1.into(), &2.into()));
-    assert_eq!((&tapes[1]["total_bytes"], &tapes[1]["place"]["kind"]), (&5.into(), &"shelf".into()));
-    assert!(tapes[0]["tape"]["label"].is_string());
+    assert_eq!((tapes[0].order, tapes[0].file_count), (1, 2));
+    assert_eq!((tapes[1].total_bytes, tapes[1].place.kind), (5, PlaceKind::Shelf));
+    assert!(tapes[0].place.text.contains("shelf"));
+    assert_eq!(tapes[0].estimated_seconds, None, "its generation is not known");
+    let conn = &mut *bench.db.conn();
+    let known = crate::db::tapes::TapeChanges { lto_type: Some("LTO-6".into()), ..Default::default() };
+    crate::db::tapes::update(conn, tapes[0].tape.id, &known).unwrap();
+    let seconds = required::tapes(conn, &plan).unwrap()[0].estimated_seconds;
+    assert!(seconds.is_some_and(|seconds| (20..200).contains(&seconds)), "threading and a little winding: {seconds:?}");
 }

@@ -34,6 +34,7 @@ pub fn all() -> Routes {
         super::tape_changes::routes,
         super::sets::routes,
         super::catalog::routes,
+        super::coverage::routes,
         super::restore::routes,
         super::database_backup::routes,
         super::import::routes,
@@ -41,6 +42,7 @@ pub fn all() -> Routes {
         super::maintenance::routes,
         super::scrub::routes,
         super::drills::routes,
+        super::notifications::routes,
     ]
     .into_iter()
     .fold(Routes::default(), |routes, add| add(routes))

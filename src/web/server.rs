@@ -6,6 +6,7 @@ use crate::config::{Config, Sources};
 use crate::db::DbPool;
 use crate::events::Bus;
 use crate::keys::KeyStore;
+use crate::notify::Bell;
 use crate::{Error, ErrorKind, Result};
 use actix_cors::Cors;
 use actix_web::body::MessageBody;
@@ -33,6 +34,8 @@ pub struct Services {
     pub keys: Data<KeyStore>,
     /// The wish to end.
     pub lifecycle: Data<Lifecycle>,
+    /// Wakes the delivery of notifications.
+    pub bell: Data<Bell>,
 }
 
 impl Services {
@@ -44,7 +47,8 @@ impl Services {
             .app_data(self.bus.clone())
             .app_data(self.auth.clone())
             .app_data(self.keys.clone())
-            .app_data(self.lifecycle.clone());
+            .app_data(self.lifecycle.clone())
+            .app_data(self.bell.clone());
     }
 }
 

@@ -101,6 +101,7 @@ impl Site {
             bus: Data::new(bus),
             keys: Data::new(KeyStore::new(master)),
             lifecycle: Data::default(),
+            bell: Data::default(),
         };
         Site { services, db, inbox: Some(inbox), folder }
     }

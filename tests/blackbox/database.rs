@@ -136,3 +136,106 @@ fn a_copy_keeps_its_tape_and_a_pool_is_enough_to_ask_for_one() {
     let started = api.post(&format!("/api/v1/tapes/{tape}/label"), json!({"label": label, "force": true})).ok();
     assert_eq!(api.wait(&started["execution_id"])["error_code"], "tape_in_use");
 }
+
+/// The copies of the database, once none is on its way any more.
+#[track_caller]
+fn copies(server: &Server) -> Vec<Value> {
+    let of = |path: &str| server.api.get(path).ok().as_array().unwrap().clone();
+    server.api.wait_for("/api/v1/executions?kind=database_backup&limit=50", |rows| {
+        rows.as_array().unwrap().iter().all(|row| row["end_time"].is_string())
+    });
+    of("/api/v1/database-backup")
+}
+
+/// With `every_run` a copy follows each run, with `daily` the first good run of a day; one that fails does not make the run less
+/// of a success, is told, and is made up behind the next run.
+#[test]
+fn the_database_follows_runs_as_the_settings_say() {
+    let mut server = Server::with_library(Library { drives: 1, slots: 2, capacity_mb: 256 });
+    let source = server.folder("s");
+    files::fill(&source);
+    let set = |server: &mut Server, after: &str| {
+        let body = json!({"database_backup": {"after": after}});
+        server.api.send("PUT", "/api/v1/settings", Some(&body)).ok();
+        assert!(server.stop().success());
+        server.restart();
+    };
+    let job = server.api.job("j", server.api.source("s", &source), 1, json!({}));
+    server.api.run_job(job, json!({}));
+    assert!(copies(&server).is_empty(), "never, unless somebody says so");
+
+    // there is no key: the copy fails, and the run is what it is
+    set(&mut server, "every_run");
+    let run = server.api.run_job(job, json!({}));
+    assert_eq!((&run["status"], &run["error_code"]), (&json!("completed"), &Value::Null), "{run}");
+    assert!(copies(&server).iter().all(|copy| copy["status"] == "failed"));
+    let failed = server.api.get("/api/v1/executions?kind=database_backup").ok();
+    assert_eq!((&failed[0]["status"], &failed[0]["error_code"]), (&json!("failed"), &json!("no_key")), "{failed}");
+    let events = server.api.get("/api/v1/events?limit=50").ok().to_string();
+    assert!(events.contains("Database Backup Failed") && events.contains("create one first"), "{events}");
+    let stays = server.api.get(&format!("/api/v1/executions/{}", run["id"])).ok();
+    assert_eq!(stays["status"], "completed", "{stays}");
+    let last = server.api.get(&format!("/api/v1/jobs/{job}")).ok();
+    assert!(!last.to_string().contains("\"failed\""), "{last}");
+
+    server.api.post("/api/v1/encryption-keys", json!({"name": "k1", "description": ""})).ok();
+    let good = |server: &Server| copies(server).iter().filter(|copy| copy["status"] == "completed").count();
+    for expected in 1..=2 {
+        let run = server.api.run_job(job, json!({}));
+        let list = copies(&server);
+        assert_eq!(good(&server), expected, "{list:?}");
+        assert_eq!(list[0]["tape_id"], run["tape_id"], "behind the run");
+    }
+    // a run that fails is followed by none
+    std::fs::rename(&source, server.dir.path().join("away")).unwrap();
+    let started = server.api.post(&format!("/api/v1/jobs/{job}/run"), json!({}));
+    if started.status < 300 {
+        assert_eq!(server.api.wait(&started.body["execution_id"])["status"], "failed");
+    }
+    assert_eq!(good(&server), 2);
+    std::fs::rename(server.dir.path().join("away"), &source).unwrap();
+
+    set(&mut server, "daily");
+    server.api.run_job(job, json!({}));
+    assert_eq!(good(&server), 2, "there is one of today");
+    {
+        use diesel::prelude::*;
+        use tapebackarr::db::schema::database_backups::dsl::*;
+        let yesterday = tapebackarr::db::now() - chrono::Duration::days(1);
+        diesel::update(database_backups).set(backup_time.eq(yesterday)).execute(&mut server.database()).unwrap();
+    }
+    server.api.run_job(job, json!({}));
+    assert_eq!(good(&server), 3, "the first run of a day");
+    let run = server.api.run_job(job, json!({}));
+    assert_eq!(good(&server), 3, "and not the second");
+
+    // from the bare tape: the copy is older than the last run, which the tape still has
+    let sheet = server.dir.path().join("sheet.json");
+    std::fs::write(&sheet, server.api.get("/api/v1/encryption-keys/keysheet").ok().to_string()).unwrap();
+    assert!(server.stop().success());
+    server.lose_everything();
+    let device = format!("virtual:{}#drive0", server.library_dir().display());
+    let data = server.dir.path().join("data");
+    server.cli(&[
+        "database",
+        "recover",
+        "--device",
+        &device,
+        "--key-file",
+        sheet.to_str().unwrap(),
+        "--data-dir",
+        data.to_str().unwrap(),
+    ]);
+    server.restart();
+    server.log_in();
+    let known = server.api.get("/api/v1/backup-sets?limit=100").ok();
+    let newest = run["result"]["uuid"].as_str().unwrap();
+    assert!(!known.to_string().contains(newest), "it was written behind the copy: {known}");
+    let started = server.api.post("/api/v1/catalog/rebuild", json!({"library_id": 1})).ok();
+    server.api.complete(started);
+    let known = server.api.get("/api/v1/backup-sets?limit=100").ok();
+    let last = known.as_array().unwrap().iter().find(|set| set["uuid"] == newest).unwrap_or_else(|| panic!("{known}"));
+    let to = server.dir.path().join("r");
+    server.api.restore(json!({"backup_set_id": last["id"], "dest_path": to.to_str().unwrap()}));
+    files::assert_equal(&source, &to);
+}

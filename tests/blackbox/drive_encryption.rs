@@ -146,10 +146,14 @@ fn a_key_that_a_person_gives_the_drive() {
     assert_eq!((&state["encryption_key_id"], &state["algorithm"]), (&json!(key), &json!("AES-256-GCM")), "{state}");
     server.api.run_job(job, json!({"tape_id": 1}));
     assert!(!is_readable(&image(&server)));
+    let set = server.api.get("/api/v1/backup-sets/1").ok();
+    assert_eq!((&set["hw_encrypted"], &set["hw_encryption_key_id"]), (&json!(true), &json!(key)), "{set}");
+    server.api.send("DELETE", &format!("/api/v1/encryption-keys/{key}"), None).fails(409, "in_use");
     restored(&server, &source, 1, "out");
     let answer = server.api.send("DELETE", path, None).ok();
     assert!(answer["message"].is_string(), "{answer}");
     assert_eq!(encryption(&server)["enabled"], false);
     server.api.run_job(job, json!({"tape_id": 1}));
     assert!(is_readable(&image(&server)));
+    assert_eq!(server.api.get("/api/v1/backup-sets/2").ok()["hw_encrypted"], false);
 }

@@ -109,3 +109,44 @@ fn an_alert_is_raised_and_the_label_is_in_the_cartridge_memory() {
     assert_eq!((&alerts[0]["severity"], &alerts[0]["resolved"]), (&json!("critical"), &json!(false)), "{alerts}");
     assert_eq!(server.api.get("/api/v1/drives/1/statistics").ok()["cleaning_required"], true);
 }
+
+#[test]
+fn a_drive_of_the_server_is_tested_by_the_server_and_so_is_its_robot() {
+    let server = Server::with_library(Library { drives: 1, slots: 2, capacity_mb: 512 });
+    let api = &server.api;
+    let dir = server.library_dir();
+    let load = |barcode: &str| {
+        api.post("/api/v1/libraries/1/inventory", json!({})).ok();
+        let slots = api.get("/api/v1/libraries/1/slots").ok();
+        let number = |field: &str, value: &str| {
+            let slot = slots.as_array().unwrap().iter().find(|slot| slot[field] == value);
+            slot.unwrap_or_else(|| panic!("{slots}"))["slot_number"].clone()
+        };
+        let body = json!({"slot_number": number("barcode", barcode), "drive_number": number("slot_type", "drive")});
+        api.complete(api.post("/api/v1/libraries/1/load", body).ok());
+    };
+    load("A00001L9");
+    let printed = server.cli_as_admin(&["drive", "test", "D0", "--json"]);
+    let report: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(report["passed"], true, "{report}");
+    let robot = "the robot takes the tape out and back".to_owned();
+    assert!(verdicts(&report, "passed").contains(&robot), "{report}");
+    assert_eq!(api.get("/api/v1/drives/1/status").ok()["label"], "A00001L9", "it is where it was");
+
+    // What has a label is not overwritten, even if nothing else is on it.
+    let before = std::fs::read(dir.join("cartridges/A00001L9.tap")).unwrap();
+    let started = api.post("/api/v1/drives/1/test", json!({"destructive": true})).ok();
+    let row = api.wait(&started["execution_id"]);
+    assert_eq!((&row["status"], &row["error_code"]), (&json!("failed"), &json!("tape_not_blank")), "{row}");
+    assert_eq!(std::fs::read(dir.join("cartridges/A00001L9.tap")).unwrap(), before);
+    api.post("/api/v1/drives/1/test", json!({"fill": true})).fails(400, "bad_request");
+
+    library::put(&dir, "A00002L9", Place::Shelf).unwrap();
+    library::add_cartridge(&dir, &CartridgeSpec::new("BLANK1L9").with_capacity(512 << 20), Place::AnySlot).unwrap();
+    load("BLANK1L9");
+    let row = api.complete(api.post("/api/v1/drives/1/test", json!({"destructive": true})).ok());
+    assert_eq!(row["result"]["passed"], true, "{row}");
+    for check in ["encryption", "every block can be located", robot.as_str()] {
+        assert!(verdicts(&row["result"], "passed").contains(&check.to_owned()), "{row}");
+    }
+}

@@ -5,6 +5,9 @@ use crate::server::{Library, Server};
 use serde_json::{Value, json};
 use tape_drive::Operation;
 use tape_drive::fault::{Condition, Fault, FaultPlan, Repeat, When};
+use tape_drive::lto::Generation;
+use tape_drive::virt::library::{self, Place, Settings};
+use tape_drive::virt::{CartridgeSpec, LibrarySpec};
 
 /// From its write command 300 on a drive fails at every write.
 fn broken() -> FaultPlan {
@@ -89,4 +92,63 @@ fn a_tape_that_takes_its_time_to_load_is_waited_for() {
     files::fill(&source);
     let run = api.run_job(api.job("j", api.source("s", &source), 1, json!({})), json!({}));
     assert_eq!(run["status"], "completed", "{run}");
+}
+
+#[test]
+fn where_no_slot_is_empty_the_robot_exchanges_the_tapes() {
+    let server = Server::with_library(Library { drives: 1, slots: 2, capacity_mb: 64 });
+    let api = &server.api;
+    let source = server.folder("s");
+    std::fs::write(source.join("f"), b"something").unwrap();
+    let job = api.job("j", api.source("s", &source), 1, json!({}));
+    api.run_job(job, json!({"tape_id": 1}));
+    // Somebody puts another cartridge into the slot of the tape that is in the drive.
+    let dir = server.library_dir();
+    library::add_cartridge(&dir, &CartridgeSpec::new("OTHER1L9"), Place::AnySlot).unwrap();
+    let run = api.run_job(job, json!({"tape_id": 2}));
+    let log = api.get(&format!("/api/v1/executions/{}/logs", run["id"])).ok();
+    assert!(log.to_string().contains("exchanges the tape in the drive for the one of slot"), "{log}");
+    let state = library::read(&dir).unwrap();
+    let slots: Vec<_> = state.slots.iter().filter_map(|slot| slot.cartridge.as_deref()).collect();
+    assert_eq!((slots.len(), state.drives[0].cartridge.as_deref()), (2, Some("A00002L9")), "{slots:?}");
+    assert!(slots.contains(&"A00001L9") && slots.contains(&"OTHER1L9"), "{slots:?}");
+}
+
+#[test]
+fn a_tape_of_a_generation_that_the_drive_only_reads_is_refused_before_anything_is_written() {
+    let server = Server::bare();
+    let api = &server.api;
+    let dir = server.library_dir();
+    let spec =
+        LibrarySpec { generation: Generation::new(7).unwrap(), settings: Settings::volatile(), ..Default::default() };
+    library::create(&dir, &spec).unwrap();
+    for barcode in ["OLD001L5", "ODD001L4"] {
+        library::add_cartridge(&dir, &CartridgeSpec::new(barcode).with_capacity(64 << 20), Place::AnySlot).unwrap();
+    }
+    server.add_library();
+    let body = json!({"library_id": 1, "barcodes": true, "pool_id": 1});
+    let row = api.wait(&api.post("/api/v1/tapes/batch-label", body).ok()["execution_id"]);
+    let words = row["error_message"].as_str().unwrap_or_else(|| panic!("{row}"));
+    let reads = "the tape is LTO-5, which this drive reads but cannot write";
+    assert!(words.contains(reads) && words.contains("writes LTO-6, LTO-7, and reads LTO-5"), "{words}");
+    assert!(words.contains("cannot be used in this drive"), "the other one is too old to be read: {words}");
+}
+
+#[test]
+fn how_long_a_drive_gets_a_tape_ready_is_told() {
+    let mut server = Server::with_library(Library { drives: 1, slots: 1, capacity_mb: 64 });
+    assert!(server.stop().success());
+    server.set_speed(400, 4000);
+    server.restart();
+    let slots = server.api.get("/api/v1/libraries/1/slots").ok();
+    let slot = |kind: &str| {
+        slots.as_array().unwrap().iter().find(|slot| slot["slot_type"] == kind).unwrap()["slot_number"].clone()
+    };
+    let body = json!({"slot_number": slot("storage"), "drive_number": slot("drive")});
+    let started = server.api.post("/api/v1/libraries/1/load", body).ok();
+    let state = server.api.wait_for("/api/v1/drives/1/status", |state| state["loading_seconds"].as_i64() >= Some(1));
+    assert!(state["loading_percent"].is_i64(), "{state}");
+    server.api.complete(started);
+    let state = server.api.get("/api/v1/drives/1/status").ok();
+    assert_eq!((&state["loading_seconds"], &state["loading_percent"]), (&Value::Null, &Value::Null), "{state}");
 }

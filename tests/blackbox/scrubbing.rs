@@ -63,22 +63,117 @@ fn a_scrub_verifies_tapes_and_names_what_is_damaged() {
     assert_eq!(row["error_code"], "verify_failed", "{row}");
 }
 
-#[test]
-fn of_a_set_over_several_tapes_the_parts_on_the_tape_are_verified() {
-    let server = Server::with_library(Library { drives: 1, slots: 4, capacity_mb: 64 });
+/// A set of three parts on tapes of 64 MiB, nearly all of it one file of 130 MiB that is cut twice.
+fn over_three_tapes(server: &Server, options: Value) -> Value {
     let source = server.folder("s");
     files::fill(&source);
-    std::fs::write(source.join("huge"), files::noise(9, 100 << 20)).unwrap();
-    let job = server.api.job("j", server.api.source("s", &source), 1, json!({}));
-    assert!(server.api.run_job(job, json!({}))["result"]["parts"].as_u64().unwrap() >= 2);
-    let row = run(&server, "/api/v1/scrub", json!({"tapes": 0}));
+    std::fs::write(source.join("huge"), files::noise(9, 130 << 20)).unwrap();
+    let job = server.api.job("j", server.api.source("s", &source), 1, options);
+    let run = server.api.run_job(job, json!({}));
+    assert_eq!(run["result"]["parts"], 3, "{run}");
+    run["result"]["backup_set_id"].clone()
+}
+
+fn verify_tape(server: &Server, tape: i32) -> Value {
+    run(server, &format!("/api/v1/tapes/{tape}/verify"), json!({}))
+}
+
+fn verified_at(server: &Server, set: &Value) -> Value {
+    server.api.get(&format!("/api/v1/backup-sets/{set}")).ok()["verified_at"].clone()
+}
+
+/// What a tape has of a file that is cut is compared with the catalog without the other tapes, and when all tapes have had
+/// their turn, the set is verified.
+#[test]
+fn a_file_that_is_cut_is_verified_tape_by_tape() {
+    let mut server = Server::with_library(Library { drives: 1, slots: 4, capacity_mb: 64 });
+    let set = over_three_tapes(&server, json!({}));
+    for tape in [3, 1, 2] {
+        assert!(verified_at(&server, &set).is_null(), "not everything was compared");
+        let row = verify_tape(&server, tape);
+        assert_eq!(row["status"], "completed", "{row}");
+        let told = &row["result"]["tapes"][0]["sets"][0];
+        assert_eq!((&told["pieces"], &told["pieces_not_compared"]), (&json!(1), &json!(0)), "{row}");
+        assert!(server.api.get(&format!("/api/v1/tapes/{tape}")).ok()["last_verified_at"].is_string());
+    }
+    let detail = server.api.get(&format!("/api/v1/backup-sets/{set}")).ok();
+    let dates: Vec<&str> =
+        detail["parts"].as_array().unwrap().iter().map(|part| part["verified_at"].as_str().unwrap()).collect();
+    assert_eq!(detail["verified_at"].as_str(), dates.iter().min().copied(), "since its oldest part: {detail}");
+
+    // in the middle of the file, on a tape that has nothing else, and not compressed: nothing but the hash can tell
+    let middle = detail["parts"][1]["tape_label"].as_str().unwrap().to_string();
+    let number = detail["parts"][1]["tape_id"].as_i64().unwrap() as i32;
+    server.kill();
+    let image = server.library_dir().join(format!("cartridges/{middle}.tap"));
+    let mut bytes = std::fs::read(&image).unwrap();
+    let at = bytes.len() / 2;
+    bytes[at] ^= 1;
+    std::fs::write(image, bytes).unwrap();
+    server.restart();
+    let row = verify_tape(&server, number);
+    let message = row["error_message"].as_str().unwrap_or_default();
+    assert!(message.contains(&format!("{middle}: 1 errors")) && message.contains("huge: "), "{row}");
+    for tape in [1, 2, 3].into_iter().filter(|tape| *tape != number) {
+        assert_eq!(verify_tape(&server, tape)["status"], "completed", "the other tapes are as they should be");
+    }
+
+    // the tapes know the same
+    server.lose_everything_but_tapes();
+    let row = run(&server, "/api/v1/catalog/rebuild", json!({"library_id": 1}));
     assert_eq!(row["status"], "completed", "{row}");
-    let tapes = row["result"]["tapes"].as_array().unwrap();
-    assert!(tapes.len() >= 2, "{row}");
-    let files: u64 = tapes.iter().map(|tape| tape["sets"][0]["files"].as_u64().unwrap()).sum();
-    let all = server.api.get("/api/v1/backup-sets/1").ok();
-    assert!(files > 150 && files < all["file_count"].as_u64().unwrap(), "the file that was cut is not claimed: {row}");
-    assert!(all["verified_at"].is_null(), "not every hash was compared");
+    let tapes = server.api.get("/api/v1/tapes").ok();
+    for tape in tapes.as_array().unwrap().iter().filter(|tape| tape["end_block"].as_i64() > Some(2)) {
+        let row = verify_tape(&server, tape["id"].as_i64().unwrap() as i32);
+        let expected = if tape["label"] == middle.as_str() { "failed" } else { "completed" };
+        assert_eq!(row["status"], expected, "{row}");
+        assert_eq!(row["result"]["tapes"][0]["sets"][0]["pieces_not_compared"], json!(0), "{row}");
+    }
+}
+
+/// Where an intermediate hash is not known, the file is read from all its tapes if they are at hand; if they are not, what
+/// was read and not compared is told, and nothing says that the set was verified.
+#[test]
+fn a_piece_that_cannot_be_compared_alone_is_compared_with_the_others_or_told() {
+    let server = Server::with_library(Library { drives: 1, slots: 4, capacity_mb: 64 });
+    let set = over_three_tapes(&server, json!({"compression": "zstd"}));
+    {
+        use diesel::prelude::*;
+        use tapebackarr::db::schema::backup_set_parts::dsl::*;
+        let conn = &mut server.database();
+        let forgotten = diesel::update(backup_set_parts.filter(part_number.eq(2))).set(cut_sha256.eq(None::<Vec<u8>>));
+        assert_eq!(forgotten.execute(conn), Ok(1));
+    }
+    let row = verify_tape(&server, 3);
+    assert_eq!(row["status"], "completed", "{row}");
+    assert_eq!(row["result"]["tapes"][0]["sets"][0]["pieces_not_compared"], json!(0), "{row}");
+    let log = server.api.get(&format!("/api/v1/executions/{}/logs", row["id"])).ok().to_string();
+    assert!(log.contains("are read from all of them"), "{log}");
+    for tape in [1, 2] {
+        assert_eq!(verify_tape(&server, tape)["status"], "completed");
+    }
+    assert!(verified_at(&server, &set).is_string());
+
+    // tape 1 leaves the house: of the piece on tape 3 nobody can say more than that it is there
+    {
+        use diesel::prelude::*;
+        use tapebackarr::db::schema::{backup_set_parts, backup_sets};
+        let conn = &mut server.database();
+        let never = None::<chrono::NaiveDateTime>;
+        diesel::update(backup_set_parts::table).set(backup_set_parts::verified_at.eq(never)).execute(conn).unwrap();
+        diesel::update(backup_sets::table).set(backup_sets::verified_at.eq(never)).execute(conn).unwrap();
+    }
+    let dir = server.library_dir();
+    server.cli(&["virtual", "move", dir.to_str().unwrap(), "A00001L9", "--to", "shelf"]);
+    server.api.post("/api/v1/libraries/1/inventory?wait=true", json!({})).ok();
+    let row = verify_tape(&server, 3);
+    assert_eq!(row["status"], "completed", "{row}");
+    let told = &row["result"]["tapes"][0]["sets"][0];
+    assert_eq!((&told["pieces"], &told["pieces_not_compared"]), (&json!(1), &json!(1)), "{row}");
+    let parts = server.api.get(&format!("/api/v1/backup-sets/{set}")).ok()["parts"].clone();
+    assert!(parts[2]["verified_at"].is_null() && verified_at(&server, &set).is_null(), "{parts}");
+    let log = server.api.get(&format!("/api/v1/executions/{}/logs", row["id"])).ok().to_string();
+    assert!(log.contains("could be read, but not be compared"), "{log}");
 }
 
 #[test]

@@ -292,6 +292,8 @@ fn spawn(dir: &Path) -> (Child, Receiver<String>) {
         .env("TAPEBACKARR_TAPE__BUFFER_SIZE_MB", "64")
         .env("TAPEBACKARR_TAPE__CHECKPOINT_MB", "16")
         .env("TAPEBACKARR_AUTH__BCRYPT_COST", "4")
+        .env("TAPEBACKARR_NOTIFY__RETRY_SECONDS", "1")
+        .env("TAPEBACKARR_NOTIFY__PUBLIC_URL", "https://tapes.example")
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

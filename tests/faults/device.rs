@@ -1,15 +1,15 @@
 //! Device commands that fail, each with each condition.
 
-use crate::house::{House, Kind};
+use crate::house::{House, Kind, Variant};
 use crate::judge;
 use crate::seed::Seed;
 use serde_json::json;
 use tape_drive::Operation;
 use tape_drive::fault::{Condition, FaultPlan};
 
-/// Runs the job with a plan for both drives; the changer gets one too if it is given.
-pub fn with(kind: Kind, drives: &FaultPlan, changer: Option<&FaultPlan>, what: &str) {
-    let mut house = House::new(kind);
+/// Runs the job with a plan for each drive; the changer gets one too if it is given.
+pub fn with(variant: Variant, drives: &FaultPlan, changer: Option<&FaultPlan>, what: &str) {
+    let mut house = House::new(variant);
     let plans = [("drive0", Some(drives)), ("drive1", Some(drives)), ("changer", changer)];
     for (unit, plan) in plans {
         if let Some(plan) = plan {
@@ -24,19 +24,22 @@ pub fn with(kind: Kind, drives: &FaultPlan, changer: Option<&FaultPlan>, what: &
     judge::holds(&mut house, what);
 }
 
-/// One fault, chosen by a number.
-pub fn one(kind: Kind, seed: &mut Seed) {
-    let number = 1 + seed.below(250);
+/// Commands of a drive while the job runs, more or less.
+pub const COMMANDS: u64 = 250;
+
+/// One fault at this command of each drive.
+pub fn one(variant: Variant, number: u64, seed: &mut Seed) {
     let condition = Condition::ALL[seed.below(Condition::ALL.len() as u64) as usize];
     let plan = FaultPlan::nth(number, condition);
-    with(kind, &plan, None, &format!("{kind:?}, {condition:?} at command {number} of each drive"));
+    with(variant, &plan, None, &format!("{variant}, {condition:?} at command {number} of each drive"));
 }
 
 /// Several at once.
-pub fn several(kind: Kind, seed: &mut Seed) {
+pub fn several(variant: Variant, seed: &mut Seed) {
     let number = seed.below(u64::MAX);
-    let plan = FaultPlan::from_seed(number, 250);
-    with(kind, &plan, Some(&FaultPlan::from_seed(number ^ 1, 20)), &format!("{kind:?}, plan of seed {number}"));
+    let plan = FaultPlan::from_seed(number, COMMANDS);
+    let changer = FaultPlan::from_seed(number ^ 1, 20);
+    with(variant, &plan, Some(&changer), &format!("{variant}, plan of seed {number}"));
 }
 
 /// A drive that was reset in the middle of a restore, or thinks that its medium may have changed: it is looked at, and gone on
@@ -44,7 +47,7 @@ pub fn several(kind: Kind, seed: &mut Seed) {
 #[test]
 fn a_restore_goes_on_after_unit_attentions() {
     for condition in [Condition::Reset, Condition::MediumChanged, Condition::ParametersChanged, Condition::Aborted] {
-        let mut house = House::new(Kind::Plain);
+        let mut house = House::new(Variant::two_drives(Kind::Plain));
         assert!(house.start());
         let set = house.api.run_job(1, json!({}))["result"]["backup_set_id"].clone();
         house.stop();
@@ -63,7 +66,8 @@ fn some_commands_fail_in_some_ways() {
     let mut seed = Seed::new("device");
     for kind in [Kind::Plain, Kind::Encrypted] {
         for _ in 0..3 {
-            one(kind, &mut seed);
+            let number = 1 + seed.below(COMMANDS);
+            one(Variant::two_drives(kind), number, &mut seed);
         }
     }
 }

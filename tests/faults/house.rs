@@ -2,11 +2,13 @@
 
 use crate::api::Api;
 use crate::files;
+use crate::operator::Operator;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tape_drive::virt::library::{self, LibrarySpec, Settings};
 use tape_drive::virt::{CartridgeSpec, Place};
@@ -16,12 +18,64 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_tapebackarr");
 const PASSWORD: &str = "correct horse battery";
 /// Capacity of the tapes: the set takes three of them.
 const CAPACITY: u64 = 20 << 20;
+/// How many there are.
+const TAPES: u32 = 9;
 
 /// How the job of a run writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     Plain,
     Encrypted,
+}
+
+/// Who changes the tapes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Hands {
+    /// A person, at the one drive there is.
+    Operator,
+    /// A library, with one drive.
+    Library,
+    /// A library, with two.
+    TwoDrives,
+}
+
+/// What a house is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Variant {
+    pub kind: Kind,
+    pub hands: Hands,
+}
+
+impl Variant {
+    pub const ALL: [Variant; 6] = {
+        const fn of(kind: Kind, hands: Hands) -> Variant {
+            Variant { kind, hands }
+        }
+        use {Hands::*, Kind::*};
+        [
+            of(Plain, Operator),
+            of(Encrypted, Library),
+            of(Plain, TwoDrives),
+            of(Encrypted, Operator),
+            of(Plain, Library),
+            of(Encrypted, TwoDrives),
+        ]
+    };
+
+    /// With a library and two drives.
+    pub const fn two_drives(kind: Kind) -> Variant {
+        Variant { kind, hands: Hands::TwoDrives }
+    }
+
+    fn drives(self) -> u16 {
+        if self.hands == Hands::TwoDrives { 2 } else { 1 }
+    }
+}
+
+impl std::fmt::Display for Variant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}/{:?}", self.hands, self.kind)
+    }
 }
 
 /// What was made once.
@@ -38,18 +92,28 @@ pub struct House {
     child: Option<Child>,
     file_limit: Option<u64>,
     pages: Option<u64>,
+    hands: Hands,
+    operator: Option<Operator>,
+    disk: Option<u64>,
 }
 
-fn template(kind: Kind) -> &'static Template {
-    static PLAIN: OnceLock<Template> = OnceLock::new();
-    static ENCRYPTED: OnceLock<Template> = OnceLock::new();
-    match kind {
-        Kind::Plain => PLAIN.get_or_init(|| make(kind)),
-        Kind::Encrypted => ENCRYPTED.get_or_init(|| make(kind)),
+/// Runs something with the template of a variant, which is made the first time. It is a folder of this process's own that
+/// goes when the process ends.
+fn template<T>(variant: Variant, run: impl FnOnce(&Template) -> T) -> T {
+    static TEMPLATES: Mutex<Option<HashMap<Variant, Template>>> = Mutex::new(None);
+    extern "C" fn forget() {
+        drop(TEMPLATES.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
+    let mut all = TEMPLATES.lock().unwrap_or_else(PoisonError::into_inner);
+    let all = all.get_or_insert_with(|| {
+        // SAFETY: a function without arguments that unwinds into nobody
+        assert_eq!(unsafe { libc::atexit(forget) }, 0);
+        HashMap::new()
+    });
+    run(all.entry(variant).or_insert_with(|| make(variant)))
 }
 
-fn make(kind: Kind) -> Template {
+fn make(variant: Variant) -> Template {
     let folder = TempDir::new().unwrap();
     let source = folder.path().join("source");
     std::fs::create_dir_all(source.join("dir")).unwrap();
@@ -60,33 +124,40 @@ fn make(kind: Kind) -> Template {
     std::fs::write(source.join("large"), files::noise(99, 36 << 20)).unwrap();
     std::fs::write(source.join("zlast"), files::noise(100, 900_000)).unwrap();
     std::fs::hard_link(source.join("dir/00"), source.join("zlink")).unwrap();
-    let mut house =
-        House { source: PathBuf::from("/"), api: Api::new(""), child: None, file_limit: None, pages: None, folder };
-    let token = house.start_new();
+    let mut house = House::in_folder(folder, variant.hands);
+    house.start_new();
     let dir = house.library();
-    let spec =
-        LibrarySpec { drives: 2, slots: 9, mail_slots: 1, settings: Settings::volatile(), ..LibrarySpec::default() };
-    library::create(&dir, &spec).unwrap();
-    for number in 1..10 {
-        let spec = CartridgeSpec {
-            capacity_bytes: CAPACITY,
-            early_warning_bytes: 1 << 20,
-            ..CartridgeSpec::new(&format!("F0000{number}L9"))
-        };
-        library::add_cartridge(&dir, &spec, Place::AnySlot).unwrap();
+    let settings = Settings::volatile();
+    let (slots, mail_slots) = if variant.hands == Hands::Operator { (0, 0) } else { (9, 1) };
+    let drives = variant.drives();
+    library::create(&dir, &LibrarySpec { drives, slots, mail_slots, settings, ..LibrarySpec::default() }).unwrap();
+    let place = if variant.hands == Hands::Operator { Place::Shelf } else { Place::AnySlot };
+    for tape in tapes() {
+        let spec =
+            CartridgeSpec { capacity_bytes: CAPACITY, early_warning_bytes: 1 << 20, ..CartridgeSpec::new(&tape) };
+        library::add_cartridge(&dir, &spec, place).unwrap();
     }
     let api = &house.api;
     let device = |part: &str| format!("virtual:{}#{part}", dir.display());
-    api.post("/api/v1/libraries", json!({"name": "lib", "device_path": device("changer")})).ok();
-    for drive in ["drive0", "drive1"] {
-        api.post("/api/v1/drives", json!({"device_path": device(drive), "display_name": drive})).ok();
+    if variant.hands != Hands::Operator {
+        api.post("/api/v1/libraries", json!({"name": "lib", "device_path": device("changer")})).ok();
     }
-    api.post("/api/v1/libraries/1/inventory", json!({})).ok();
-    let labelled = api.post("/api/v1/tapes/batch-label", json!({"library_id": 1, "barcodes": true, "pool_id": 1})).ok();
-    assert_eq!(api.complete(labelled)["result"]["completed"], 9);
+    for drive in 0..drives {
+        let drive = format!("drive{drive}");
+        api.post("/api/v1/drives", json!({"device_path": device(&drive), "display_name": drive})).ok();
+    }
+    if variant.hands == Hands::Operator {
+        label_by_hand(&house);
+        house.operator = Some(Operator::start(api.clone(), dir));
+    } else {
+        api.post("/api/v1/libraries/1/inventory", json!({})).ok();
+        let body = json!({"library_id": 1, "barcodes": true, "pool_id": 1});
+        let labelled = api.post("/api/v1/tapes/batch-label", body).ok();
+        assert_eq!(api.complete(labelled)["result"]["completed"], TAPES);
+    }
     let key = api.post("/api/v1/encryption-keys", json!({"name": "k", "description": ""})).ok();
     let source_id = api.source("s", &house.folder.path().join("source"));
-    let options = match kind {
+    let options = match variant.kind {
         Kind::Plain => json!({}),
         Kind::Encrypted => json!({"compression": "zstd", "encryption_key_id": key["key"]["id"]}),
     };
@@ -98,29 +169,62 @@ fn make(kind: Kind) -> Template {
     std::fs::write(small.join("a"), files::noise(7, 50_000)).unwrap();
     let before = api.job("before", api.source("committed", &small), 1, json!({}));
     api.run_job(before, json!({}));
-    let token_of_api = house.api.token.clone();
-    drop(token);
+    let token = house.api.token.clone();
     assert!(house.stop());
-    Template { folder: std::mem::replace(&mut house.folder, TempDir::new().unwrap()), token: token_of_api }
+    Template { folder: std::mem::replace(&mut house.folder, TempDir::new().unwrap()), token }
+}
+
+/// Names of the tapes.
+pub fn tapes() -> impl Iterator<Item = String> {
+    (1..=TAPES).map(|number| format!("F{number:05}L9"))
+}
+
+/// Labels all tapes, one after the other, in the only drive.
+fn label_by_hand(house: &House) {
+    let dir = house.library();
+    for tape in tapes() {
+        library::put(&dir, &tape, Place::Drive(0)).unwrap();
+        let body = json!({"label": tape, "barcode": tape, "pool_id": 1, "write_label": true, "drive_id": 1});
+        house.api.post("/api/v1/tapes?wait=true", body).ok();
+        house.api.post("/api/v1/drives/1/eject?wait=true", json!({})).ok();
+        library::put(&dir, &tape, Place::Shelf).unwrap();
+    }
 }
 
 impl House {
     /// A copy in which nothing runs yet.
-    pub fn new(kind: Kind) -> House {
-        let template = template(kind);
+    pub fn new(variant: Variant) -> House {
         let folder = TempDir::new().unwrap();
-        let copied = Command::new("cp")
-            .args(["-a", "--sparse=always"])
-            .arg(template.folder.path().join("."))
-            .arg(folder.path())
-            .status();
-        assert!(copied.unwrap().success());
-        // device paths and sources are absolute in the database
-        let (old, new) = (template.folder.path().to_str().unwrap(), folder.path().to_str().unwrap());
-        moved(&folder.path().join("data/tapebackarr.db"), old, new);
-        let mut api = Api::new("");
-        api.token.clone_from(&template.token);
-        House { source: folder.path().join("source"), api, child: None, file_limit: None, pages: None, folder }
+        let token = template(variant, |template| {
+            let copied = Command::new("cp")
+                .args(["-a", "--sparse=always"])
+                .arg(template.folder.path().join("."))
+                .arg(folder.path())
+                .status();
+            assert!(copied.unwrap().success());
+            // device paths and sources are absolute in the database
+            let (old, new) = (template.folder.path().to_str().unwrap(), folder.path().to_str().unwrap());
+            moved(&folder.path().join("data/tapebackarr.db"), old, new);
+            template.token.clone()
+        });
+        let mut house = House::in_folder(folder, variant.hands);
+        house.api.token = token;
+        house
+    }
+
+    fn in_folder(folder: TempDir, hands: Hands) -> House {
+        let source = folder.path().join("source");
+        House {
+            folder,
+            api: Api::new(""),
+            source,
+            child: None,
+            file_limit: None,
+            pages: None,
+            hands,
+            operator: None,
+            disk: None,
+        }
     }
 
     pub fn library(&self) -> PathBuf {
@@ -136,6 +240,39 @@ impl House {
     pub fn limit_database(&mut self, more: Option<u64>) {
         let length = std::fs::metadata(self.folder.path().join("data/tapebackarr.db")).unwrap().len();
         self.pages = more.map(|more| length / 4096 + more);
+    }
+
+    /// From the next start on the data folder (but not the tapes) lies on a disk of this size of its own, which is gone when
+    /// the server is.
+    pub fn limit_disk(&mut self, bytes: Option<u64>) {
+        self.disk = bytes;
+    }
+
+    /// The data folder as the server sees it, if it has a disk of its own.
+    pub fn inside(&self) -> PathBuf {
+        let pid = self.child.as_ref().expect("a server").id();
+        let data = self.folder.path().join("data");
+        PathBuf::from(format!("/proc/{pid}/root{}", data.display()))
+    }
+
+    /// Takes all but so many bytes of the server's disk.
+    pub fn fill_disk(&self, but: u64) {
+        let data = self.inside();
+        let state = rustix::fs::statvfs(&data).unwrap();
+        let free = state.f_bavail * state.f_frsize;
+        let chunk = vec![0x5a; 1 << 20];
+        let mut ballast = std::fs::File::create(data.join("ballast")).unwrap();
+        let mut left = free.saturating_sub(but);
+        while left > 0 {
+            let length = left.min(chunk.len() as u64) as usize;
+            std::io::Write::write_all(&mut ballast, &chunk[..length]).unwrap();
+            left -= length as u64;
+        }
+    }
+
+    /// Gives it back.
+    pub fn free_disk(&self) {
+        std::fs::remove_file(self.inside().join("ballast")).unwrap();
     }
 
     fn breakpoint(&self) -> PathBuf {
@@ -158,13 +295,12 @@ impl House {
         place
     }
 
-    fn start_new(&mut self) -> String {
+    fn start_new(&mut self) {
         let token = self.spawn().expect("a new server prints its set-up token");
         let body = json!({"token": token, "username": "admin", "password": PASSWORD});
         self.api.post("/api/v1/auth/setup", body).ok();
         let answer = self.api.post("/api/v1/auth/login", json!({"username": "admin", "password": PASSWORD})).ok();
         self.api.token = answer["token"].as_str().unwrap().into();
-        token
     }
 
     /// Starts the server; false if it was killed before it listened.
@@ -182,9 +318,21 @@ impl House {
     }
 
     fn spawn(&mut self) -> Option<String> {
-        let mut command = match self.file_limit {
-            None => Command::new(PROGRAM),
-            Some(bytes) => {
+        let data = self.folder.path().join("data");
+        let mut command = match (self.file_limit, self.disk) {
+            (None, None) => Command::new(PROGRAM),
+            (_, Some(bytes)) => {
+                // a mount that only this process sees, and that needs no privilege; the tapes stay where they are
+                let script = "set -e; mkdir -p \"$DISK\"; mount -t tmpfs -o size=$BYTES none \"$DISK\"; \
+                    for f in \"$DATA\"/*; do [ \"${f##*/}\" = libraries ] || cp -a \"$f\" \"$DISK\"; done; \
+                    mkdir \"$DISK/libraries\"; mount --bind \"$DATA/libraries\" \"$DISK/libraries\"; \
+                    mount --rbind \"$DISK\" \"$DATA\"; exec \"$0\" \"$@\"";
+                let mut shell = Command::new("unshare");
+                shell.args(["-r", "-m", "bash", "-c", script, PROGRAM]);
+                shell.env("DATA", &data).env("DISK", self.folder.path().join("disk")).env("BYTES", bytes.to_string());
+                shell
+            }
+            (Some(bytes), None) => {
                 let mut shell = Command::new("bash");
                 let blocks = bytes / 1024;
                 shell.args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\""), PROGRAM]);
@@ -193,7 +341,7 @@ impl House {
         };
         let mut child = command
             .arg("serve")
-            .env("TAPEBACKARR_DATA_DIR", self.folder.path().join("data"))
+            .env("TAPEBACKARR_DATA_DIR", &data)
             .env("TAPEBACKARR_SERVER__LISTEN", "127.0.0.1")
             .env("TAPEBACKARR_SERVER__PORT", "0")
             .env("TAPEBACKARR_SERVER__WORKERS", "1")
@@ -223,6 +371,9 @@ impl House {
         }
         std::thread::spawn(move || lines.for_each(drop));
         self.child = Some(child);
+        if self.hands == Hands::Operator && !self.api.token.is_empty() {
+            self.operator = Some(Operator::start(self.api.clone(), self.library()));
+        }
         token
     }
 
@@ -233,18 +384,40 @@ impl House {
 
     /// kill -9, without a breakpoint.
     pub fn kill(&mut self) {
+        self.operator = None;
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
             let _ = child.wait();
         }
     }
 
+    /// The drives lose what was in their buffers. The server must be dead.
+    pub fn cut_power(&self) {
+        let drives = if self.hands == Hands::TwoDrives { 2 } else { 1 };
+        for drive in 0..drives {
+            library::power_cut(&self.library(), drive).unwrap();
+        }
+    }
+
     /// SIGTERM and the orderly end; whether it was one.
     pub fn stop(&mut self) -> bool {
+        self.operator = None;
         let Some(mut child) = self.child.take() else { return true };
         let pid = rustix::process::Pid::from_child(&child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
         child.wait().unwrap().success()
+    }
+
+    /// Makes all tapes so long, with so many bytes behind early warning. The server must be down.
+    pub fn set_capacity(&self, bytes: u64, early_warning: u64) {
+        for tape in tapes() {
+            let file = self.library().join(format!("cartridges/{tape}.json"));
+            let mut cartridge: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+            assert!(cartridge["capacity_bytes"].is_u64() && cartridge["early_warning_bytes"].is_u64(), "{cartridge}");
+            cartridge["capacity_bytes"] = json!(bytes);
+            cartridge["early_warning_bytes"] = json!(early_warning);
+            std::fs::write(&file, serde_json::to_vec(&cartridge).unwrap()).unwrap();
+        }
     }
 
     /// No more faults of devices: the server is started again without any plan.
@@ -258,7 +431,12 @@ impl House {
 
     /// Starts the job; `None` if the server died of it.
     pub fn run(&mut self) -> Option<Value> {
-        let started = self.ask("POST", "/api/v1/jobs/1/run", Some(json!({})))?;
+        self.run_job(1)
+    }
+
+    /// Starts a job; `None` if the server died of it.
+    pub fn run_job(&mut self, job: i64) -> Option<Value> {
+        let started = self.ask("POST", &format!("/api/v1/jobs/{job}/run"), Some(json!({})))?;
         Some(started["execution_id"].clone())
     }
 
@@ -290,6 +468,17 @@ impl House {
             }
             assert!(since.elapsed() < Duration::from_secs(90), "still not done: {row}");
             std::thread::sleep(Duration::from_millis(15));
+        }
+    }
+
+    /// Waits until nothing is at work or waits to be.
+    pub fn idle(&self, what: &str) {
+        let since = Instant::now();
+        while self.api.get("/api/v1/jobs/active").ok() != json!([])
+            || self.api.get("/api/v1/executions?status=pending,running&limit=1").ok() != json!([])
+        {
+            assert!(since.elapsed() < Duration::from_secs(150), "{what}: it is never idle");
+            std::thread::sleep(Duration::from_millis(30));
         }
     }
 

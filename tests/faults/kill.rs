@@ -1,9 +1,8 @@
 //! The server killed at device commands and commits, with and without the drive's buffer.
 
-use crate::house::{House, Kind};
+use crate::house::{House, Kind, Variant};
 use crate::judge;
 use crate::seed::Seed;
-use tape_drive::virt::library;
 
 /// What is lost with the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,19 +13,17 @@ pub enum Loss {
 }
 
 /// Kills the server at the place with this number while it writes a set; false if there is no such place any more.
-pub fn at(kind: Kind, place: u64, loss: Loss) -> bool {
-    let mut house = House::new(kind);
+pub fn at(variant: Variant, place: u64, loss: Loss) -> bool {
+    let mut house = House::new(variant);
     assert!(house.start());
     house.arm(place);
     let died = house.run().is_none() || house.ended().is_none();
     let hit = house.disarm();
-    let what = format!("{kind:?}, killed at place {place} ({}), {loss:?}", hit.as_deref().unwrap_or("none"));
+    let what = format!("{variant}, killed at place {place} ({}), {loss:?}", hit.as_deref().unwrap_or("none"));
     if died {
         assert!(hit.is_some(), "{what}: the server died by itself");
         if loss == Loss::Power {
-            for drive in 0..2 {
-                library::power_cut(&house.library(), drive).unwrap();
-            }
+            house.cut_power();
         }
         assert!(house.start(), "{what}: it starts again");
         if house.api.get("/api/v1/executions?kind=backup&limit=1").ok()[0]["job_id"] != 1 {
@@ -55,6 +52,6 @@ fn killed_at_some_of_all_places() {
         (Kind::Plain, Loss::Power),
         (Kind::Encrypted, Loss::Process),
     ] {
-        at(kind, 1 + seed.below(PLACES), loss);
+        at(Variant::two_drives(kind), 1 + seed.below(PLACES), loss);
     }
 }

@@ -16,6 +16,11 @@ impl Seed {
             u64::from(now.subsec_nanos()) ^ (now.as_secs() << 20)
         });
         println!("{suite}: TAPEBACKARR_SEED={first}");
+        Seed::of(first)
+    }
+
+    /// A seed that was printed.
+    pub fn of(first: u64) -> Seed {
         Seed { first, state: first }
     }
 

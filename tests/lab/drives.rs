@@ -2,6 +2,7 @@
 //! tape (scsi_debug, which knows LOCATE and READ POSITION) and a third party's (tgt, which knows neither).
 
 use crate::harness::Lab;
+use crate::house::quiet;
 use tape_drive::conformance::{self, CheckResult, Insertion, Keeps, Outcome, Profile, Wanted};
 use tape_drive::{DriveErrorKind, ElementKind, Removal, TapeDrive, open_changer, open_drive};
 
@@ -88,20 +89,6 @@ fn generic_node_of_tgt() {
     };
     let profile = Profile { insertion: Insertion::Silent, ..Profile::default() };
     check(&conformance::run(&mut make, &profile), &TGT);
-}
-
-/// The drive at `device`, loaded, with its unit attentions told.
-fn quiet(device: &str) -> Box<dyn TapeDrive> {
-    let mut drive = open_drive(device).unwrap();
-    let attention = |kind: &DriveErrorKind| matches!(kind, DriveErrorKind::MediumChanged | DriveErrorKind::Reset);
-    while let Err(error) = drive.load() {
-        assert!(attention(&error.kind), "{error}");
-    }
-    // Loading is itself something to be told of.
-    while let Err(error) = drive.status() {
-        assert!(attention(&error.kind), "{error}");
-    }
-    drive
 }
 
 /// Puts the cartridge of the slot with this number into the drive.

@@ -5,8 +5,16 @@
 mod api;
 mod boots;
 mod changer;
+mod cross;
+mod cycle;
 mod drives;
+#[path = "../blackbox/files.rs"]
+#[allow(dead_code)]
+mod files;
 mod harness;
+#[path = "../../crates/tape-target/tests/lab/house.rs"]
+#[allow(dead_code)]
+mod house;
 #[path = "../blackbox/server.rs"]
 #[allow(dead_code)]
 mod server;

@@ -40,10 +40,77 @@ fn sources_are_checked_before_they_are_believed() {
     let other = house.post("/sources/preview", json!({"path": root, "include_patterns": ["d/"]})).is(200);
     assert_eq!(other["files"], json!(1), "{other}");
     house.put(&path, json!({"include_patterns": ["*.txt"], "enabled": false})).is(200);
+    house.post("/jobs/preview-schedule", json!({"schedule_cron": "@daily"})).is(200);
+    let audit = house.get("/logs/audit").is(200);
+    let actions: Vec<&str> = audit.as_array().unwrap().iter().map(|line| line["action"].as_str().unwrap()).collect();
+    assert!(actions.contains(&"update") && actions.contains(&"create"), "{actions:?}");
+    assert!(!actions.iter().any(|action| action.contains("preview")), "asking is no change: {actions:?}");
     assert_eq!(house.get(&path).is(200)["include"], json!(["*.txt"]));
     house.put(&path, json!({"include_patterns": ["[x"]})).about("include_patterns");
     house.delete(&path).is(200);
     house.get(&path).fails(404, "not_found");
+}
+
+#[test]
+fn folders_of_the_server_are_browsed_by_those_who_may() {
+    let house = House::new();
+    let files = house.files("tree", &[("b/x", "x"), ("a/y", "y"), ("a/deep/z", "z"), ("secret.txt", "s")]);
+    let root = files.display();
+    let shown = house.get(&format!("/sources/browse?path={root}/&source_type=local")).is(200);
+    let names: Vec<&str> =
+        shown["folders"].as_array().unwrap().iter().map(|folder| folder["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["a", "b"], "{shown}");
+    assert_eq!((&shown["others"], &shown["total"], &shown["problem"]), (&json!(1), &json!(2), &json!(null)));
+    assert!(!shown.to_string().contains("secret"), "names of files are nobody's business here: {shown}");
+    assert_eq!(shown["folders"][0]["path"], json!(format!("{root}/a")));
+    assert!(shown["mount"]["fs_type"].is_string());
+    let second = house.get(&format!("/sources/browse?path={root}&limit=1&offset=1")).is(200);
+    assert_eq!((&second["folders"][0]["name"], &second["total"]), (&json!("b"), &json!(2)));
+    assert_eq!(house.get(&format!("/sources/browse?path={root}&q=B")).is(200)["total"], json!(1));
+    let share = house.get(&format!("/sources/browse?path={root}&source_type=nfs")).is(200);
+    assert!(share["problem"].as_str().unwrap().contains("is not mounted"), "{share}");
+    assert_eq!(house.get("/sources/browse").is(200)["path"], json!("/"));
+    house.get("/sources/browse?path=relative").about("path");
+    house.get(&format!("/sources/browse?path={root}/a/../b")).about("path");
+    house.get(&format!("/sources/browse?path={root}/nowhere")).about("path");
+    house.get(&format!("/sources/browse?path={root}/secret.txt")).about("path");
+}
+
+#[test]
+fn another_rule_is_tried_before_it_counts() {
+    let house = House::with_tapes(&["A00001L9", "A00002L9"]);
+    let source = source(&house, &[("a.txt", "a")]);
+    let body = json!({"name": "j", "source_id": source, "pool_id": 1, "retention_days": 30});
+    let job = house.post("/jobs", body).is(201)["id"].clone();
+    assert_eq!(house.get("/jobs/history").is(200), json!([{"job_id": job, "runs": []}]));
+    let last = house.get(&format!("/sources/{source}")).is(200)["last_backup_at"].clone();
+    assert_eq!(last, json!(null));
+    for _ in 0..3 {
+        house.post(&format!("/jobs/{job}/run?wait=true"), json!({})).is(200);
+    }
+    let history = house.get("/jobs/history?runs=2").is(200);
+    let runs = history[0]["runs"].as_array().unwrap();
+    assert_eq!((runs.len(), &runs[0]["status"], &runs[0]["needs_tape"]), (2, &json!("completed"), &json!(false)));
+    assert!(runs[0]["id"].as_i64() > runs[1]["id"].as_i64(), "newest first: {history}");
+    house.get("/jobs/history?job_id=99").fails(404, "not_found");
+    assert!(house.get("/sources").is(200)[0]["last_backup_at"].is_string());
+
+    let same = house.post("/retention/what-if", json!({"job_id": job})).is(200);
+    assert_eq!((&same["kept_now"], &same["kept_then"], &same["expiring"]), (&json!(3), &json!(3), &json!([])));
+    assert_eq!(same["rule"], json!("30 days"));
+    let nightly = json!({"pool_id": 1, "retention_days": 7, "schedule_cron": "0 2 * * *", "keep_monthly": 6});
+    let new = house.post("/retention/what-if", nightly).is(200);
+    assert!(new["forecast"]["kept"].as_i64().unwrap() >= 12, "{new}");
+    let increments =
+        json!({"pool_id": 1, "retention_days": 7, "schedule_cron": "0 2 * * *", "backup_type": "incremental"});
+    assert_eq!(house.post("/retention/what-if", increments).is(200)["forecast"], json!(null));
+    house.post("/retention/what-if", json!({})).about("pool_id");
+    house.post("/retention/what-if", json!({"pool_id": 1, "retention_days": -1})).about("retention_days");
+    house
+        .post("/retention/what-if", json!({"pool_id": 1, "retention_days": 1, "schedule_cron": "x"}))
+        .about("schedule_cron");
+    let kept = house.get(&format!("/retention/preview?job_id={job}")).is(200);
+    assert_eq!(kept["sets_kept"], json!(3), "nothing was changed: {kept}");
 }
 
 #[test]

@@ -11,12 +11,27 @@ import { ADMIN, TestServer } from './support/server';
 const FOLDER = path.resolve(import.meta.dirname, '../../target/screenshots');
 /** Only the pages whose path contains this: SHOTS=/tapes */
 const ONLY = process.env.SHOTS ?? '';
+/** Pages that the navigation does not name. */
+const MORE = [
+	...['/tapes/1', '/tapes/labels', '/drives/1', '/pools/1', '/library?view=table'],
+	...['/sources/1', '/jobs/1', '/jobs?new=1&source=1'],
+	...['/keys/1', '/keys/sheet', '/docs/manual-recovery', '/docs?q=encrypted']
+];
+/** What is to be seen before there is anything. */
+const EMPTY = [
+	...['/', '/start', '/library', '/drives', '/tapes', '/pools'],
+	...['/sources', '/jobs'],
+	...['/keys', '/api-keys', '/events', '/database']
+];
 const VIEWS = [
 	{ name: 'desktop-light', options: { colorScheme: 'light' } },
 	{ name: 'desktop-dark', options: { colorScheme: 'dark' } },
 	{ name: 'phone-light', options: { ...PHONE, colorScheme: 'light' } },
 	{ name: 'phone-dark', options: { ...PHONE, colorScheme: 'dark' } }
 ] as const;
+
+/** What the page that restores shows besides the folders of the newest backup. */
+const RESTORE = ['/restore?path=part-0', '/restore?q=file-1', '/restore?view=history'];
 
 let empty: TestServer;
 let busy: TestServer;
@@ -54,15 +69,16 @@ it('takes a picture of every page', async () => {
 		if (view.name.startsWith('phone')) await tab.page.getByLabel('Open navigation').click();
 		const links = tab.page.getByRole('navigation', { name: 'Pages' }).getByRole('link');
 		const pages = await links.evaluateAll((all) => all.map((link) => link.getAttribute('href') ?? ''));
-		for (const page of [...pages, '/tapes/1', '/drives/1', '/pools/1', '/library?view=table', '/tapes/labels', '/keys/1', '/keys/sheet', '/docs/manual-recovery', '/docs?q=encrypted']) {
+		for (const page of [...pages, ...MORE]) {
 			await shoot(tab, view.name, page);
 		}
+		for (const page of RESTORE) await shoot(tab, view.name, page);
 		await tab.close();
 	}
 	for (const view of VIEWS.slice(0, 1)) {
 		const tab = await Tab.open(browser, empty, view.options);
 		await tab.logIn(ADMIN);
-		for (const page of ['/', '/start', '/library', '/drives', '/tapes', '/pools', '/keys', '/api-keys', '/events', '/database']) await shoot(tab, `empty.${view.name}`, page);
+		for (const page of EMPTY) await shoot(tab, `empty.${view.name}`, page);
 		await tab.close();
 	}
 });

@@ -8,9 +8,11 @@
 mod changer;
 mod handle;
 mod plan;
+mod robot;
 mod wrapper;
 
 pub use changer::FaultChanger;
 pub use handle::{FaultHandle, Fired};
 pub use plan::{Condition, Fault, FaultPlan, NoReply, Repeat, When};
+pub use robot::Robot;
 pub use wrapper::{FaultDrive, Faulty};

@@ -13,10 +13,12 @@
 //! * an error of a read or a motion is looked into by doing the same with a SCSI command, whose sense data say why;
 //! * the driver is never left in the state in which it would write a filemark by itself.
 //!
-//! [`drive`] is the drive, [`write`] and [`look`] the rules above, [`ioctl`] the driver's calls, [`node`] opens it.
+//! [`drive`] is the drive, [`write`] and [`look`] the rules above, [`ioctl`] the driver's calls, [`node`] opens it, and [`fresh`]
+//! opens it anew.
 
 mod buffer;
 pub mod drive;
+mod fresh;
 mod ioctl;
 mod look;
 pub mod node;

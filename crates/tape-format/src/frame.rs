@@ -28,6 +28,10 @@ pub struct Unfinished {
     pub continuation: Continuation,
     /// What the maker of the frames needs to know besides; nobody else looks into it.
     pub state: Vec<u8>,
+    /// SHA-256's intermediate value (FIPS 180-4: H) behind the content that is in this frame and those before. With it a
+    /// tape can be verified without the one on which the member goes on. None of a sparse member, and where nobody knows it.
+    #[serde(default)]
+    pub chaining: Option<[u8; 32]>,
 }
 
 /// One frame on its way to the tape.

@@ -80,7 +80,7 @@ pub struct Member {
 }
 
 /// What the catalog and the TOC keep of a member once its last byte is in a frame.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemberRecord {
     /// Path within the set.
     pub path: Vec<u8>,

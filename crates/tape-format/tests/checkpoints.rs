@@ -6,7 +6,7 @@ use common::*;
 use proptest::prelude::*;
 use std::collections::HashMap;
 use tape_drive::Operation;
-use tape_drive::fault::{Condition, FaultPlan};
+use tape_drive::fault::{Condition, Fault, FaultPlan, Repeat, When};
 use tape_format::codec::Codec;
 use tape_format::crypt::{Key, Keys};
 use tape_format::part::{self, Checkpoint, KnownMembers, PartErrorKind, PartKey, TapeState, close_at, write_part};
@@ -184,5 +184,31 @@ fn a_checkpoint_of_another_part_is_refused() {
     ] {
         close_at(tape.drive.as_mut(), &plan.spec(1, end), wrong, &none).expect_err("refused");
         assert_eq!(tape.end(), before, "nothing was written");
+    }
+}
+
+/// Long before the distance of checkpoints there are some: a tape that ends without a warning keeps what is before one of them,
+/// with its table of contents.
+#[test]
+fn a_tape_that_ends_long_before_its_first_regular_checkpoint_keeps_what_it_has() {
+    for encrypted in [false, true] {
+        let stream = stream(&items(&[4 << 20; 40]));
+        let mut tape = Tape::new(ROOMY);
+        let plan = plan(&tape, Codec::None, encrypted, 256 << 10, 16 << 30);
+        let end = tape.end();
+        let control = tape_drive::virt::control(tape.dir.path(), 0).unwrap();
+        let block = 2 + 150 * 4;
+        let condition = Condition::VolumeOverflow;
+        let fault = Fault { when: When::From { block }, condition, repeat: Repeat::Always };
+        control.set_faults(FaultPlan { seed: None, faults: vec![fault] });
+        let mut recorder = Recorder::default();
+        let mut source = List::new(stream.frames(4 << 20, Codec::None));
+        // whether or not it can be closed where the tape ends
+        drop(write_part(tape.drive.as_mut(), &plan.spec(1, end), &mut source, &mut recorder));
+        control.set_faults(FaultPlan::default());
+        let ends: Vec<u64> = recorder.checkpoints.iter().map(|checkpoint| checkpoint.stream_end >> 20).collect();
+        assert!(matches!(ends[..], [24..48, 110..140]), "encrypted: {encrypted}: {ends:?}");
+        let last = recorder.checkpoints.last().unwrap().clone();
+        go_on(&mut tape, &plan, &stream, 4 << 20, end, &last);
     }
 }

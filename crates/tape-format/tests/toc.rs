@@ -59,7 +59,12 @@ fn head() -> TocHead {
             prelude_bytes: 1024,
             stream_bytes: 1500,
             stream_header: None,
-            cut: Some(Cut { path: "a\u{10FFFF}".into(), data_offset: 512, data_size: 9999 }),
+            cut: Some(Cut {
+                path: "a\u{10FFFF}".into(),
+                data_offset: 512,
+                data_size: 9999,
+                sha256_state: Some("0a".repeat(32)),
+            }),
             totals: Totals { members: 1, files: 1, bytes: 5 },
         },
         frames: vec![(512, 100), (1024, 700)],

@@ -9,7 +9,6 @@ pub mod inquiry;
 pub mod locate;
 pub mod log_sense;
 pub mod mode;
-pub mod mode_sense;
 pub mod motion;
 pub mod move_medium;
 pub mod persistent_reserve;

@@ -81,6 +81,12 @@ impl TapeAlert {
         self.row().action
     }
 
+    /// Whether it says that the tape in the drive must not be written any more: it is damaged, worn out or cannot be
+    /// trusted, or the drive cannot tell that from a fault of its own.
+    pub fn condemns_tape(self) -> bool {
+        matches!(self.0, 4..=7 | 13..=15 | 52..=54 | 59)
+    }
+
     /// The flags set in a 64-bit mask as log page 12h and MAM attribute 0002h carry it: flag 1 is the highest bit.
     pub fn from_mask(mask: u64) -> Vec<TapeAlert> {
         TapeAlert::all().filter(|alert| mask & alert.bit() != 0).collect()

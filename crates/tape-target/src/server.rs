@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tape_drive::virt::library;
-use tape_scsi::{Sense, SenseKey};
+use tape_scsi::{Sense, SenseKey, TapeAlert};
 
 /// Connections at the same time, logged in or not.
 const MAX_CONNECTIONS: usize = 32;
@@ -142,6 +142,12 @@ impl Target {
     /// Errors: those of loading.
     pub fn push_in(&self, unit: u16) -> tape_drive::Result<()> {
         self.shared.units.with(unit, |unit| unit.device.by_hand(&Hand::PushIn)).unwrap_or(Ok(()))
+    }
+
+    /// A drive raises a TapeAlert flag, until its cartridge is unloaded.
+    pub fn alert(&self, unit: u16, alert: TapeAlert) {
+        // Nothing of it can fail.
+        let _ = self.shared.units.with(unit, move |unit| unit.device.by_hand(&Hand::Alert(alert)));
     }
 
     /// Breaks all connections, as a network does.

@@ -66,8 +66,12 @@ impl Initiator {
     }
 
     fn logged_in(target: &Target) -> Initiator {
+        Initiator::logged_in_as("iqn.test", target)
+    }
+
+    fn logged_in_as(name: &str, target: &Target) -> Initiator {
         let mut initiator = Initiator::connect(target);
-        let keys = format!("InitiatorName=iqn.test TargetName={} SessionType=Normal InitialR2T=Yes ", target.name());
+        let keys = format!("InitiatorName={name} TargetName={} SessionType=Normal InitialR2T=Yes ", target.name());
         assert_eq!(initiator.login(0x87, &keys).unwrap().0, 0);
         initiator
     }
@@ -90,6 +94,15 @@ impl Initiator {
                 other => panic!("opcode {other:#x}"),
             }
         }
+    }
+
+    /// A command with data that is sent along; returns the status.
+    fn put(&mut self, lun: u8, cdb: &[u8], data: &[u8]) -> u8 {
+        self.send(self.header(lun, cdb, 0xa0, data.len() as u32), data);
+        self.command += 1;
+        let (header, _) = self.receive().unwrap();
+        assert_eq!(header[0], 0x21);
+        header[3]
     }
 
     fn header(&self, lun: u8, cdb: &[u8], flags: u8, length: u32) -> [u8; 48] {
@@ -171,6 +184,40 @@ fn unit_attentions_are_told_to_each_initiator_and_commands_answer() {
     let mut second = Initiator::logged_in(&target);
     assert_eq!(attention(&mut second), (2, Some(0x29)));
     assert!(initiator.receive().is_none());
+}
+
+#[test]
+fn of_two_initiators_the_one_that_reserved_a_drive_has_it_for_himself() {
+    const CONFLICT: u8 = 0x18;
+    const READY: [u8; 6] = [0; 6];
+    let dir = tempfile::tempdir().unwrap();
+    let target = Target::start(&library_in(dir.path())).unwrap();
+    let mut both = ["iqn.first", "iqn.second"].map(|name| Initiator::logged_in_as(name, &target));
+    for initiator in &mut both {
+        while initiator.command(1, &READY, 0).unwrap().0 != 0 {}
+    }
+    let [first, second] = &mut both;
+    let status = |initiator: &mut Initiator, cdb: &[u8]| initiator.command(1, cdb, 0).unwrap().0;
+    let block = [0x0a, 0, 0, 2, 0, 0];
+    // RESERVE and RELEASE
+    assert_eq!(status(first, &[0x16, 0, 0, 0, 0, 0]), 0);
+    assert_eq!((second.put(1, &block, &[1; 512]), first.put(1, &block, &[1; 512])), (CONFLICT, 0));
+    assert_eq!(status(second, &[0x17, 0, 0, 0, 0, 0]), 0, "who reserved nothing releases nothing");
+    assert_eq!(status(second, &READY), CONFLICT);
+    assert_eq!(status(first, &[0x17, 0, 0, 0, 0, 0]), 0);
+    assert_eq!(status(second, &READY), 0);
+    // PERSISTENT RESERVE OUT: register a key, then reserve with exclusive access
+    let mut parameters = [0u8; 24];
+    parameters[15] = 7;
+    let persistent = |action: u8, kind: u8| [0x5f, action, kind, 0, 0, 0, 0, 0, 24, 0];
+    assert_eq!(first.put(1, &persistent(0, 0), &parameters), 0);
+    parameters.swap(7, 15);
+    assert_eq!(first.put(1, &persistent(1, 3), &parameters), 0);
+    assert_eq!((second.put(1, &block, &[2; 512]), first.put(1, &block, &[2; 512])), (CONFLICT, 0));
+    let (told, keys, _) = second.command(1, &[0x5e, 0, 0, 0, 0, 0, 0, 0, 64, 0], 64).unwrap();
+    assert_eq!((told, keys.get(15)), (0, Some(&7)), "anybody may ask who it is");
+    assert_eq!(first.put(1, &persistent(2, 3), &parameters), 0);
+    assert_eq!(status(second, &READY), 0);
 }
 
 #[test]

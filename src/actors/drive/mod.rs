@@ -4,10 +4,12 @@
 //! *Accepts*: [`Perform`] with a typed [`DriveTask`] (load, unload, read a label, write a part, read ranges …) from the
 //! execution that holds the drive; [`Snapshot`] from anybody; [`Refresh`] from the clock.
 //! *Emits*: `drive` messages to those who watch, events when a tape appears, changes or is unknown, and rows in
-//! `tape_drives`, `drive_statistics`, `drive_alerts`.
+//! `tape_drives`, `drive_statistics`, `drive_alerts`, `tape_health`.
 //! *Invariants*: while the drive is reserved nobody else moves the tape: the status of a busy drive is the last known one.
 //! *On failure*: an error of a task is the answer to that task; a panic costs the device handle, never the actor.
 
+pub mod health;
+pub mod loading;
 pub mod observe;
 mod registry;
 pub mod tasks;
@@ -37,6 +39,8 @@ pub struct DriveSnapshot {
     pub label: Option<LabelSeen>,
     /// What is at the beginning of the tape instead of a label of ours.
     pub unlabelled: Option<Unlabelled>,
+    /// For how long the drive has been getting the tape ready; none: it is not.
+    pub loading_seconds: Option<u64>,
     /// The last thing that went wrong; cleared by the next success.
     pub error: Option<String>,
     /// The execution that uses the drive.
@@ -47,6 +51,8 @@ pub struct DriveSnapshot {
     pub file: Option<u64>,
     /// At the beginning of the tape.
     pub beginning: bool,
+    /// The key with which everything is encrypted that is written to the tape in it, if a person said so.
+    pub standing_key_id: Option<i32>,
     /// How it encrypts, as last seen; none if it cannot.
     pub encryption: Option<EncryptionState>,
     /// Whether the tape in the drive has been looked at since it was put in.

@@ -3,10 +3,9 @@
 use super::tasks::Unit;
 use super::{DriveSnapshot, LabelSeen};
 use crate::Result;
-use crate::db::{self, Severity, drive_health};
+use crate::db;
 use crate::events::{Category, Event};
-use tape_drive::{DriveHealth, DriveState, TapeDrive};
-use tape_scsi::{AlertSeverity, TapeAlert};
+use tape_drive::DriveState;
 
 /// Writes what changed between two known states.
 pub fn changed(unit: &Unit, before: &DriveSnapshot, after: &DriveSnapshot) {
@@ -22,12 +21,26 @@ pub fn changed(unit: &Unit, before: &DriveSnapshot, after: &DriveSnapshot) {
     if let Err(error) = store(unit, after) {
         tracing::warn!(drive = unit.id, %error, "the state of the drive could not be stored");
     }
+    trouble(unit, before, after);
     if before.label != after.label
         && let Some(label) = &after.label
         && let Err(error) = announce(unit, label)
     {
         tracing::warn!(drive = unit.id, %error, "the tape in the drive could not be looked up");
     }
+}
+
+/// Tells of a drive that does not work, and that it works again.
+fn trouble(unit: &Unit, before: &DriveSnapshot, after: &DriveSnapshot) {
+    let details = serde_json::json!({"drive_id": unit.id, "device": unit.device_path});
+    let event = match (&before.error, &after.error) {
+        (None, Some(error)) => Event::error(Category::Drive, "Drive Error", format!("Drive {}: {error}", unit.id)),
+        (Some(_), None) => {
+            Event::success(Category::Drive, "Drive Recovered", format!("Drive {} works again.", unit.id))
+        }
+        _ => return,
+    };
+    unit.bus.publish(event.details(details));
 }
 
 fn row_status(state: &DriveSnapshot) -> db::DriveStatus {
@@ -81,85 +94,6 @@ fn announce(unit: &Unit, label: &LabelSeen) -> Result<()> {
         ),
     }
     Ok(())
-}
-
-/// Flags with which a drive is given no more work: it fails by itself, or holds a tape that is torn.
-pub const UNFIT: &[u8] = &[13, 14, 30, 31];
-
-/// Stores the drive's counters, raises alerts, and ends those that the drive does not raise any more. What the drive cannot
-/// tell is left as it is.
-pub fn health(drive: &mut dyn TapeDrive, unit: &Unit) {
-    let stored = (|| -> Result<()> {
-        let health = drive.health()?;
-        let alerts = drive.alerts()?;
-        let mut conn = unit.db.get()?;
-        drive_health::update_statistics(&mut conn, unit.id, &statistics(&health, &alerts))?;
-        let mut still = Vec::new();
-        for alert in &alerts {
-            let new = drive_health::NewAlert {
-                drive_id: unit.id,
-                severity: severity(alert),
-                category: "tape_alert".into(),
-                message: format!("{}: {} {}", alert.name(), alert.text(), alert.action()),
-            };
-            if let Some(raised) = drive_health::raise_alert(&mut conn, &new)? {
-                tell(unit, alert, &raised);
-            }
-            still.push(new.message);
-        }
-        drive_health::resolve_others(&mut conn, unit.id, "tape_alert", &still)?;
-        Ok(())
-    })();
-    if let Err(error) = stored {
-        // told now, and to nobody again
-        if matches!(error.code, "medium_changed" | "drive_reset") {
-            unit.forget_medium();
-        }
-        tracing::debug!(drive = unit.id, %error, "no health figures");
-    }
-}
-
-/// Tells people of an alert that is new.
-fn tell(unit: &Unit, alert: &TapeAlert, raised: &drive_health::DriveAlert) {
-    let mut words = format!("Drive {}: {}", unit.id, raised.message);
-    if UNFIT.contains(&alert.flag()) {
-        words.push_str(" The drive is given no more work until the flag is gone.");
-    }
-    let event = match alert.severity() {
-        AlertSeverity::Critical => Event::error(Category::Drive, "TapeAlert", words),
-        AlertSeverity::Warning => Event::warning(Category::Drive, "TapeAlert", words),
-        AlertSeverity::Information => Event::info(Category::Drive, "TapeAlert", words),
-    };
-    let details = serde_json::json!({"drive_id": unit.id, "flag": alert.flag(), "severity": raised.severity});
-    unit.bus.publish(event.details(details));
-}
-
-fn statistics(health: &DriveHealth, alerts: &[TapeAlert]) -> drive_health::StatisticsChanges {
-    let count = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-    let flags: Vec<String> = alerts.iter().map(|alert| alert.flag().to_string()).collect();
-    drive_health::StatisticsChanges {
-        total_bytes_read: Some(count(health.bytes_read)),
-        total_bytes_written: Some(count(health.bytes_written)),
-        read_errors: Some(count(health.read_errors)),
-        write_errors: Some(count(health.write_errors)),
-        total_load_count: Some(count(health.load_count)),
-        cleaning_required: Some(health.cleaning_required),
-        power_on_hours: health.power_on_hours.map(count),
-        tape_motion_hours: health.motion_hours,
-        temperature_c: Some(health.temperature_c),
-        tape_alert_flags: Some(flags.join(",")),
-        back_hitches: Some(count(health.back_hitches)),
-        starved_ms: Some(count(health.starved_ms)),
-        ..Default::default()
-    }
-}
-
-fn severity(alert: &TapeAlert) -> Severity {
-    match alert.severity() {
-        AlertSeverity::Information => Severity::Info,
-        AlertSeverity::Warning => Severity::Warning,
-        AlertSeverity::Critical => Severity::Critical,
-    }
 }
 
 /// Whether a drive has a tape that is threaded.

@@ -47,11 +47,11 @@ impl House {
         Ok(inventory)
     }
 
-    /// Moves a cartridge. If the library has something to tell first, it did not move anything yet (SPC-5, unit attention
-    /// condition): then the move is asked for again, but only if both its elements are as they were when it was decided.
-    pub fn do_move(&self, slot: &mut Slot<dyn Changer>, from: ElementAddress, to: ElementAddress) -> Result<()> {
+    /// Sends the robot. If the library has something to tell first, it did not move anything yet (SPC-5, unit attention
+    /// condition): then it is sent again, but only if all elements are as they were when that was decided.
+    pub fn send(&self, slot: &mut Slot<dyn Changer>, way: Way) -> Result<()> {
         let decided = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match slot.device()?.move_medium(from, to) {
+        match way.go(slot.device()?) {
             Err(error) if is_news(&error) => self.tell(&error),
             answer => return Ok(answer?),
         }
@@ -61,13 +61,13 @@ impl House {
             (Some(then), Some(now)) => holds(then) == holds(now),
             _ => false,
         };
-        if unchanged(from) && unchanged(to) {
-            return Ok(slot.device()?.move_medium(from, to)?);
+        if way.elements().into_iter().all(unchanged) {
+            return Ok(way.go(slot.device()?)?);
         }
         let message = format!(
             "the content of library {} was changed by hand just before element {} was to be moved to element {}; \
              nothing was moved, try again",
-            self.name, from.0, to.0
+            self.name, way.from.0, way.to.0
         );
         Err(Error::conflict("library_changed", message))
     }
@@ -81,6 +81,30 @@ impl House {
         let text = format!("Library {}: {what}. What is where is read again.", self.name);
         let details = json!({"library_id": self.id, "sense": news.sense.map(|sense| sense.to_string())});
         self.bus.publish(Event::info(Category::Library, "Library Changed", text).details(details));
+    }
+}
+
+/// What the robot is sent to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Way {
+    /// A full element.
+    pub from: ElementAddress,
+    /// Where its cartridge goes.
+    pub to: ElementAddress,
+    /// Where the cartridge goes that is there; `None`: there is none.
+    pub then: Option<ElementAddress>,
+}
+
+impl Way {
+    fn go(self, changer: &mut dyn Changer) -> tape_drive::Result<()> {
+        match self.then {
+            None => changer.move_medium(self.from, self.to),
+            Some(then) => changer.exchange(self.from, self.to, then),
+        }
+    }
+
+    fn elements(self) -> [ElementAddress; 3] {
+        [self.from, self.to, self.then.unwrap_or(self.from)]
     }
 }
 
@@ -149,7 +173,7 @@ mod tests {
         let slots: Vec<_> = inventory.of(ElementKind::Storage).map(|element| element.address).collect();
         let (from, to) = (slots[0], slots[3]);
         fixture.use_door();
-        fixture.run(move |house, slot| house.do_move(slot, from, to)).expect("moved");
+        fixture.run(move |house, slot| house.send(slot, Way { from, to, then: None })).expect("moved");
         let inventory = fixture.run(|house, slot| house.look(slot)).expect("inventory");
         assert!(inventory.element(to).is_some_and(|element| element.full));
     }
@@ -163,7 +187,8 @@ mod tests {
         library::put(fixture.folder.path(), "TB0001L9", Place::Slot(2)).expect("by hand");
         library::put(fixture.folder.path(), "TB0002L9", Place::Slot(0)).expect("by hand");
         fixture.use_door();
-        let error = fixture.run(move |house, slot| house.do_move(slot, from, to)).expect_err("changed");
+        let way = Way { from, to, then: None };
+        let error = fixture.run(move |house, slot| house.send(slot, way)).expect_err("changed");
         assert_eq!(error.code, "library_changed");
         let inventory = fixture.run(|house, slot| house.look(slot)).expect("inventory");
         assert!(!inventory.element(to).is_some_and(|element| element.full), "nothing was moved");

@@ -1,6 +1,6 @@
 //! All libraries of the server, by id.
 
-use super::{LibraryActor, MoveMedium, Scan, TakeInventory};
+use super::{CanSwap, LibraryActor, MoveMedium, Scan, TakeInventory};
 use crate::db::{self, DbPool};
 use crate::events::Bus;
 use crate::{Error, Result};
@@ -72,7 +72,20 @@ impl Libraries {
     /// Moves a cartridge and waits. For worker threads only: it blocks.
     pub fn move_blocking(&self, id: i32, from: ElementAddress, to: ElementAddress) -> Result<Inventory> {
         let addr = self.addr(id)?;
-        futures_executor::block_on(addr.send(MoveMedium { from, to }))?
+        futures_executor::block_on(addr.send(MoveMedium { from, to, then: None }))?
+    }
+
+    /// Whether the robot can do what [`Libraries::swap_blocking`] asks. For worker threads only: it blocks.
+    pub fn can_swap_blocking(&self, id: i32) -> Result<bool> {
+        let addr = self.addr(id)?;
+        futures_executor::block_on(addr.send(CanSwap))?
+    }
+
+    /// Brings the cartridge of a slot to a drive and puts the one that the drive has let go into that slot, in one go of the
+    /// robot. For worker threads only: it blocks.
+    pub fn swap_blocking(&self, id: i32, slot: ElementAddress, bay: ElementAddress) -> Result<Inventory> {
+        let addr = self.addr(id)?;
+        futures_executor::block_on(addr.send(MoveMedium { from: slot, to: bay, then: Some(slot) }))?
     }
 
     /// Reads what is where and waits. For worker threads only: it blocks.

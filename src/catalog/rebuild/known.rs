@@ -109,3 +109,16 @@ pub fn difference(
     }
     Ok(None)
 }
+
+/// The set, by its name on tape, that the database has in a tape file, if it is another one than `uuid`.
+pub fn other_in(conn: &mut Conn, tape_id: i32, tape_file: u64, uuid: &str) -> Result<Option<String>> {
+    for part in set_parts::of_tape(conn, tape_id)? {
+        if u64::try_from(part.tape_file).is_ok_and(|file| file == tape_file) {
+            let set = sets::find(conn, part.backup_set_id)?;
+            if set.uuid != uuid {
+                return Ok(Some(set.uuid));
+            }
+        }
+    }
+    Ok(None)
+}

@@ -28,6 +28,8 @@ pub struct Read {
     pub end: i64,
     /// What its members add up to.
     pub tally: Tally,
+    /// SHA-256's intermediate value where a file goes on in the next part.
+    pub chaining: Option<[u8; 32]>,
     /// Why the set is not complete although all its parts may be there.
     pub reserve: Option<String>,
 }
@@ -37,11 +39,11 @@ pub struct Read {
 /// # Errors
 /// `parts_mismatch` if it does not fit to the parts of the set that are there; nothing is stored then.
 pub fn store(conn: &mut Conn, read: Read) -> Result<BackupSet> {
-    let Read { set_id, tape_id, layout, last, end, tally, reserve } = read;
+    let Read { set_id, tape_id, layout, last, end, tally, chaining, reserve } = read;
     let before = set_parts::of_set(conn, set_id)?;
     let part_number = layout.part_number as i32;
     let expected = if last { Some(part_number) } else { sets::find(conn, set_id)?.parts_expected };
-    let part = NewPart::of(set_id, tape_id, &layout, tally.totals)?;
+    let part = NewPart::of(set_id, tape_id, &layout, tally.totals)?.cut(chaining);
     // all rows are there, and nobody else touches them: the long work comes before the lock
     let whole = whole(expected, before.iter().map(|part| part.part_number).chain([part_number]));
     let alone = before.is_empty();

@@ -1,9 +1,9 @@
 //! How fast a drive is: write, read back and compare, with the times that single blocks took.
 
-use super::bench::block;
 use crate::cli::exit::{CliError, CliResult, Doing};
-use crate::cli::human;
 use crate::cli::output::{self, Format, line};
+use crate::drive_test::block;
+use crate::human;
 use serde::Serialize;
 use serde_json::json;
 use std::time::{Duration, Instant};

@@ -5,7 +5,7 @@ use super::state;
 use super::tapes::Tapes;
 use super::wanted::Wanted;
 use crate::cli::exit::{CliError, CliResult, Doing};
-use crate::cli::human;
+use crate::human;
 use crate::restore::extract::Extractor;
 use crate::restore::feed::Feed;
 use crate::restore::flow;

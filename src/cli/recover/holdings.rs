@@ -1,6 +1,6 @@
 //! What was found on the tapes: sets, their parts, and what is in them.
 
-use crate::cli::human;
+use crate::human;
 use std::collections::HashSet;
 use std::sync::Arc;
 use tape_format::crypt::Key;

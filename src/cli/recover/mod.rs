@@ -215,7 +215,9 @@ fn restore(
             report.lost.insert(format!("({})", set.title()), missing.join("; "));
         }
         if !wanted.is_everything() {
-            matched.extend(selected.plan.items.iter().map(|item| item.path.to_vec()));
+            for item in selected.plan.items.iter() {
+                matched.push(item.doing("what is to be restored cannot be listed")?.path.to_vec());
+            }
             matched.extend(selected.plan.links.iter().map(|link| link.path.to_vec()));
             matched.extend(selected.lost.iter().map(|lost| from_text(&lost.0).into_owned()));
         }

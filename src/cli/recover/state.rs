@@ -15,6 +15,9 @@ use tape_format::path_text::to_text;
 /// Longest chain of sets that is followed.
 const MAX_CHAIN: usize = 10_000;
 
+/// What fails when there is no room for a temporary file.
+const GATHERING: &str = "what is to be restored cannot be listed";
+
 /// A file that cannot be had, as far as that is known before anything is read.
 pub type Lost = (String, String);
 
@@ -122,20 +125,20 @@ pub fn select(holdings: &Holdings, chain: &[usize], wanted: &Wanted) -> CliResul
                     links.push((index, target));
                 }
                 taken.insert((index, &entry.path));
-                gathered.add(member(index, part.number, entry, Reason::Wanted));
+                gathered.add(member(index, part.number, entry, Reason::Wanted)).doing(GATHERING)?;
             }
         }
         // What this set says hides what older ones do; and of its own, a member more than a deletion.
         said.extend(now);
     }
     links.retain(|link| !taken.contains(link));
-    add_targets(holdings, &links, &mut gathered);
+    add_targets(holdings, &links, &mut gathered)?;
     for index in &gathered.sets {
         let index = usize::try_from(*index).unwrap_or(usize::MAX);
         selected.plan.sets.push(planned(holdings.sets.get(index), index));
     }
     selected.plan.directories = above.into_iter().map(|entry| (entry.path.to_vec(), metadata(entry))).collect();
-    let broken = gathered.resolve(&mut selected.plan);
+    let broken = gathered.resolve(&mut selected.plan, &|_| None).doing(GATHERING)?;
     selected.lost.extend(broken);
     arrange(&mut selected.plan, &|_| 0).doing("the tables of contents contradict each other")?;
     Ok(selected)
@@ -151,7 +154,7 @@ fn is_hidden(said: &HashMap<&[u8], Said>, path: &[u8]) -> bool {
 }
 
 /// The files that only hard links need which are wanted.
-fn add_targets(holdings: &Holdings, links: &[(usize, &[u8])], gathered: &mut Gathered) {
+fn add_targets(holdings: &Holdings, links: &[(usize, &[u8])], gathered: &mut Gathered) -> CliResult {
     let targets: HashSet<(usize, &[u8])> = links.iter().copied().collect();
     let sets: HashSet<usize> = links.iter().map(|link| link.0).collect();
     for index in sets {
@@ -160,11 +163,12 @@ fn add_targets(holdings: &Holdings, links: &[(usize, &[u8])], gathered: &mut Gat
             for entry in &part.entries {
                 if entry.kind == MemberKind::File && targets.contains(&(index, &*entry.path)) && is_covered(set, entry)
                 {
-                    gathered.add(member(index, part.number, entry, Reason::LinkTarget));
+                    gathered.add(member(index, part.number, entry, Reason::LinkTarget)).doing(GATHERING)?;
                 }
             }
         }
     }
+    Ok(())
 }
 
 fn member(set: usize, part: u32, entry: &Entry, reason: Reason) -> SelectedMember {
@@ -201,7 +205,10 @@ fn is_covered(set: &Set, entry: &Entry) -> bool {
 /// A set as a plan has it; the number of a part's tape is its index.
 fn planned(set: Option<&Set>, index: usize) -> PlannedSet {
     let parts = set.iter().flat_map(|set| &set.parts).filter(|part| !matches!(part.known, Known::Not(_)));
-    let parts =
-        parts.map(|part| Part { tape_id: i32::try_from(part.tape).unwrap_or(i32::MAX), layout: part.layout.clone() });
+    let parts = parts.map(|part| Part {
+        tape_id: i32::try_from(part.tape).unwrap_or(i32::MAX),
+        layout: part.layout.clone(),
+        cut: None,
+    });
     PlannedSet { set_id: i32::try_from(index).unwrap_or(i32::MAX), key_id: None, parts: parts.collect() }
 }

@@ -250,13 +250,17 @@ impl Writing<'_> {
         let (result, returned) = context.perform(&tape.lease, task)?;
         *stream = Some(returned);
         match result? {
-            Ok(outcome) => Ok(Written::Part(Box::new(outcome))),
+            Ok(outcome) => {
+                self.encrypted_by_hand(tape)?;
+                Ok(Written::Part(Box::new(outcome)))
+            }
             Err(mut error) => {
                 if error.all_pending && matches!(error.kind, PartErrorKind::NoRoom) {
                     put_back(stream, std::mem::take(&mut error.pending));
                     return Ok(Written::NoRoom);
                 }
                 if let TapeState::Closed(layout) = &error.tape {
+                    self.encrypted_by_hand(tape)?;
                     let place =
                         Place { tar_end: layout.tar_end, goes_on: error.goes_on.take().map(|goes_on| *goes_on) };
                     let all = stream.as_ref().map(|stream| stream.tally.totals).unwrap_or_default();
@@ -266,6 +270,18 @@ impl Writing<'_> {
                 hold(context, tape, &described)?;
                 Err(described)
             }
+        }
+    }
+
+    /// A part that was written under a key that a person gave the drive needs that key to be read.
+    fn encrypted_by_hand(&self, tape: &OpenTape) -> Result<()> {
+        match (self.header.set_id, &self.header.drive_key, tape.standing_key) {
+            (Some(set_id), None, Some(key)) => {
+                db::encryption_keys::used_by_drive(&mut *self.context.conn()?, set_id, key)?;
+                self.context.log("The drive encrypted this part with the key that a person gave it.");
+                Ok(())
+            }
+            _ => Ok(()),
         }
     }
 

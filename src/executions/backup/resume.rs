@@ -157,7 +157,9 @@ pub fn part_closed(
     place: &Place,
 ) -> Result<()> {
     db::write_transaction(conn, |conn| {
-        db::set_parts::insert(conn, &db::set_parts::NewPart::of(set_id, tape_id, layout, totals)?)?;
+        let chaining = place.goes_on.as_ref().and_then(|goes_on| goes_on.chaining);
+        let part = db::set_parts::NewPart::of(set_id, tape_id, layout, totals)?.cut(chaining);
+        db::set_parts::insert(conn, &part)?;
         spanning::tell(conn, set_id, Rest::Nothing)?;
         checkpoints::part_ends(conn, set_id, Some(&place.text()?))?;
         tape_ends(conn, tape_id, layout, toc_bytes)

@@ -1,6 +1,7 @@
 //! The next tape for a backup: chosen, fetched, checked, and standing at its end of data.
 
 use super::append::{self, AppendAt};
+use crate::actors::drive::loading::MayWrite;
 use crate::db::{self, Conn, TapeChangeReason, TapeStatus};
 use crate::executions::tape_change::{Asking, Need, Refusal};
 use crate::executions::{Context, Destroy, Lease, Wanted, label, mount, tape_reading};
@@ -10,7 +11,6 @@ use crate::media::lifecycle;
 use crate::{Error, Result};
 use std::collections::HashMap;
 use std::time::Duration;
-use tape_drive::MediumKind;
 use tape_format::Label;
 use tape_format::toc::Summary;
 
@@ -29,6 +29,8 @@ pub struct OpenTape {
     pub at: AppendAt,
     /// The sets on it, for the tables of contents of later ones.
     pub earlier: Vec<Summary>,
+    /// The key that a person gave the drive for all that is written to this tape.
+    pub standing_key: Option<i32>,
 }
 
 /// Chooses a tape of the pool (or takes the one named), gets it into a drive, and checks it. `not` are tapes that this
@@ -227,6 +229,7 @@ impl<'a> Choosing<'a> {
                 | "write_protected"
                 | "cleaning_cartridge"
                 | "incompatible_medium"
+                | "write_once"
         );
         if self.named.is_some() || !of_the_cartridge {
             return Err(error);
@@ -270,17 +273,7 @@ fn open(context: &Context, lease: Lease, tape_id: i32) -> Result<OpenTape> {
     let tape = db::tapes::find(&mut *context.conn()?, tape_id)?;
     let mut label = mount::mount(context, &lease, tape_id)?;
     let snapshot = futures_executor::block_on(context.services.drives.snapshot(lease.drive()))?;
-    if let Some(medium) = &snapshot.medium {
-        if medium.write_protected {
-            return Err(Error::conflict(
-                "write_protected",
-                format!("tape {} is write-protected; slide the tab on the cartridge, or retire the tape", tape.label),
-            ));
-        }
-        if medium.kind == MediumKind::Cleaning {
-            return Err(Error::conflict("cleaning_cartridge", format!("tape {} is a cleaning cartridge", tape.label)));
-        }
-    }
+    context.perform(&lease, MayWrite).map_err(|error| error.context(format!("tape {}", tape.label)))?;
     if tape.status == TapeStatus::Expired {
         context.phase("writing", format!("Everything on tape {} has expired: it starts anew.", tape.label))?;
         lifecycle::may_reuse_loaded(context, &lease, tape_id, &label)?;
@@ -296,5 +289,5 @@ fn open(context: &Context, lease: Lease, tape_id: i32) -> Result<OpenTape> {
         snapshot.device_path,
     );
     let earlier = append::earlier(&mut *context.conn()?, tape_id)?;
-    Ok(OpenTape { lease, tape_id, label, at, earlier })
+    Ok(OpenTape { lease, tape_id, label, at, earlier, standing_key: snapshot.standing_key_id })
 }

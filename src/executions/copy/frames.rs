@@ -1,9 +1,8 @@
 //! Frames of a copy from those of the original: the same runs of tar stream, with the same members.
 
+use super::members::{Members, ends_at};
 use crate::{Error, Result};
-use std::collections::VecDeque;
 use std::sync::Arc;
-use tape_format::codec::{Codec, Encoder};
 use tape_format::tar::{self, Reader};
 use tape_format::{Continuation, Frame, Member, MemberRecord, Unfinished};
 
@@ -36,23 +35,22 @@ impl Open {
 }
 
 /// Makes frames.
-pub struct Maker {
-    encoder: Encoder,
+pub struct Maker<'m> {
     /// Members of which no end was seen, in the order of the stream.
-    members: VecDeque<MemberRecord>,
+    members: &'m mut Members,
     open: Option<Open>,
     /// Where the next piece begins.
     next: u64,
 }
 
-impl Maker {
-    /// For a set with these members, in the order of its tar stream.
-    pub fn new(codec: Codec, members: VecDeque<MemberRecord>) -> Result<Maker> {
-        Ok(Maker { encoder: Encoder::new(codec)?, members, open: None, next: 0 })
+impl Maker<'_> {
+    /// For a set with these members.
+    pub fn new(members: &mut Members) -> Maker<'_> {
+        Maker { members, open: None, next: 0 }
     }
 
-    /// The frame of a piece. Pieces come in order and without gaps.
-    pub fn frame(&mut self, piece: &Piece) -> Result<Frame> {
+    /// The frame of a piece, not compressed. Pieces come in order and without gaps.
+    pub fn frame(&mut self, piece: Piece) -> Result<Frame> {
         if piece.tar_offset != self.next {
             return Err(Error::internal(format!(
                 "a frame begins at {} of the set's stream, and not at {}",
@@ -64,26 +62,20 @@ impl Maker {
         self.next = end;
         let continues = self.open.as_ref().filter(|open| open.end > start).map(|open| open.at(start));
         let mut members = Vec::new();
-        while self.members.front().is_some_and(|next| ends_at(next) <= end) {
-            members.extend(self.members.pop_front());
+        while let Some(next) = self.members.ending_by(end)? {
+            members.push(next);
         }
         // the member that goes on, if one does: either the one that went on already, or one that begins here
         if self.open.as_ref().is_none_or(|open| open.end <= end) {
-            self.open = self.members.front().filter(|next| next.tar_offset < end).and_then(|next| open(next, piece));
+            self.open = self.members.peek()?.filter(|next| next.tar_offset < end).and_then(|next| open(next, &piece));
         }
-        let goes_on = self
-            .open
-            .as_ref()
-            .filter(|open| open.end > end)
-            .map(|open| Unfinished { continuation: open.at(end), state: Vec::new() });
-        let mut data = Vec::with_capacity(piece.bytes.len());
-        self.encoder.encode(&piece.bytes, &mut data)?;
-        Ok(Frame { data, tar_offset: start, tar_length: length, continues, goes_on, members })
+        let goes_on = self.open.as_ref().filter(|open| open.end > end).map(|open| Unfinished {
+            continuation: open.at(end),
+            state: Vec::new(),
+            chaining: None,
+        });
+        Ok(Frame { data: piece.bytes, tar_offset: start, tar_length: length, continues, goes_on, members })
     }
-}
-
-fn ends_at(record: &MemberRecord) -> u64 {
-    record.tar_offset.saturating_add(record.tar_length)
 }
 
 /// A member that begins in a piece, by its own header. None if the header says something else than the catalog: whoever

@@ -5,7 +5,9 @@
 //! is compared with the catalog on the way; a copy counts only if all of it was right.
 
 mod checking;
+mod compress;
 mod frames;
+mod members;
 mod reading;
 mod source;
 mod spool;

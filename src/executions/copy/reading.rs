@@ -1,6 +1,7 @@
 //! Reads a set from its tapes and makes frames of it, comparing everything on the way.
 
 use super::checking;
+use super::compress::Pool;
 use super::frames::{Maker, Piece};
 use super::source::Source;
 use super::spool::Sink;
@@ -36,7 +37,8 @@ pub fn pump(context: &Context, source: &Source, lease: Option<Lease>, mut sink: 
         let reader = spawn("read").spawn_scoped(scope, move || read(context, source, lease, pieces))?;
         let checker =
             spawn("check").spawn_scoped(scope, move || checking::check(context, &source.plan, checked, bad))?;
-        let made = make(source, coming, messages, bad, &mut sink);
+        let threads = context.services.config.backup.worker_threads();
+        let made = make((source, threads), coming, messages, bad, &mut sink);
         let panicked = || Err(Error::internal("a thread of the copy panicked"));
         let read = reader.join().unwrap_or_else(|_| panicked());
         let checked = checker.join().unwrap_or_else(|_| panicked());
@@ -68,30 +70,40 @@ enum Made {
 }
 
 fn make(
-    source: &Source,
+    (source, threads): (&Source, usize),
     coming: Receiver<Piece>,
     messages: Sending,
     bad: &AtomicBool,
     sink: &mut Sink,
 ) -> Result<Made> {
-    let codec = source.codec();
-    let mut maker = Maker::new(codec, source.members.clone())?;
-    let begun = messages.send(Message::Begin { run: 0, at: 0 }).is_ok();
-    for piece in coming {
-        for chunk in piece.bytes.chunks(CHUNK) {
-            if !begun || messages.send(Message::Data(chunk.to_vec())).is_err() {
+    let mut members = source.members.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut maker = Maker::new(&mut members);
+    std::thread::scope(|scope| {
+        let mut pool = Pool::start(scope, source.codec(), threads)?;
+        let begun = messages.send(Message::Begin { run: 0, at: 0 }).is_ok();
+        for piece in coming {
+            for chunk in piece.bytes.chunks(CHUNK) {
+                if !begun || messages.send(Message::Data(chunk.to_vec())).is_err() {
+                    return Ok(Made::Bad);
+                }
+            }
+            if bad.load(Ordering::Relaxed) {
                 return Ok(Made::Bad);
             }
+            if let Some(frame) = pool.push(maker.frame(piece)?)?
+                && !sink.push(frame)?
+            {
+                return Ok(Made::Unwanted);
+            }
         }
-        if bad.load(Ordering::Relaxed) {
-            return Ok(Made::Bad);
+        while let Some(frame) = pool.pop()? {
+            if !sink.push(frame)? {
+                return Ok(Made::Unwanted);
+            }
         }
-        if !sink.push(maker.frame(&piece)?)? {
-            return Ok(Made::Unwanted);
-        }
-    }
-    let _ = messages.send(Message::End { run: 0, missing: None });
-    Ok(Made::All)
+        let _ = messages.send(Message::End { run: 0, missing: None });
+        Ok(Made::All)
+    })
 }
 
 impl Source {

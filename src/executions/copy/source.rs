@@ -1,5 +1,6 @@
 //! What is copied: a set, as the catalog knows it.
 
+use super::members::Members;
 use crate::catalog::partial;
 use crate::db::sets::BackupSet;
 use crate::db::{self, Conn, FormatType, PartFormat, SetStatus, copies, pools::Pool};
@@ -7,8 +8,7 @@ use crate::executions::{Context, room, tape_reading};
 use crate::restore::plan::{Plan, Run};
 use crate::restore::select::{self, Selection};
 use crate::{Error, Result};
-use std::collections::VecDeque;
-use tape_format::MemberRecord;
+use std::sync::Mutex;
 use tape_format::crypt::Key;
 
 /// A set that is to be copied.
@@ -19,8 +19,8 @@ pub struct Source {
     pub original: String,
     /// Its members, as one run.
     pub plan: Plan,
-    /// The same as the catalog has them, in the order of the stream.
-    pub members: VecDeque<MemberRecord>,
+    /// The same as the catalog has them, for whoever makes frames.
+    pub members: Mutex<Members>,
     /// Paths recorded as gone.
     pub deleted: Vec<Vec<u8>>,
     /// Opens it.
@@ -67,14 +67,7 @@ impl Source {
             true => Some(tape_reading::key(context, set.encryption_key_id)?),
             false => None,
         };
-        let mut members = VecDeque::new();
-        partial::members(&mut conn, set.id, None, &mut |record| {
-            // a directory that is only known by what is in it has no place of its own
-            if record.tar_length > 0 {
-                members.push_back(record);
-            }
-            Ok(())
-        })?;
+        let members = Mutex::new(Members::of(&mut conn, set.id, &context.services.config.spool_dir())?);
         let deleted = partial::deleted(&mut conn, set.id)?;
         let plan = one_run(&mut conn, set.id)?;
         Ok(Source { set, original, plan, members, deleted, key })
@@ -105,9 +98,8 @@ fn one_run(conn: &mut Conn, set_id: i32) -> Result<Plan> {
         // nothing but deletions
         select::plan_set(conn, set_id, &mut plan)?;
     }
-    plan.items.sort_by_key(|item| item.tar_offset);
     let end = plan.sets.iter().flat_map(|set| &set.parts).map(|part| part.layout.tar_end).max().unwrap_or(0);
-    plan.runs = vec![Run { set: 0, items: 0..plan.items.len(), start: 0, end }];
+    plan.runs = vec![Run { set: 0, items: 0..plan.items.len(), start: 0, end, piece: None }];
     plan.visits = Vec::new();
     Ok(plan)
 }

@@ -114,8 +114,12 @@ impl<'a> Rehearsal<'a> {
         for (path, why) in &selected.broken {
             outcomes.push(self.outcome(path.clone(), 0, Some(why.clone()), None));
         }
-        for item in selected.plan.items.iter().filter(|item| item.kind == MemberKind::File) {
+        for item in selected.plan.items.iter() {
             context.check()?;
+            let item = &*item?;
+            if item.kind != MemberKind::File {
+                continue;
+            }
             let error = match self.failed.remove(&item.path) {
                 Some(why) => Some(why),
                 None => self.read_back(item),

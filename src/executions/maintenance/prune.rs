@@ -19,6 +19,7 @@ pub fn run(context: &Context) -> Result<Value> {
         ("logs", Old::Logs, settings.logs_days),
         ("events", Old::Events, settings.events_days),
         ("audit", Old::Audit, settings.audit_days),
+        ("alerts", Old::Alerts, settings.events_days),
     ];
     context.phase("pruning", "Deleting what is over.")?;
     let mut report = Map::new();

@@ -57,6 +57,8 @@ pub struct Found {
     pub figures: Figures,
     /// Where the tape ends; none if that was not reached.
     pub end: Option<TapeEnd>,
+    /// Why this cartridge cannot be the one that the database knows by its label.
+    pub ambiguous: Option<String>,
     /// Whether the newest part ends its set.
     pub last_is_end: bool,
     /// Sets that version 1 of the program wrote.

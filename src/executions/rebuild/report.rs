@@ -77,6 +77,8 @@ pub struct TapeLine {
     pub label: String,
     /// Its identity.
     pub uuid: String,
+    /// The cartridge it was read from.
+    pub cartridge: String,
     /// Whether its row was made (or would be).
     pub new: bool,
     /// What is on it.
@@ -108,6 +110,11 @@ impl Report {
     /// A tape was read.
     pub fn tape(&mut self, tape: TapeLine) {
         self.tapes.push(tape);
+    }
+
+    /// The cartridge of this run that carried this identity.
+    pub fn cartridge_of(&self, uuid: &str) -> Option<&str> {
+        self.tapes.iter().find(|tape| tape.uuid == uuid).map(|tape| tape.cartridge.as_str())
     }
 
     /// A cartridge that holds nothing of ours.

@@ -99,12 +99,18 @@ pub fn take(
         let named = set::Named { info, key_fingerprint: key, part: 1, last, tape };
         set::open(&mut *tools.db.get()?, &named)
     };
-    if set::look(&mut *tools.db.get()?, &info.uuid.to_string(), 1, true)?
-        != (set::Found::Take { set_id: 0, before: None })
-    {
+    let conn = &mut *tools.db.get()?;
+    let before = match set::look(conn, &info.uuid.to_string(), 1, true)? {
+        set::Found::Take { before: None, .. } => None,
+        // an earlier rebuild noted that it is there, and had no key, or a drive that could not read it
+        set::Found::Take { set_id, before: Some(SetStatus::Incomplete) }
+            if db::set_parts::of_set(conn, set_id)?.is_empty() =>
+        {
+            Some(SetStatus::Incomplete)
+        }
         // something of it is known already; that stays as it is
-        return Ok(None);
-    }
+        _ => return Ok(None),
+    };
     let set::Found::Take { set_id, .. } = open(&info, lost.key_fingerprint(), true)? else { return Ok(None) };
     let done = (|| -> Result<Option<Salvaged>> {
         let read = read(tools, set_id, keys, lost, &info, drive)?;
@@ -134,7 +140,7 @@ pub fn take(
         Ok(Some(salvaged)) => Ok(Some(salvaged)),
         other => {
             futures_executor::block_on(tools.catalog.send(Discard { set_id }))??;
-            set::close(&mut *tools.db.get()?, set_id, None)?;
+            set::close(&mut *tools.db.get()?, set_id, before)?;
             other
         }
     }
@@ -200,6 +206,7 @@ fn store(tools: &Tools, tape: &Tape, set_id: i32, lost: &Lost<'_>, info: &SetInf
         last: complete,
         end: lost.summary.map_or(info.start, |line| line.end),
         tally: tally.clone(),
+        chaining: None,
         reserve: reserve.clone(),
     };
     let set = part::store(&mut *tools.db.get()?, stored)?;

@@ -12,7 +12,7 @@ use actix::Addr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tape_format::part::PartLayout;
-use tape_format::toc::{SetInfo, SetKind, TocHead};
+use tape_format::toc::{Cut, SetInfo, SetKind, TocHead};
 use tape_format::{FormatError, Label, MemberRecord};
 
 /// What taking needs of the server.
@@ -116,6 +116,17 @@ impl<'r> Taking<'r> {
             self.line = Some(line);
             return Err(enough());
         };
+        if let Some(other) = known::other_in(&mut conn, tape.id, tape_file, &line.uuid)? {
+            return Err(Error::conflict(
+                TWO_CARTRIDGES,
+                format!(
+                    "the database knows tape file {tape_file} of tape '{}' as a part of set {other}, and on this cartridge it \
+                     is of set {}: two cartridges carry the label with UUID {}; nothing of this one was taken in. Look \
+                     which of them is the right one",
+                    tape.label, line.uuid, self.reading.label.uuid
+                ),
+            ));
+        }
         let named =
             set::Named { info: set, key_fingerprint: &head.key_fingerprint, part: self.part, last: part.last, tape };
         let found = set::open(&mut conn, &named)?;
@@ -157,6 +168,7 @@ impl<'r> Taking<'r> {
         self.end_feed()?;
         let (kind, last, end) = (head.set.kind, head.part.last, head.end);
         let (uuid, start) = (head.set.uuid, head.set.start);
+        let chaining = head.part.cut.as_ref().and_then(Cut::chaining);
         let layout = PartLayout::from_toc(head, self.spot.toc_block, end_block)?;
         let Some(tape) = &self.reading.tape else { return Ok(()) };
         let (tape_id, mut conn) = (tape.id, self.conn()?);
@@ -177,7 +189,8 @@ impl<'r> Taking<'r> {
         }
         match self.found {
             Some(set::Found::Take { set_id, .. }) => {
-                let read = part::Read { set_id, tape_id, layout, last, end, tally: tally.clone(), reserve: None };
+                let read =
+                    part::Read { set_id, tape_id, layout, last, end, tally: tally.clone(), chaining, reserve: None };
                 let set = part::store(&mut conn, read)?;
                 line.outcome = match set.status {
                     SetStatus::Completed => Outcome::Added,
@@ -228,6 +241,9 @@ impl<'r> Taking<'r> {
         set::close(&mut *self.conn()?, set_id, before)
     }
 }
+
+/// Marks a cartridge that is not the one that the database knows by its label.
+pub const TWO_CARTRIDGES: &str = "two_cartridges";
 
 /// Marks that no more of the contents is wanted.
 pub const ENOUGH: &str = "enough";

@@ -5,7 +5,7 @@ use super::report::{Line, Outcome, Report, TapeLine};
 use super::taking::{Reading, Tools};
 use super::unread;
 use crate::Result;
-use crate::actors::drive::tasks::{FirstBlock, LoadMedium};
+use crate::actors::drive::tasks::FirstBlock;
 use crate::catalog::rebuild::tape::{self, Seen};
 use crate::db::{self, tapes::Tape};
 use crate::executions::{Context, Lease, TapeFill};
@@ -14,7 +14,7 @@ use tape_format::Label;
 
 /// Reads it. What is wrong with it is told to the report; an error is one of stopping, of the drive, or of the server.
 pub fn read(context: &Context, lease: &Lease, barcode: Option<String>, report: &mut Report) -> Result<()> {
-    let label = match context.perform(lease, LoadMedium)? {
+    let label = match context.load(lease)? {
         FirstBlock::Ours(label) => label,
         FirstBlock::Blank => {
             report.skipped(context, format!("{}: blank", name(barcode.as_deref())));
@@ -25,6 +25,18 @@ pub fn read(context: &Context, lease: &Lease, barcode: Option<String>, report: &
             return Ok(());
         }
     };
+    let uuid = label.uuid.to_string();
+    let cartridge = name(barcode.as_deref());
+    if let Some(other) = report.cartridge_of(&uuid) {
+        let message = format!(
+            "{cartridge} carries the label of tape '{}' (UUID {uuid}), and so does {other}, which was read before it: one \
+             is a copy of the other. Nothing of {cartridge} was taken in; if the other one is the wrong one, take that out \
+             of the library",
+            label.label
+        );
+        report.problem(context, message);
+        return Ok(());
+    }
     let seen = seen(context, lease, &label, barcode)?;
     let mut conn = context.conn()?;
     let row = match report.dry_run() {
@@ -70,6 +82,10 @@ pub fn read(context: &Context, lease: &Lease, barcode: Option<String>, report: &
             "{} sets on it were written by version 1 of the program: import them from that program's database or tapes.",
             found.version_1
         ));
+    } else if let (Some(tape), Some(why)) = (changed, &found.ambiguous) {
+        // where this cartridge ends says nothing of the other
+        db::tape_lifecycle::hold(&mut conn, tape.id, why)?;
+        notes.push(format!("It is on hold: {why}."));
     } else if let (Some(tape), Ok(())) = (changed, &result) {
         notes = settle(context, tape, &mut found)?;
     }
@@ -83,7 +99,8 @@ pub fn read(context: &Context, lease: &Lease, barcode: Option<String>, report: &
     report.tape(TapeLine {
         tape_id: row.map(|tape| tape.id),
         label: label.label,
-        uuid: label.uuid.to_string(),
+        uuid,
+        cartridge,
         new,
         sets: found.lines,
         notes,

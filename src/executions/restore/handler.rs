@@ -119,9 +119,10 @@ impl Restoring<'_> {
     pub fn verify(&mut self, plan: &Plan) -> Result<()> {
         self.context.phase("verifying", "Reading the restored files back from the destination.")?;
         let before = self.report.error_count;
-        for item in plan.items.iter().filter(|item| item.kind == MemberKind::File) {
+        for item in plan.items.iter() {
             self.context.check()?;
-            let Some(expected) = item.expected() else { continue };
+            let item = item?;
+            let Some(expected) = item.expected().filter(|_| item.kind == MemberKind::File) else { continue };
             if !self.extractor.has_restored(&item.path) {
                 continue;
             }

@@ -2,7 +2,7 @@
 
 use super::Judge;
 use crate::Result;
-use crate::actors::drive::tasks::{LoadMedium, UnloadMedium};
+use crate::actors::drive::tasks::UnloadMedium;
 use crate::actors::drive::{DriveSnapshot, Unlabelled, observe::is_ready};
 use crate::actors::library::Scan;
 use crate::db::{self, drives::Drive};
@@ -55,7 +55,7 @@ pub fn draw_in(context: &Context) -> Result<()> {
             continue;
         }
         let Some(lease) = briefly(context, drive.id)? else { continue };
-        if let Err(error) = context.perform(&lease, LoadMedium) {
+        if let Err(error) = context.load(&lease) {
             context.log(&format!("The cartridge in drive {} could not be loaded: {error}", drive.name()));
         }
     }

@@ -10,6 +10,7 @@ use crate::executions::raw_read::stream::{self, FileKey};
 use crate::executions::tape_change::Refusal;
 use crate::executions::{Context, Lease, tape_reading};
 use crate::restore::extract::Failed;
+use crate::restore::items::ItemRef;
 use crate::restore::members::Handler;
 use crate::restore::plan::{Item, Plan, WholeFile};
 use crate::{Error, ErrorKind, Result};
@@ -34,12 +35,12 @@ pub fn read(context: &Context, plan: &Plan, drive: Option<i32>, handler: &mut dy
         context.check()?;
         let mut reading =
             Reading { context, plan, handler, items: HashMap::new(), left: 0, linked: HashMap::new(), trouble: None };
-        reading.want(file);
+        reading.want(file)?;
         let why = match reading.file(file, drive)? {
             None => "it is not on the tape, although the catalog says so".to_string(),
             Some(why) => reading.explain(file, why)?,
         };
-        reading.give_up(&why);
+        reading.give_up(&why)?;
     }
     Ok(())
 }
@@ -49,7 +50,7 @@ struct Reading<'a> {
     plan: &'a Plan,
     handler: &'a mut dyn Handler,
     /// The items by their path on tape.
-    items: HashMap<&'a [u8], Wanted>,
+    items: HashMap<Box<[u8]>, Wanted>,
     /// How many of them did not come yet.
     left: usize,
     /// Items that are hard links on tape, by the path of the member that has their content.
@@ -65,13 +66,12 @@ struct Wanted {
 }
 
 impl<'a> Reading<'a> {
-    fn want(&mut self, file: &WholeFile) {
-        for index in file.items.clone() {
-            if let Some(item) = self.plan.items.get(index) {
-                self.items.insert(item.member_path(), Wanted { index, came: false });
-            }
+    fn want(&mut self, file: &WholeFile) -> Result<()> {
+        for (index, item) in file.items.clone().zip(self.plan.items.range(file.items.clone())) {
+            self.items.insert(item?.member_path().into(), Wanted { index, came: false });
         }
         self.left = self.items.len();
+        Ok(())
     }
 
     /// The item that this path is wanted for, if it did not come yet.
@@ -92,13 +92,15 @@ impl<'a> Reading<'a> {
     }
 
     /// The item with this path that came already.
-    fn came(&self, path: &[u8]) -> Option<&'a Item> {
-        let wanted = self.items.get(path).filter(|wanted| wanted.came)?;
-        self.plan.items.get(wanted.index)
+    fn came(&self, path: &[u8]) -> Result<Option<ItemRef>> {
+        match self.items.get(path).filter(|wanted| wanted.came) {
+            Some(wanted) => self.plan.items.get(wanted.index),
+            None => Ok(None),
+        }
     }
 
-    fn item(&self, index: usize) -> Result<&'a Item> {
-        self.plan.items.get(index).ok_or_else(|| Error::internal("an item that was not planned"))
+    fn item(&self, index: usize) -> Result<ItemRef> {
+        self.plan.items.get(index)?.ok_or_else(|| Error::internal("an item that was not planned"))
     }
 
     /// Reads a data file; why it was not read to its end, if so.
@@ -201,10 +203,10 @@ impl<'a> Reading<'a> {
 
     /// Hands one on; why the stream broke, if it did.
     fn member(&mut self, index: usize, member: &Member, data: &mut dyn Read) -> Result<Option<String>> {
-        let item = self.item(index)?;
+        let item = &*self.item(index)?;
         if member.kind == MemberKind::Hardlink && item.kind == MemberKind::File {
             let path = member.link.clone().unwrap_or_default();
-            let linked = self.came(&path).map_or(Ok(false), |target| self.handler.link(item, target));
+            let linked = self.came(&path)?.map_or(Ok(false), |target| self.handler.link(item, &target));
             return match linked {
                 Ok(true) => Ok(None),
                 Ok(false) => {
@@ -226,8 +228,8 @@ impl<'a> Reading<'a> {
         let broken = self.member(*first, member, data)?;
         let first = self.item(*first)?;
         for index in others {
-            let item = self.item(*index)?;
-            match self.handler.link(item, first) {
+            let item = &*self.item(*index)?;
+            match self.handler.link(item, &first) {
                 Ok(true) => {}
                 Ok(false) => self.handler.failed(item, "the file that it is another name of could not be restored"),
                 Err(failed) => drop(self.failed(item, failed)?),
@@ -269,14 +271,16 @@ impl<'a> Reading<'a> {
     }
 
     /// Tells of everything that did not come.
-    fn give_up(&mut self, why: &str) {
+    fn give_up(&mut self, why: &str) -> Result<()> {
         let mut missing: Vec<usize> =
             self.items.values().filter(|wanted| !wanted.came).map(|wanted| wanted.index).collect();
         missing.extend(self.linked.drain().flat_map(|(_, indices)| indices));
         missing.sort_unstable();
-        for item in missing.into_iter().filter_map(|index| self.plan.items.get(index)) {
-            self.handler.failed(item, why);
+        for index in missing {
+            let item = self.item(index)?;
+            self.handler.failed(&item, why);
         }
+        Ok(())
     }
 }
 

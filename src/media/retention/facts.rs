@@ -54,6 +54,11 @@ pub struct Evaluation {
 impl Evaluation {
     /// Reads the facts as they are now and decides as of the moment `at`. Costs the number of sets, not of files.
     pub fn read(conn: &mut Conn, at: NaiveDateTime) -> Result<Evaluation> {
+        Evaluation::read_if(conn, at, None)
+    }
+
+    /// The same as if one job had another rule: `(job, rule and zone)`.
+    pub fn read_if(conn: &mut Conn, at: NaiveDateTime, other: Option<(i32, Owner)>) -> Result<Evaluation> {
         conn.transaction(|conn| {
             let pools: HashMap<i32, pools::Pool> =
                 pools::list(conn)?.into_iter().map(|row| (row.pool.id, row.pool)).collect();
@@ -61,8 +66,15 @@ impl Evaluation {
             let mut owners = HashMap::new();
             for job in jobs::list(conn)?.into_iter().map(|row| row.job) {
                 let Some(pool) = pools.get(&job.pool_id) else { continue };
-                let rule = Rule::of_job(&job, pool);
-                owners.insert(job.id, Owner { rule, zone: parse_time_zone(&job.time_zone).unwrap_or(Tz::UTC) });
+                let owner = match &other {
+                    Some((id, owner)) if *id == job.id => owner.clone(),
+                    _ => Owner {
+                        rule: Rule::of_job(&job, pool),
+                        zone: parse_time_zone(&job.time_zone).unwrap_or(Tz::UTC),
+                    },
+                };
+                let rule = owner.rule;
+                owners.insert(job.id, owner);
                 jobs.insert(job.id, JobRule { name: job.name, pool_id: job.pool_id, rule });
             }
             let rules = pools.into_values().map(|pool| (pool.id, Rule::of_pool(&pool))).collect();

@@ -8,6 +8,7 @@
 //!
 //! * [`rule`]: what a job and its pool ask for
 //! * [`decide`]: facts in, verdicts out; pure
+//! * [`forecast`]: what a schedule and a rule come to, before anything was written; pure
 //! * [`tapes`]: what that means for a tape; pure
 //! * [`facts`]: the facts, read from the database, and the verdicts on all of them
 //!
@@ -16,6 +17,7 @@
 
 pub mod decide;
 pub mod facts;
+pub mod forecast;
 pub mod rule;
 pub mod tapes;
 

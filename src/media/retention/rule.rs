@@ -51,18 +51,25 @@ impl Rule {
 
     /// The rule of a job. 0 days, and numbers that are not given, are those of its pool.
     pub fn of_job(job: &Job, pool: &Pool) -> Rule {
+        let keep = [job.keep_last, job.keep_daily, job.keep_weekly, job.keep_monthly, job.keep_yearly];
+        Rule::beside(pool, job.retention_days, keep)
+    }
+
+    /// The rule of a job of this pool with these days and these numbers: last, daily, weekly, monthly, yearly.
+    pub fn beside(pool: &Pool, days: i32, keep: [Option<i32>; 5]) -> Rule {
         let default = Rule::of_pool(pool);
         let own = |value: Option<i32>, default: u32| value.map_or(default, count);
+        let [last, daily, weekly, monthly, yearly] = keep;
         Rule {
-            days: match count(job.retention_days) {
+            days: match count(days) {
                 0 => default.days,
                 days => Days::AtLeast(days),
             },
-            last: own(job.keep_last, default.last),
-            daily: own(job.keep_daily, default.daily),
-            weekly: own(job.keep_weekly, default.weekly),
-            monthly: own(job.keep_monthly, default.monthly),
-            yearly: own(job.keep_yearly, default.yearly),
+            last: own(last, default.last),
+            daily: own(daily, default.daily),
+            weekly: own(weekly, default.weekly),
+            monthly: own(monthly, default.monthly),
+            yearly: own(yearly, default.yearly),
         }
     }
 }

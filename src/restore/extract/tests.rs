@@ -57,7 +57,7 @@ impl Place {
     }
 }
 
-pub(super) fn member(path: &str, kind: MemberKind) -> Member {
+pub(in crate::restore) fn member(path: &str, kind: MemberKind) -> Member {
     Member {
         path: path.into(),
         kind,

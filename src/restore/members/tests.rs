@@ -1,5 +1,7 @@
 use super::*;
 use crate::restore::flow;
+use crate::restore::items::Items;
+use std::sync::Arc;
 use tape_format::{MemberKind, tar};
 
 const LENGTH: usize = 700;
@@ -50,8 +52,18 @@ fn plan(offsets: &[u64], wanted: &[usize]) -> Plan {
         tar_length: 1536,
     };
     let items: Vec<Item> = wanted.iter().map(item).collect();
-    let run = Run { set: 0, items: 0..items.len(), start: items[0].tar_offset, end: items[items.len() - 1].tar_end() };
-    Plan { items, runs: vec![run], ..Plan::default() }
+    let run = Run {
+        set: 0,
+        items: 0..items.len(),
+        start: items[0].tar_offset,
+        end: items[items.len() - 1].tar_end(),
+        piece: None,
+    };
+    Plan { items: all(items), runs: vec![run], ..Plan::default() }
+}
+
+fn all(items: Vec<Item>) -> Arc<Items> {
+    Arc::new(Items::default().with(items).unwrap())
 }
 
 #[derive(Default)]
@@ -147,8 +159,10 @@ fn a_damaged_header_costs_its_member_and_no_other() {
 fn another_member_in_its_place_is_no_substitute() {
     let (stream, offsets) = archive(3);
     let mut plan = plan(&offsets, &[0, 1, 2]);
-    plan.items[1].path = b"other".as_slice().into();
-    plan.items[2].tar_offset += 512;
+    let mut items: Vec<Item> = plan.items.iter().map(|item| Item::clone(&item.unwrap())).collect();
+    items[1].path = b"other".as_slice().into();
+    items[2].tar_offset += 512;
+    plan.items = all(items);
     let (result, seen) = take(&plan, whole(&stream), Seen::default());
     result.unwrap();
     assert_eq!((seen.good.len(), seen.failed_names()), (1, vec!["other", "f2"]));

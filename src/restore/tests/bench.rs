@@ -252,9 +252,14 @@ impl Bench {
     }
 
     pub fn select(&self, set: i32, paths: &[&str]) -> Result<Selected> {
+        self.select_but(set, paths, &[])
+    }
+
+    pub fn select_but(&self, set: i32, paths: &[&str], exclude: &[&str]) -> Result<Selected> {
         let conn = &mut *self.db.conn();
         let chain = select::state_of(conn, set)?;
-        select::plan(conn, &Selection { chain, paths: paths.iter().map(|path| path.to_string()).collect() })
+        let owned = |paths: &[&str]| paths.iter().map(|path| path.to_string()).collect::<Vec<_>>();
+        select::plan_without(conn, &Selection { chain, paths: owned(paths) }, &owned(exclude))
     }
 
     /// Restores the state of a set to a new folder.

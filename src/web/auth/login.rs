@@ -3,6 +3,7 @@
 use super::LoggedIn;
 use crate::auth::{Auth, Identity, Who};
 use crate::db::{DbPool, Role, users};
+use crate::events::{Bus, Category, Event};
 use crate::web::query::block;
 use crate::web::responses::Status;
 use crate::web::{AuditNote, ClientAddress, query};
@@ -10,6 +11,8 @@ use crate::{Error, Result};
 use actix_web::web::{Data, Json};
 use actix_web::{get, post};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::net::IpAddr;
 
 /// Name and password.
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -31,19 +34,35 @@ pub struct LogIn {
 pub async fn log_in(
     pool: Data<DbPool>,
     auth: Data<Auth>,
+    bus: Data<Bus>,
     address: ClientAddress,
     note: AuditNote,
     body: Json<LogIn>,
 ) -> Result<Json<LoggedIn>> {
     note.username(&body.username);
+    let bus = bus.into_inner();
     let _slot = auth.hashing_slot().await?;
     let work = move || {
-        let user = auth.log_in(&pool, &body.username, &body.password, address.0)?;
+        let told = |name: &str, from| bus.publish(locked(name, from));
+        let user = auth.log_in(&pool, &body.username, &body.password, address.0, told)?;
         Ok(LoggedIn::new(auth.tokens.issue(&user)?, user))
     };
     let login = block(work).await?;
     note.id(login.user.id);
     Ok(Json(login))
+}
+
+/// What people are told of somebody who guesses.
+fn locked(name: &str, from: Option<IpAddr>) -> Event {
+    // what somebody typed who is not known
+    let name: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
+    let place = from.map(|address| format!(" from {address}")).unwrap_or_default();
+    let message = format!(
+        "Too many wrong passwords for the user name \"{name}\"{place}: further logins are locked for a while, longer with \
+         every further guess."
+    );
+    let details = json!({"username": name, "address": from});
+    Event::warning(Category::System, "Login Locked", message).details(details)
 }
 
 /// Log out. Ends every login of the user, on all devices.

@@ -34,6 +34,7 @@ pub fn routes(routes: Routes) -> Routes {
         .add(work::rewind)
         .add(work::retension)
         .add(work::clean)
+        .add(work::test)
         .add(work::format_tape)
         .add(work::batch_label)
         .add(work::inspect_tape)

@@ -26,6 +26,10 @@ pub struct DriveStateView {
     busy: bool,
     /// That execution.
     execution_id: Option<i32>,
+    /// For how long it has been getting the tape ready: a new LTO-9 tape takes up to two hours.
+    loading_seconds: Option<u64>,
+    /// How far that is, if the drive tells.
+    loading_percent: Option<u8>,
     /// There is a cartridge in it.
     loaded: bool,
     /// The cartridge refuses writes.
@@ -67,6 +71,11 @@ impl From<DriveSnapshot> for DriveStateView {
             online: busy || (seen.status.is_some() && seen.error.is_none()),
             busy,
             execution_id: seen.execution_id,
+            loading_seconds: seen.loading_seconds,
+            loading_percent: match state {
+                Some(DriveState::BecomingReady { percent }) => percent,
+                _ => None,
+            },
             loaded: state.is_some_and(|state| state != DriveState::Empty),
             write_protect: seen.status.is_some_and(|known| known.write_protected),
             bot: seen.beginning,

@@ -41,12 +41,42 @@ pub(super) async fn act(
         DriveAction::Retension => "Retension",
         DriveAction::Clean => "Cleaning",
         DriveAction::Encrypt { .. } | DriveAction::Decrypt => "Encryption",
+        DriveAction::Test { .. } => "Test",
     };
     let title = format!("{what}: drive {}", drive.name());
     let message = format!("{what} of drive {} started", drive.name());
     let request = Request::Drive(DriveRequest { drive_id: id, action });
     let work = Work::new(request, title, message).with(json!({"drive_id": id}));
     work.answer(app, caller, wait, unsaid).await
+}
+
+/// How a drive is tested.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct TestBody {
+    /// Overwrite the tape in it, which must be blank, and is blank again afterwards.
+    destructive: bool,
+    /// And write until it is full, which takes hours.
+    fill: bool,
+}
+
+/// Sees whether the drive does what backups rely on, and whether the robot of its library takes the tape out and brings it
+/// back. The result is the list of checks, each with what it saw; the execution fails if one does.
+#[utoipa::path(operation_id = "test_drive", tag = "drives", params(("id" = i32, Path), WaitQuery), request_body = TestBody,
+    responses((status = 202, body = Started), (status = 404), (status = 409), (status = 422)))]
+#[post("/drives/{id}/test")]
+pub async fn test(
+    app: web::Data<App>,
+    caller: Identity,
+    id: web::Path<i32>,
+    wait: web::Query<WaitQuery>,
+    body: OptionalBody<TestBody>,
+) -> Answer {
+    let TestBody { destructive, fill } = body.0;
+    if fill && !destructive {
+        return Err(Error::bad_request("fill: only with destructive"));
+    }
+    act(&app, &caller, *id, DriveAction::Test { destructive, fill }, *wait, Unsaid::Start).await
 }
 
 /// Ejects the tape; in a library, the robot puts it back to its slot.

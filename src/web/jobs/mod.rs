@@ -3,6 +3,7 @@
 mod active;
 mod change;
 mod control;
+mod history;
 mod list;
 mod request;
 mod run;
@@ -10,6 +11,7 @@ mod schedule;
 mod tape;
 
 use super::Routes;
+pub use schedule::parse as parse_schedule;
 
 /// The routes.
 pub fn routes(routes: Routes) -> Routes {
@@ -26,6 +28,7 @@ pub fn routes(routes: Routes) -> Routes {
         .add(control::resume)
         .add(active::active)
         .add(active::resumable)
+        .add(history::history)
         .add(tape::recommend_tape)
         .add(schedule::next_runs)
         .add(schedule::preview_schedule)

@@ -23,6 +23,8 @@ pub struct RestoreBody {
     pub file_paths: Vec<String>,
     /// Folders with all that is in them.
     pub folder_paths: Vec<String>,
+    /// What of those stays on tape, with all that is in it; where a wanted path is deeper, that one counts.
+    pub exclude_paths: Vec<String>,
     /// Only what the set itself holds, without the sets it builds on.
     pub only_this_set: bool,
     /// Directory that receives the files, absolute; made if it is missing.
@@ -93,6 +95,7 @@ impl RestoreBody {
             as_of: None,
             file_paths: self.file_paths,
             folder_paths: self.folder_paths,
+            exclude_paths: self.exclude_paths,
             only_this_set: self.only_this_set,
             dest_path: self.dest_path.map(|path| path.trim().to_string()).unwrap_or_default(),
             destination_type: destination_type.map(|word| word.as_str().to_string()),
@@ -104,11 +107,11 @@ impl RestoreBody {
     }
 }
 
-/// The sets that make the state a checked request names, newest first.
-pub fn chain(conn: &mut Conn, request: &RestoreRequest) -> Result<Vec<i32>> {
+/// The sets that make the state a checked request names, newest first, or copies that are easier to read; and why those.
+pub fn chain(conn: &mut Conn, request: &RestoreRequest) -> Result<(Vec<i32>, Vec<String>)> {
     let set = request.backup_set_id.ok_or_else(|| Error::internal("a checked restore names a set"))?;
     let chain = if request.only_this_set { select::alone(conn, set)? } else { select::state_of(conn, set)? };
-    Ok(copies::best(conn, &chain)?.0)
+    copies::best(conn, &chain)
 }
 
 #[cfg(test)]

@@ -5,27 +5,29 @@ use crate::app::App;
 use crate::auth::Identity;
 use crate::db::sets;
 use crate::executions::Request;
-use crate::restore::{required, select};
+use crate::restore::required::{self, RequiredTape};
+use crate::restore::select;
 use crate::web::query;
 use crate::web::work::{Started, Unsaid, WaitQuery, Work};
 use crate::{Error, Result};
 use actix_web::{HttpResponse, post, web};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use utoipa::ToSchema;
 
 /// What a restore would need.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PlanView {
-    /// Tapes in the order in which they are needed: `{tape, file_count, total_bytes, order, place}`.
-    #[schema(value_type = Vec<Object>)]
-    required_tapes: Vec<Value>,
+    /// Tapes in the order in which they are needed.
+    required_tapes: Vec<RequiredTape>,
     /// One sentence.
     message: String,
     /// The set whose state it is.
     backup_set_id: Option<i32>,
     /// That set and those it builds on, newest first.
     chain: Vec<i32>,
+    /// Why copies are read in place of sets of the chain.
+    why: Vec<String>,
     /// Files that would be brought back.
     file_count: u64,
     /// Their bytes.
@@ -53,9 +55,10 @@ pub async fn plan(app: web::Data<App>, body: web::Json<RestoreBody>) -> Result<w
     let body = body.into_inner();
     let plan = query(&app.services.db, move |conn| {
         let request = body.check(conn)?;
-        let chain = chain(conn, &request)?;
+        let (chain, why) = chain(conn, &request)?;
         let paths = request.file_paths.iter().chain(&request.folder_paths).cloned().collect();
-        let selected = select::plan(conn, &select::Selection { chain: chain.clone(), paths })?;
+        let selection = select::Selection { chain: chain.clone(), paths };
+        let selected = select::plan_without(conn, &selection, &request.exclude_paths)?;
         let required_tapes = required::tapes(conn, &selected.plan)?;
         let message = match required_tapes.is_empty() {
             true => "Nothing of what is wanted is in this state",
@@ -67,6 +70,7 @@ pub async fn plan(app: web::Data<App>, body: web::Json<RestoreBody>) -> Result<w
             message: message.into(),
             backup_set_id: request.backup_set_id,
             chain,
+            why,
             file_count: selected.plan.file_count(),
             total_bytes: selected.plan.total_bytes(),
             missing: selected.missing,

@@ -3,11 +3,12 @@
 mod keep;
 mod preview;
 mod run;
+mod what_if;
 
 use super::Routes;
 pub use keep::KeepFields;
 
 /// The routes.
 pub fn routes(routes: Routes) -> Routes {
-    routes.add(preview::preview).add(run::run)
+    routes.add(preview::preview).add(run::run).add(what_if::what_if)
 }

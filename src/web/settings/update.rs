@@ -1,8 +1,11 @@
 //! Changing settings.
 
+use super::get::NOTIFICATIONS;
 use crate::Result;
 use crate::config::Sources;
-use crate::db::{DbPool, settings, write_transaction};
+use crate::db::{Conn, DbPool, settings, write_transaction};
+use crate::keys::KeyStore;
+use crate::notify::{self, Bell};
 use crate::web::{AuditNote, query};
 use actix_web::put;
 use actix_web::web::{Data, Json};
@@ -29,25 +32,41 @@ pub struct SettingsChanged {
 pub async fn update_settings(
     pool: Data<DbPool>,
     sources: Data<Sources>,
+    keys: Data<KeyStore>,
+    bell: Data<Bell>,
     note: AuditNote,
     body: Json<Value>,
 ) -> Result<Json<SettingsChanged>> {
-    let store = move |conn: &mut _| {
+    let mut request = body.into_inner();
+    let notifications = request.as_object_mut().and_then(|fields| fields.remove(NOTIFICATIONS));
+    let store = move |conn: &mut Conn| {
         write_transaction(conn, |conn| {
-            let change = sources.change(&settings::list(conn)?, &body)?;
+            let change = sources.change(&settings::list(conn)?, &request)?;
             for (key, value) in &change.values {
                 settings::set(conn, key, value)?;
             }
             for key in &change.forgotten {
                 settings::delete(conn, key)?;
             }
-            Ok(change)
+            let at_once = match notifications {
+                Some(wanted) => notify::settings::change(conn, &keys, &wanted)?,
+                None => Vec::new(),
+            };
+            Ok((change, at_once))
         })
     };
-    let change = query(&pool, store).await?;
-    let changed: Vec<String> = change.values.into_keys().chain(change.forgotten).collect();
+    let (change, at_once) = query(&pool, store).await?;
+    let mut changed: Vec<String> = change.values.into_keys().chain(change.forgotten).collect();
+    let words = match (changed.is_empty(), at_once.is_empty()) {
+        (true, false) => "the changes are in force".into(),
+        _ => words(&changed, &change.fixed),
+    };
+    if !at_once.is_empty() {
+        bell.ring();
+    }
+    changed.extend(at_once);
     note.detail("changed", changed.clone());
-    Ok(Json(SettingsChanged { status: "configuration saved", note: words(&changed, &change.fixed), changed }))
+    Ok(Json(SettingsChanged { status: "configuration saved", note: words, changed }))
 }
 
 fn words(changed: &[String], fixed: &[String]) -> String {

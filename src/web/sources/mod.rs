@@ -1,5 +1,6 @@
 //! `/sources`: folders that are backed up, and what of them.
 
+mod browse;
 mod change;
 mod preview;
 mod request;
@@ -12,6 +13,7 @@ pub fn routes(routes: Routes) -> Routes {
     routes
         .add(view::list)
         .add(view::find)
+        .add(browse::browse)
         .add(change::create)
         .add(change::update)
         .add(change::remove)

@@ -64,7 +64,8 @@ pub fn filter(include: &[String], exclude: &[String], case_insensitive: bool) ->
     Filter::new(&spec).map_err(about("exclude_patterns"))
 }
 
-fn absolute(path: &str) -> Result<String> {
+/// A path as it is stored: absolute, without a slash at its end.
+pub fn absolute(path: &str) -> Result<String> {
     let path = path.trim();
     if path.is_empty() {
         return Err(invalid("path", "path is required"));

@@ -3,6 +3,7 @@
 use super::create::{free_label, label_name};
 use crate::app::App;
 use crate::auth::Identity;
+use crate::db::tapes::Tape;
 use crate::db::{Conn, SetStatus, TapeStatus, drives, executions, pools, sets, tapes};
 use crate::executions::{Afterwards, CopyRequest, Destroy, FormatRequest, LabelRequest, Request, ScrubRequest};
 use crate::web::optional_body::OptionalBody;
@@ -145,6 +146,16 @@ pub async fn format(
     work.await?.answer(&app, &caller, *wait, Unsaid::Start).await
 }
 
+/// The complete sets of which a part is on a tape; 409 with this code if there are none.
+fn complete_sets(conn: &mut Conn, tape: &Tape, code: &'static str) -> Result<Vec<i32>> {
+    let sets = sets::on_tape(conn, tape.id)?;
+    let ids: Vec<i32> = sets.iter().filter(|set| set.status == SetStatus::Completed).map(|set| set.id).collect();
+    match ids.is_empty() {
+        true => Err(Error::conflict(code, format!("there is no complete backup set on tape '{}'", tape.label))),
+        false => Ok(ids),
+    }
+}
+
 /// Where a tape is to be verified.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
@@ -167,13 +178,7 @@ pub async fn verify(
 ) -> Result<HttpResponse> {
     let work = query(&app.services.db, move |conn| {
         let tape = tapes::find(conn, *id)?;
-        let sets = sets::on_tape(conn, tape.id)?;
-        let set_ids: Vec<i32> =
-            sets.iter().filter(|set| set.status == SetStatus::Completed).map(|set| set.id).collect();
-        if set_ids.is_empty() {
-            let message = format!("there is no complete backup set on tape '{}'", tape.label);
-            return Err(Error::conflict("nothing_to_verify", message));
-        }
+        let set_ids = complete_sets(conn, &tape, "nothing_to_verify")?;
         let message = format!("Verification of {} sets of tape '{}' started", set_ids.len(), tape.label);
         let fields = serde_json::json!({"set_ids": set_ids});
         let request = Request::Scrub(ScrubRequest { tape_ids: vec![tape.id], drive_id: body.0.drive_id, tapes: None });
@@ -202,13 +207,7 @@ pub async fn copy(
             let message = format!("tape '{}' is in pool {} itself", tape.label, pool.name);
             return Err(Error::conflict("same_pool", message));
         }
-        let sets = sets::on_tape(conn, tape.id)?;
-        let set_ids: Vec<i32> =
-            sets.iter().filter(|set| set.status == SetStatus::Completed).map(|set| set.id).collect();
-        if set_ids.is_empty() {
-            let message = format!("there is no complete backup set on tape '{}'", tape.label);
-            return Err(Error::conflict("nothing_to_copy", message));
-        }
+        let set_ids = complete_sets(conn, &tape, "nothing_to_copy")?;
         let title = format!("Copy of tape {} to pool {}", tape.label, pool.name);
         let message = format!("Copy of {} sets of tape '{}' to pool {} started", set_ids.len(), tape.label, pool.name);
         let fields = serde_json::json!({"set_ids": set_ids});

@@ -3,6 +3,7 @@
 mod batch;
 mod change;
 mod create;
+mod health;
 mod label;
 mod list;
 mod location;
@@ -19,6 +20,7 @@ pub fn routes(routes: Routes) -> Routes {
         .add(list::lto_types)
         .add(list::find)
         .add(list::contents)
+        .add(health::health)
         .add(create::create)
         .add(change::update)
         .add(change::remove)

@@ -80,5 +80,5 @@ async fn a_restart_is_asked_for_and_telegram_is_not_there() {
     assert_eq!((answer.status, &answer.json["status"]), (200, &"restarting".into()));
     assert_eq!(site.services.lifecycle.requested(), Some(Exit::Restart));
     let telegram = call(&app, site.request(Role::Admin, "POST", "/api/v1/settings/telegram/test")).await;
-    assert_eq!((telegram.status, &telegram.json["code"]), (409, &"telegram_not_configured".into()));
+    assert_eq!((telegram.status, &telegram.json["code"]), (400, &"telegram_not_configured".into()));
 }

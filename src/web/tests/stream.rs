@@ -3,6 +3,7 @@
 use crate::actors::notifier::Notifier;
 use crate::db::Role;
 use crate::events::{Category, Event};
+use crate::notify::{Bell, Limits};
 use crate::web::Exit;
 use crate::web::testing::{Called, Site, call, request};
 use actix_web::body::{BoxBody, MessageBody};
@@ -16,7 +17,8 @@ use std::time::Duration;
 fn site() -> Site {
     let mut site = Site::new();
     let (pool, bus) = (site.db.pool.clone(), site.services.bus.clone());
-    Notifier::start(pool, &bus, site.inbox.take().unwrap()).unwrap();
+    let (limits, bell) = (Limits::new(&site.services.config.notify), Bell::default());
+    Notifier::start(pool, &bus, site.inbox.take().unwrap(), limits, bell).unwrap();
     site
 }
 

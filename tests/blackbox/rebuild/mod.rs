@@ -3,4 +3,5 @@
 mod damage;
 mod house;
 mod rows;
+mod trouble;
 mod whole;

@@ -32,7 +32,7 @@ pub const QUERIES: &[(&str, &str)] = &[
     (
         "parts",
         "SELECT s.uuid, p.part_number, t.label, p.tape_file, p.first_block, p.block_count, p.block_size, p.toc_block, \
-         p.end_block, p.tar_start, p.tar_end, p.prelude_bytes, p.stream_bytes, hex(p.frame_table), p.layout \
+         p.end_block, p.tar_start, p.tar_end, p.prelude_bytes, p.stream_bytes, hex(p.frame_table), p.layout, hex(p.cut_sha256) \
          FROM backup_set_parts p JOIN backup_sets s ON s.id = p.backup_set_id JOIN tapes t ON t.id = p.tape_id \
          ORDER BY s.uuid, p.part_number",
     ),

@@ -64,6 +64,11 @@ export class TestServer {
 		execFileSync(program(), ['virtual', 'move', this.path(library), cartridge, '--to', 'shelf']);
 	}
 
+	/** Puts one back, into the first empty slot. */
+	intoLibrary(library: string, cartridge: string): void {
+		execFileSync(program(), ['virtual', 'move', this.path(library), cartridge, '--to', 'any']);
+	}
+
 	async stop(keep = false): Promise<void> {
 		const ended = new Promise((resolve) => this.process.once('exit', resolve));
 		this.process.kill('SIGTERM');

@@ -1,5 +1,6 @@
 //! What goes wrong, and when: the part that is only data.
 
+use super::robot::Robot;
 use crate::Operation;
 use serde::{Deserialize, Serialize};
 use tape_scsi::TapeAlert;
@@ -52,6 +53,8 @@ pub enum Condition {
     PowerCut,
     /// A TapeAlert flag is raised until the cartridge is unloaded; the command succeeds.
     Alert(TapeAlert),
+    /// What only a changer does.
+    Robot(Robot),
 }
 
 /// When a fault happens. A condition that cannot happen to the command in question waits for the next to which it can.
@@ -170,7 +173,7 @@ fn random(state: &mut u64) -> u64 {
 }
 
 impl Condition {
-    /// One of every kind.
+    /// One of every kind that a drive can report.
     pub const ALL: &'static [Condition] = &[
         Condition::EarlyWarning,
         Condition::ProgrammableEarlyWarning,
@@ -208,6 +211,7 @@ impl Condition {
             }
             Condition::WriteProtected => matches!(operation, Write | WriteFilemarks | Erase),
             Condition::BlankCheck => matches!(operation, Read | Locate | Space),
+            Condition::Robot(robot) => robot.applies_to(operation),
             Condition::MediumChanged
             | Condition::Reset
             | Condition::ParametersChanged

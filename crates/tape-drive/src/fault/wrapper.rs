@@ -61,6 +61,22 @@ impl<D: Faulty> FaultDrive<D> {
         &mut self.inner
     }
 
+    /// Raises a TapeAlert flag, until the cartridge is unloaded.
+    pub fn raise(&mut self, alert: TapeAlert) {
+        self.alerts.insert(alert);
+    }
+
+    /// The flags that are raised. This is no command: no plan counts it.
+    ///
+    /// Errors: those of the drive.
+    pub fn raised(&mut self) -> Result<Vec<TapeAlert>> {
+        let mut alerts = self.inner.alerts()?;
+        alerts.extend(&self.alerts);
+        alerts.sort_unstable();
+        alerts.dedup();
+        Ok(alerts)
+    }
+
     /// Its plan.
     pub fn faults(&self) -> &FaultHandle {
         &self.faults
@@ -127,6 +143,7 @@ impl<D: Faulty> FaultDrive<D> {
                 self.alerts.insert(alert);
                 Course::Pass
             }
+            Condition::Robot(_) => Course::Pass,
         }
     }
 
@@ -248,11 +265,8 @@ impl<D: Faulty> TapeDrive for FaultDrive<D> {
     }
 
     fn alerts(&mut self) -> Result<Vec<TapeAlert>> {
-        let mut alerts = self.command(Operation::LogSense, |drive| drive.alerts())?;
-        alerts.extend(&self.alerts);
-        alerts.sort_unstable();
-        alerts.dedup();
-        Ok(alerts)
+        self.command(Operation::LogSense, |_| Ok(()))?;
+        self.raised()
     }
 
     fn health(&mut self) -> Result<DriveHealth> {

@@ -6,10 +6,12 @@ use super::inventory::{Asking, read_inventory};
 use crate::changer::*;
 use crate::{DriveError, DriveErrorKind, Operation, Result};
 use tape_scsi::command::inquiry::{self, DeviceType, vpd};
-use tape_scsi::command::{initialize_element_status, mode_sense, move_medium, test_unit_ready};
+use tape_scsi::command::mode::{self, PageCode};
+use tape_scsi::command::motion::Prevent;
+use tape_scsi::command::{initialize_element_status, motion, move_medium, test_unit_ready};
 use tape_scsi::mode_page::device_capabilities::{self, DeviceCapabilities};
 use tape_scsi::mode_page::element_address_assignment::{self, ElementAddressAssignment, Range};
-use tape_scsi::{ScsiError, SenseKey, Transport};
+use tape_scsi::{ScsiError, Sense, SenseKey, Transport};
 
 /// Unit attentions that can lie before the first command that is answered: one for each thing that happened since the
 /// library was last spoken to. Libraries hold a handful.
@@ -23,6 +25,8 @@ pub struct SmcChanger<T> {
     capabilities: DeviceCapabilities,
     elements: ElementAddressAssignment,
     asking: Asking,
+    /// It locks its door and its mail slots when told to.
+    locks: bool,
 }
 
 impl<T: Transport> SmcChanger<T> {
@@ -50,13 +54,14 @@ impl<T: Transport> SmcChanger<T> {
         let capabilities = mode_page(&mut transport, device_capabilities::CODE)?
             .and_then(|page| DeviceCapabilities::decode(&page).ok())
             .unwrap_or_else(DeviceCapabilities::usual);
+        let locks = release(&mut transport).map_err(identify)?;
         let identity = ChangerIdentity {
             vendor: inquiry.vendor,
             product: inquiry.product,
             revision: inquiry.revision,
             serial: serial.unwrap_or_default(),
         };
-        Ok(SmcChanger { transport, identity, capabilities, elements, asking: Asking::default() })
+        Ok(SmcChanger { transport, identity, capabilities, elements, asking: Asking::default(), locks })
     }
 
     /// The gripper's address; 0 lets the library choose.
@@ -66,6 +71,41 @@ impl<T: Transport> SmcChanger<T> {
             _ => 0,
         }
     }
+
+    /// Sends the robot on its way, and keeps people from its door and its mail slots meanwhile.
+    ///
+    /// What a library has to tell is told by the lock already: then nothing was moved.
+    fn send(&mut self, command: impl FnOnce(&mut T, u16) -> Result<(), ScsiError>) -> Result<(), ScsiError> {
+        let gripper = self.gripper();
+        if !self.locks {
+            return command(&mut self.transport, gripper);
+        }
+        match motion::run(&mut self.transport, &motion::removal_command(Prevent::Removal)) {
+            Ok(()) => {}
+            Err(error @ ScsiError::Check(Sense { key: SenseKey::UnitAttention, .. })) => return Err(error),
+            // It cannot be locked now; whether it can move is another question.
+            Err(ScsiError::Check(_) | ScsiError::Status(_)) => return command(&mut self.transport, gripper),
+            Err(error) => return Err(error),
+        }
+        let done = command(&mut self.transport, gripper);
+        // What became of the cartridge is the answer; whatever else is wrong the next command tells.
+        let _ = release(&mut self.transport);
+        done
+    }
+}
+
+/// Unlocks the library, as whoever used it before may have left it locked. `false` if it has no lock.
+fn release(transport: &mut dyn Transport) -> Result<bool, ScsiError> {
+    for _ in 0..ATTENTIONS {
+        match motion::run(transport, &motion::removal_command(Prevent::Nothing)) {
+            // It was not carried out, and must be.
+            Err(ScsiError::Check(sense)) if sense.key == SenseKey::UnitAttention => {}
+            Err(ScsiError::Check(sense)) if sense.key == SenseKey::IllegalRequest => return Ok(false),
+            Ok(()) | Err(ScsiError::Check(_) | ScsiError::Status(_)) => return Ok(true),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
 }
 
 /// Asks for readiness until no unit attention is left. That it is not ready is no matter here.
@@ -82,7 +122,7 @@ fn pass_over_attentions(transport: &mut dyn Transport) -> Result<(), ScsiError> 
 
 /// A mode page of current values; `None` if the library does not have it, or is not in the mood to tell.
 fn mode_page(transport: &mut dyn Transport, code: u8) -> Result<Option<Vec<u8>>> {
-    match mode_sense::mode_page(transport, code) {
+    match mode::mode_page(transport, PageCode(code, 0)) {
         Ok(page) => Ok(Some(page)),
         Err(ScsiError::Transport(error)) => Err(DriveError::from_scsi(Operation::ModeSense, error.into())),
         Err(_) => Ok(None),
@@ -109,15 +149,13 @@ impl<T: Transport> Changer for SmcChanger<T> {
     }
 
     fn move_medium(&mut self, from: ElementAddress, to: ElementAddress) -> Result<()> {
-        let gripper = self.gripper();
-        let done = move_medium::move_medium(&mut self.transport, gripper, from.0, to.0);
-        done.map_err(|error| moving(error, from, to))
+        self.send(|transport, gripper| move_medium::move_medium(transport, gripper, from.0, to.0))
+            .map_err(|error| moving(error, from, to))
     }
 
     fn exchange(&mut self, from: ElementAddress, to: ElementAddress, then: ElementAddress) -> Result<()> {
-        let gripper = self.gripper();
-        let done = move_medium::exchange_medium(&mut self.transport, gripper, from.0, to.0, then.0);
-        done.map_err(|error| moving(error, from, to))
+        self.send(|transport, gripper| move_medium::exchange_medium(transport, gripper, from.0, to.0, then.0))
+            .map_err(|error| moving(error, from, to))
     }
 }
 
@@ -140,7 +178,6 @@ fn moving(error: ScsiError, from: ElementAddress, to: ElementAddress) -> DriveEr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tape_scsi::Sense;
     use tape_scsi::transport::{Scripted, Step};
 
     /// An answer to INQUIRY of a device of this type.
@@ -151,7 +188,8 @@ mod tests {
         Step::on(&[0x12, 0]).data(&answer)
     }
 
-    /// What is asked when a library is opened that was just switched on: serial number, unit attention, two mode pages.
+    /// What is asked when a library is opened that was just switched on: serial number, unit attention, two mode pages; and
+    /// its lock is released.
     pub(in crate::smc) fn opening() -> Vec<Step> {
         let attention = Sense::new(SenseKey::UnitAttention, 0x29, 0);
         let addresses = [23, 0, 0, 0, 0x1d, 18, 1, 0xf4, 0, 1, 3, 0xe8, 0, 2, 2, 0x58, 0, 1, 0, 1, 0, 1, 0, 0];
@@ -163,6 +201,7 @@ mod tests {
             Step::on(&[0]),
             Step::on(&[0x1a, 0x08, 0x1d]).data(&addresses),
             Step::on(&[0x1a, 0x08, 0x1f]).data(&capabilities),
+            Step::on(&[0x1e, 0, 0, 0, 0]),
         ]
     }
 
@@ -175,8 +214,14 @@ mod tests {
         assert!(changer.capabilities().can_exchange(ElementKind::Storage, ElementKind::Drive));
         assert!(!changer.capabilities().can_exchange(ElementKind::Drive, ElementKind::Storage));
         script.then([
+            Step::on(&[0x1e, 0, 0, 0, 1]),
             Step::on(&[0xa5, 0, 1, 0xf4, 3, 0xe8, 0, 1]),
+            // Somebody used the mail slot meanwhile: it is unlocked all the same.
+            Step::on(&[0x1e, 0, 0, 0, 0]).check(Sense::new(SenseKey::UnitAttention, 0x28, 0x01)),
+            Step::on(&[0x1e, 0, 0, 0, 0]),
+            Step::on(&[0x1e, 0, 0, 0, 1]),
             Step::on(&[0xa6, 0, 1, 0xf4, 3, 0xe9, 0, 1, 3, 0xe8]),
+            Step::on(&[0x1e, 0, 0, 0, 0]),
             Step::on(&[0x07]),
         ]);
         changer.move_medium(ElementAddress(1000), ElementAddress(1)).unwrap();
@@ -197,12 +242,23 @@ mod tests {
             Step::on(&[0x5a]).check(refused),
             Step::on(&[0x1a]).check(refused),
             Step::on(&[0x5a]).check(refused),
+            Step::on(&[0x1e, 0, 0, 0, 0]).check(refused),
             // No gripper is known: the library is to choose.
             Step::on(&[0xa5, 0, 0, 0, 0, 1, 0, 2]),
         ]);
         let mut changer = SmcChanger::new(script.clone()).unwrap();
         assert_eq!(changer.identity().serial, "");
         changer.move_medium(ElementAddress(1), ElementAddress(2)).unwrap();
+        script.finished();
+    }
+
+    #[test]
+    fn news_that_the_lock_tells_keep_the_robot_where_it_is() {
+        let script = Scripted::new(opening());
+        let mut changer = SmcChanger::new(script.clone()).unwrap();
+        script.then([Step::on(&[0x1e, 0, 0, 0, 1]).check(Sense::new(SenseKey::UnitAttention, 0x28, 0x01))]);
+        let error = changer.move_medium(ElementAddress(1000), ElementAddress(1)).unwrap_err();
+        assert_eq!(error.kind, DriveErrorKind::MediumChanged, "{error}");
         script.finished();
     }
 
@@ -223,13 +279,17 @@ mod tests {
             (0x53, 0x03, DriveErrorKind::ElementState, "unload it first"),
             (0x21, 0x01, DriveErrorKind::IllegalRequest, "no such element"),
         ] {
-            script.then([Step::on(&[0xa5]).check(Sense::new(SenseKey::IllegalRequest, asc, ascq))]);
+            script.then([
+                Step::on(&[0x1e, 0, 0, 0, 1]),
+                Step::on(&[0xa5]).check(Sense::new(SenseKey::IllegalRequest, asc, ascq)),
+                Step::on(&[0x1e, 0, 0, 0, 0]),
+            ]);
             let error = changer.move_medium(ElementAddress(1000), ElementAddress(1)).unwrap_err();
             assert_eq!(error.kind, kind, "{error}");
             assert!(error.message.contains(words) && error.message.contains("element 1000"), "{error}");
         }
         let timeout = tape_scsi::TransportError::TimedOut(std::time::Duration::from_secs(1800));
-        script.then([Step::on(&[0xa5]).lost(timeout)]);
+        script.then([Step::on(&[0x1e, 0, 0, 0, 1]), Step::on(&[0xa5]).lost(timeout), Step::on(&[0x1e, 0, 0, 0, 0])]);
         let error = changer.move_medium(ElementAddress(1000), ElementAddress(1)).unwrap_err();
         assert_eq!(error.kind, DriveErrorKind::Aborted);
         assert!(error.message.contains("look at the library's inventory"), "{error}");

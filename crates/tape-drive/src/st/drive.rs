@@ -23,7 +23,7 @@ pub(super) const MAX_BLOCK_BYTES: u32 = 1 << 20;
 /// A tape drive behind the kernel's tape driver.
 #[derive(Debug)]
 pub struct StDrive {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     pub(super) tape: OwnedFd,
     pub(super) scsi: SscDrive<SgIo>,
     pub(super) buffer: PageBuffer,
@@ -36,7 +36,7 @@ pub struct StDrive {
     /// The programmable early warning was told.
     pub(super) warned: bool,
     /// The driver has to be told anew what is in the drive.
-    stale: bool,
+    pub(super) stale: bool,
 }
 
 impl StDrive {
@@ -56,49 +56,6 @@ impl StDrive {
             recovered: 0,
             warned: false,
             stale: true,
-        })
-    }
-
-    /// Makes the driver see what is in the drive: it learns that only when its node is opened. The drive is asked before,
-    /// so that what it has to tell is told and not swallowed by the driver.
-    pub(super) fn fresh(&mut self, operation: Operation) -> Result<()> {
-        if !self.stale {
-            return Ok(());
-        }
-        if let Some(complaint) = self.complaint_of_drive(operation) {
-            return Err(complaint);
-        }
-        // One owner at a time: the old one has to go first.
-        let nothing = rustix::fs::open("/dev/null", rustix::fs::OFlags::CLOEXEC, rustix::fs::Mode::empty());
-        let nothing = nothing.map_err(|errno| crate::open::cannot_open(Path::new("/dev/null"), errno))?;
-        drop(std::mem::replace(&mut self.tape, nothing));
-        self.tape = open_tape(&self.path)?;
-        for options in ioctl::OPTIONS {
-            match ioctl::operate(&self.tape, Call::SetOptions, options) {
-                // Only the administrator may; the rules of this backend hold without.
-                Ok(()) | Err(Errno::PERM | Errno::ACCESS) => {}
-                Err(errno) => return Err(self.refused(Operation::ModeSelect, errno)),
-            }
-        }
-        ioctl::operate(&self.tape, Call::SetBlockLength, 0)
-            .map_err(|errno| self.refused(Operation::ModeSelect, errno))?;
-        self.stale = false;
-        self.writing = false;
-        self.proven = false;
-        Ok(())
-    }
-
-    fn complaint_of_drive(&mut self, operation: Operation) -> Option<DriveError> {
-        let status = match self.status() {
-            Ok(status) => status,
-            Err(error) => return Some(DriveError { operation, ..error }),
-        };
-        (status.state != DriveState::Ready).then(|| {
-            let (kind, message) = match status.state {
-                DriveState::Empty => (DriveErrorKind::NoMedium, "there is no cartridge in the drive; load one"),
-                _ => (DriveErrorKind::NotReady, "the cartridge is not threaded; load it, or wait until it is"),
-            };
-            DriveError::new(kind, operation, message)
         })
     }
 

@@ -110,6 +110,10 @@ impl VirtualDrive {
             self.alerts.insert(TapeAlert::UNSUPPORTED_FORMAT);
             return Ok(Bay::Ejected(Ejected::Incompatible));
         }
+        // Of cartridges that were here before and could not be threaded.
+        for alert in [TapeAlert::UNSUPPORTED_FORMAT, TapeAlert::CLEANING_MEDIA, TapeAlert::EXPIRED_CLEANING_MEDIA] {
+            self.alerts.remove(&alert);
+        }
         let path = self.folder.cartridge_file(name, "tap");
         let protected = access == Access::ReadOnly || cartridge.write_protection == WriteProtection::On;
         let mode = if protected { ImageAccess::Read } else { ImageAccess::ReadWrite };

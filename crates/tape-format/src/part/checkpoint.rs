@@ -4,7 +4,7 @@ use super::close::Failure;
 use super::layout::FrameTable;
 use super::pack::Mark;
 use super::spec::{Checkpoint, Wish};
-use super::write::{Ended, Run};
+use super::write::{Ended, KEEP_WHOLE, Run};
 use crate::{FormatError, Result};
 use tape_drive::{FilemarkSync, Position};
 
@@ -13,8 +13,7 @@ impl Run<'_> {
     pub(super) fn wish(&mut self) -> Result<Wish, Ended> {
         loop {
             let wish = self.observer.wish();
-            let due = self.packer.bytes().saturating_sub(self.checkpoint_at) >= self.spec.checkpoint_bytes;
-            if wish == Wish::Checkpoint || (wish == Wish::GoOn && due) {
+            if wish == Wish::Checkpoint || (wish == Wish::GoOn && self.is_due()) {
                 // What was in the drive's buffer may be lost: nothing behind the last checkpoint is to be believed.
                 self.checkpoint().map_err(|error| Ended::Failed(Failure { kind: error.into(), drawn: Vec::new() }))?;
             }
@@ -22,6 +21,15 @@ impl Run<'_> {
                 return Ok(wish);
             }
         }
+    }
+
+    /// Whether enough was written since the last checkpoint. The first ones of a part lie close to its beginning, each four
+    /// times as far as the one before: a tape may end without a warning anywhere, and then the part is ended at one
+    /// behind which its table of contents fits. Those few flushes cost seconds.
+    fn is_due(&self) -> bool {
+        let every = self.spec.checkpoint_bytes;
+        let step = self.checkpoint_at.saturating_mul(3).max(KEEP_WHOLE).min(every);
+        every != u64::MAX && self.packer.bytes().saturating_sub(self.checkpoint_at) >= step
     }
 
     /// Forgets boundaries before the last one that is settled; returns the place from which on anything may be sent again.

@@ -5,7 +5,7 @@ use super::layout::{FrameTable, PartLayout};
 use super::spec::{PartEnd, PartError, PartErrorKind, PartOutcome, TapeState};
 use super::write::{Ended, Run};
 use crate::toc::{self, Cut, FinishedToc, PartInfo, SealedHead, Sealing, Spool, Summary, TapeInfo, TocHead};
-use crate::{Continuation, FormatError, Frame, path_text};
+use crate::{FormatError, Frame, Unfinished, path_text};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tape_drive::{DriveErrorKind, FilemarkSync, Position};
 
@@ -219,7 +219,7 @@ impl Run<'_> {
                 prelude_bytes: self.prelude_bytes,
                 stream_bytes: self.packer.bytes(),
                 stream_header: self.packer.stream_header().map(hex::encode),
-                cut: self.goes_on.as_ref().map(|unfinished| cut(&unfinished.continuation)),
+                cut: self.goes_on.as_ref().map(cut),
                 totals,
             },
             earlier: earlier.collect(),
@@ -250,10 +250,12 @@ impl Run<'_> {
 }
 
 /// The member that the next part goes on with.
-fn cut(continues: &Continuation) -> Cut {
+fn cut(unfinished: &Unfinished) -> Cut {
+    let continues = &unfinished.continuation;
     Cut {
         path: path_text::to_text(&continues.member.path).into_owned(),
         data_offset: continues.data_offset,
         data_size: continues.data_size,
+        sha256_state: unfinished.chaining.map(hex::encode),
     }
 }

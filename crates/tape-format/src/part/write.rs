@@ -17,7 +17,7 @@ use tape_drive::{DriveErrorKind, TapeDrive};
 
 /// While a part is smaller than this its frames are kept, so that it can be written whole on another tape if its table
 /// of contents does not fit on this one.
-const KEEP_WHOLE: u64 = 32 << 20;
+pub(super) const KEEP_WHOLE: u64 = 32 << 20;
 /// Bytes of a member in a table of contents besides its path, rather too many than too few.
 const ENTRY: u64 = 640;
 /// Many frames up to this size can wait in one segment, and should not keep a whole buffer each.

@@ -91,6 +91,18 @@ pub struct Cut {
     pub data_offset: u64,
     /// Bytes of its tar data in all.
     pub data_size: u64,
+    /// Hex of SHA-256's intermediate value behind the content in this part and those before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256_state: Option<String>,
+}
+
+impl Cut {
+    /// [`sha256_state`](Self::sha256_state) as bytes; `None` if it is not there, or no such thing.
+    pub fn chaining(&self) -> Option<[u8; 32]> {
+        let mut value = [0; 32];
+        hex::decode_to_slice(self.sha256_state.as_ref()?, &mut value).ok()?;
+        Some(value)
+    }
 }
 
 /// The part.

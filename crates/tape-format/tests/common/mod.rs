@@ -171,7 +171,11 @@ impl Stream {
                 tar_offset: start,
                 tar_length: end - start,
                 continues,
-                goes_on: at(end).map(|continuation| Unfinished { continuation, state: end.to_le_bytes().to_vec() }),
+                goes_on: at(end).map(|continuation| Unfinished {
+                    continuation,
+                    state: end.to_le_bytes().to_vec(),
+                    chaining: None,
+                }),
                 members: self.records.iter().filter(ends_here).cloned().collect(),
             });
         }

@@ -71,6 +71,18 @@ pub fn sense_command(form: ModeForm, page: PageCode, values: Values) -> Command 
     }
 }
 
+/// MODE SENSE for the current values of a page, without block descriptors (DBD).
+pub fn page_command(form: ModeForm, page: PageCode) -> Command {
+    let [high, low] = CAPACITY_10.to_be_bytes();
+    let code = page.0 & 0x3f;
+    match form {
+        ModeForm::Six => Command::new("MODE SENSE(6)", Timeout::Short, [0x1a, 0x08, code, page.1, CAPACITY_6, 0]),
+        ModeForm::Ten => {
+            Command::new("MODE SENSE(10)", Timeout::Short, [0x5a, 0x08, code, page.1, 0, 0, 0, high, low, 0])
+        }
+    }
+}
+
 /// MODE SELECT of so many bytes: standard pages (PF = 1), not saved.
 pub fn select_command(form: ModeForm, length: u16) -> Command {
     let [high, low] = length.to_be_bytes();
@@ -167,6 +179,36 @@ pub fn mode_sense(
     Ok(decode(form, &transport.fetch(&sense_command(form, page, values), capacity)?)?)
 }
 
+/// The current values of a page; they begin with its page code. The short command first, which all devices know.
+pub fn mode_page(transport: &mut dyn Transport, page: PageCode) -> Result<Vec<u8>, ScsiError> {
+    let mut form = ModeForm::Six;
+    let answer = match transport.fetch(&page_command(form, page), usize::from(CAPACITY_6)) {
+        Err(error) if error.is_unknown_command() || error.is_unknown_field() => {
+            form = ModeForm::Ten;
+            transport.fetch(&page_command(form, page), usize::from(CAPACITY_10))?
+        }
+        answer => answer?,
+    };
+    Ok(only_page(page, decode(form, &answer)?.page)?)
+}
+
+/// The first page of an answer, as far as its length goes and it was delivered.
+fn only_page(page: PageCode, mut bytes: Vec<u8>) -> Result<Vec<u8>, Malformed> {
+    let (Some(code), Some(length)) = (u8_at(&bytes, 0), u8_at(&bytes, 1)) else {
+        return Err(Malformed::short(SENSE));
+    };
+    if code & 0x3f != page.0 & 0x3f {
+        return Err(Malformed { of: SENSE, why: "it is not the page that was asked for" });
+    }
+    // A page with a subpage code (SPF) has its length in the next two bytes.
+    let whole = match code & 0x40 {
+        0 => 2 + usize::from(length),
+        _ => 4 + usize::from(u16_at(&bytes, 2).ok_or(Malformed::short(SENSE))?),
+    };
+    bytes.truncate(whole);
+    Ok(bytes)
+}
+
 /// Sends a page, a block descriptor, or both.
 pub fn mode_select(transport: &mut dyn Transport, form: ModeForm, data: &ModeData) -> Result<(), ScsiError> {
     let bytes = encode(form, data);
@@ -177,7 +219,36 @@ pub fn mode_select(transport: &mut dyn Transport, form: ModeForm, data: &ModeDat
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::{Scripted, Step};
+    use crate::{Sense, SenseKey};
     use proptest::prelude::*;
+
+    #[test]
+    fn a_page_is_found_behind_block_descriptors_that_were_not_asked_for() {
+        let script = Scripted::new([Step::on(&[0x1a, 0x08, 0x0f, 0, 255, 0])
+            .data(&[16, 0, 0x10, 8, 0x60, 0, 0, 0, 0, 0, 0, 0, 0x8f, 2, 0xc0, 1, 9])]);
+        assert_eq!(mode_page(&mut script.clone(), PageCode(0x0f, 0)).unwrap(), [0x8f, 2, 0xc0, 1]);
+        script.finished();
+    }
+
+    #[test]
+    fn the_long_command_where_the_short_one_is_not_known() {
+        let unknown = Sense::new(SenseKey::IllegalRequest, 0x20, 0);
+        let script = Scripted::new([
+            Step::on(&[0x1a]).check(unknown),
+            Step::on(&[0x5a, 0x08, 0x0f, 0, 0, 0, 0, 0x10, 0, 0]).data(&[0, 10, 0, 0, 0, 0, 0, 0, 0x0f, 2, 3, 4]),
+        ]);
+        assert_eq!(mode_page(&mut script.clone(), PageCode(0x0f, 0)).unwrap(), [0x0f, 2, 3, 4]);
+        script.finished();
+    }
+
+    #[test]
+    fn what_is_no_page_or_another_one() {
+        for answer in [&[3, 0, 0, 0][..], &[5, 0, 0, 0, 0x1d, 0], &[3, 0, 0, 8]] {
+            let script = Scripted::new([Step::on(&[0x1a]).data(answer)]);
+            assert!(mode_page(&mut script.clone(), PageCode(0x0f, 0)).is_err(), "{answer:?}");
+        }
+    }
 
     /// The answer of an LTO-6 drive to `1a 00 00 00 ff 00`, with a protected tape.
     #[test]
@@ -211,6 +282,7 @@ mod tests {
     proptest! {
         #[test]
         fn hostile_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let _ = only_page(PageCode(bytes.first().copied().unwrap_or(0), 0), bytes.clone());
             for form in [ModeForm::Six, ModeForm::Ten] {
                 if let Ok(data) = decode(form, &bytes) {
                     let mut sent = encode(form, &data);

@@ -197,6 +197,10 @@ impl Device for Drive {
                 drive.unload()
             }
             Hand::PushIn => drive.load(),
+            Hand::Alert(alert) => {
+                self.drive.raise(*alert);
+                Ok(())
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::units::Job;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
+use tape_scsi::TapeAlert;
 
 /// Initiators that are remembered between sessions.
 const MAX_INITIATORS: usize = 64;
@@ -59,6 +60,8 @@ pub(crate) enum Hand {
     Eject,
     /// Pushes a cartridge that lies in the bay back in.
     PushIn,
+    /// Nothing: the drive raises a TapeAlert flag, until the cartridge is unloaded.
+    Alert(TapeAlert),
 }
 
 /// A logical unit.

@@ -5,7 +5,7 @@ use crate::conditions::{WRITE, rows};
 use crate::harness::Lab;
 use crate::house::*;
 use tape_drive::conformance::{self, Insertion, Outcome, Profile, Wanted};
-use tape_drive::{DriveErrorKind, FilemarkSync, Position, ReadOutcome, TapeDrive, open_drive};
+use tape_drive::{DriveErrorKind, FilemarkSync, Position, ReadOutcome, TapeDrive};
 use tape_scsi::{Sense, SenseKey};
 use tape_target::{Response, Rule};
 
@@ -62,20 +62,6 @@ fn suite(device: &str) {
     assert!(!results.iter().any(|result| matches!(result.outcome, Outcome::Failed(_))), "\n{report}");
     let passed = results.iter().filter(|result| result.outcome == Outcome::Passed).count();
     assert!(passed >= 15, "only {passed} checks could be tried:\n{report}");
-}
-
-/// The drive at `device`, loaded, with its unit attentions told.
-fn quiet(device: &str) -> Box<dyn TapeDrive> {
-    let mut drive = open_drive(device).unwrap();
-    let attention = |kind: &DriveErrorKind| matches!(kind, DriveErrorKind::MediumChanged | DriveErrorKind::Reset);
-    while let Err(error) = drive.load() {
-        assert!(attention(&error.kind), "{error}");
-    }
-    // Loading is itself something to be told of.
-    while let Err(error) = drive.status() {
-        assert!(attention(&error.kind), "{error}");
-    }
-    drive
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! The data of parts that have no table of contents, or one that cannot be read.
 
 use super::Look;
-use crate::cli::human;
 use crate::cli::recover::holdings::{Cut, Entry, Known, Part};
 use crate::cli::recover::spinner;
+use crate::human;
 use std::sync::Arc;
 use tape_drive::{Position, TapeDrive};
 use tape_format::part::PartLayout;

@@ -4,7 +4,7 @@ use super::Reader;
 use crate::catalog::from_toc::FromToc;
 use crate::executions::rebuild::heads::{Both, HeadOnly};
 use crate::executions::rebuild::report::{Line, Outcome};
-use crate::executions::rebuild::taking::{ENOUGH, Spot, Taking};
+use crate::executions::rebuild::taking::{ENOUGH, Spot, TWO_CARTRIDGES, Taking};
 use tape_drive::{DriveErrorKind, TapeDrive};
 use tape_format::FormatError;
 use tape_format::crypt::Keys;
@@ -88,6 +88,9 @@ impl Reader {
                     }
                     (Some(error), _) => {
                         self.found.seen.insert(data.number);
+                        if error.code == TWO_CARTRIDGES {
+                            self.found.ambiguous = Some(error.message.clone());
+                        }
                         self.refused(data.number, line, &error.to_string());
                     }
                     // the drive or the catalog, and not this table of contents

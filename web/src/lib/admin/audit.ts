@@ -15,6 +15,7 @@ const PAGES: Record<string, string> = {
 	tape: '/tapes',
 	pool: '/pools',
 	drive: '/drives',
+	source: '/sources',
 	job: '/jobs',
 	execution: '/runs',
 	'encryption-key': '/keys'

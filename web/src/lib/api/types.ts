@@ -13,4 +13,7 @@ export type Pool = Schemas['PoolListed'];
 export type Library = Schemas['Library'];
 export type Slot = Schemas['SlotListed'];
 export type Job = Schemas['JobListed'];
+export type Source = Schemas['SourceView'];
+export type PastRun = Schemas['PastRun'];
+export type BackupSet = Schemas['SetListed'];
 export type Role = Schemas['Role'];

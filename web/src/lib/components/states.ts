@@ -38,7 +38,7 @@ const EXECUTION: Record<Schemas['ExecutionStatus'], State> = {
 };
 
 /** What a run is doing, and whether it is somebody's turn. */
-export function executionState(run: Pick<Execution, 'status' | 'tape_change' | 'warning_count'>): State {
+export function executionState(run: Pick<Execution, 'status' | 'warning_count'> & { tape_change?: unknown }): State {
 	if (run.tape_change) return state('waiting', Hand, 'Waiting for you');
 	if (run.status === 'completed' && run.warning_count > 0) {
 		return state('warning', CircleAlert, 'Completed with warnings');
@@ -80,6 +80,9 @@ export function driveState(drive: Pick<Drive, 'status' | 'enabled' | 'loaded' | 
 	}
 }
 
+/** Something that can be switched off. */
+export const ENABLED_STATES = { on: state('good', CircleCheck, 'On'), off: state('offline', Ban, 'Switched off') };
+
 export const EVENT_STATES: Record<Schemas['EventType'], State> = {
 	info: state('idle', Info, 'Note'),
 	success: state('good', CircleCheck, 'Done'),
@@ -92,3 +95,19 @@ export const ALERT_STATES: Record<Schemas['Severity'], State> = {
 	warning: state('warning', CircleAlert, 'Warning'),
 	critical: state('failed', CircleX, 'Critical')
 };
+
+export const RESTORE_STATES: Record<Schemas['RestoreStatus'], State> = {
+	pending: EXECUTION.pending,
+	running: EXECUTION.running,
+	completed: EXECUTION.completed,
+	failed: EXECUTION.failed
+};
+
+/** What the newest backup does not have any more. */
+export const GONE: State = state('warning', TimerOff, 'Deleted since');
+
+/** What is wrong with the age of a backup. */
+export const AGE_STATES = {
+	never: state('failed', CircleX, 'Never backed up'),
+	old: state('warning', Clock, 'Long ago')
+} satisfies Record<string, State>;

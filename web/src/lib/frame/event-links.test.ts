@@ -6,6 +6,7 @@ it('leads to the most special object that an event names', () => {
 	expect(href({ job_id: 1, execution_id: 7 })).toBe('/runs/7');
 	expect(href({ tape_id: 3, drive_id: 2 })).toBe('/tapes/3');
 	expect(href({ drive_id: 2 })).toBe('/drives/2');
+	expect(href({ source_id: 4 })).toBe('/sources/4');
 	expect(href({ drive_id: '2' })).toBeUndefined();
 	expect(href(null)).toBeUndefined();
 });

@@ -14,5 +14,7 @@ export function eventHref(event: Pick<StoredEvent, 'category' | 'details'>): str
 	if (drive !== undefined) return `/drives/${drive}`;
 	const job = id('job_id');
 	if (job !== undefined) return `/jobs/${job}`;
+	const source = id('source_id');
+	if (source !== undefined) return `/sources/${source}`;
 	return undefined;
 }

@@ -4,7 +4,7 @@ import { SECTIONS } from './pages';
 
 export interface Hit {
 	id: string;
-	group: 'Pages' | 'Tapes' | 'Jobs' | 'Files';
+	group: 'Pages' | 'Tapes' | 'Jobs' | 'Sources' | 'Files';
 	title: string;
 	about: string;
 	href: string;
@@ -21,9 +21,9 @@ export function pageHits(text: string): Hit[] {
 		.map((entry) => ({ id: entry.href, group: 'Pages', title: entry.title, about: entry.about, href: entry.href }));
 }
 
-/** Tapes, jobs and files with this text. */
+/** Tapes, jobs, sources and files with this text. */
 export async function serverHits(text: string): Promise<Hit[]> {
-	const found = await Promise.allSettled([tapes(text), jobs(text), files(text)]);
+	const found = await Promise.allSettled([tapes(text), jobs(text), sources(text), files(text)]);
 	return found.flatMap((part) => (part.status === 'fulfilled' ? part.value : []));
 }
 
@@ -49,6 +49,20 @@ async function jobs(q: string): Promise<Hit[]> {
 			title: job.name,
 			about: `${job.source_name} → ${job.pool_name}`,
 			href: `/jobs/${job.id}`
+		}));
+}
+
+async function sources(q: string): Promise<Hit[]> {
+	const rows = await fetched(api.GET('/api/v1/sources'));
+	return rows
+		.filter((source) => `${source.name} ${source.path}`.toLowerCase().includes(q.toLowerCase()))
+		.slice(0, PER_GROUP)
+		.map((source) => ({
+			id: `source-${source.id}`,
+			group: 'Sources',
+			title: source.name,
+			about: source.path,
+			href: `/sources/${source.id}`
 		}));
 }
 

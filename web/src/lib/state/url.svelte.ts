@@ -16,13 +16,24 @@ export function param(name: string, none = '') {
 	};
 }
 
-/** Changes several values at once. */
-export function setParams(values: Record<string, string>): void {
+function changed(values: Record<string, string>): URL {
 	const url = new URL(page.url);
 	for (const [name, value] of Object.entries(values)) {
 		if (value) url.searchParams.set(name, value);
 		else url.searchParams.delete(name);
 	}
+	return url;
+}
+
+/** The address of this page with some values changed: for links that "back" is to come back from. */
+export function linkWith(values: Record<string, string>): string {
+	const { pathname, search } = changed(values);
+	return pathname + search;
+}
+
+/** Changes several values at once. */
+export function setParams(values: Record<string, string>): void {
+	const url = changed(values);
 	if (url.href === page.url.href) return;
 	void goto(url, { replaceState: true, keepFocus: true, noScroll: true });
 }

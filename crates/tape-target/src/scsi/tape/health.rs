@@ -43,7 +43,7 @@ impl Drive {
         let whole = field(cdb, 7, 2) as usize >= data.len();
         if code == tape_alert_response::CLEARING && whole {
             // Programs read the length first, and then the page: only the whole page counts as read.
-            self.told = self.drive.inner().alerts()?;
+            self.told = self.drive.raised()?;
         }
         Ok(Answer::data(cut(data, cdb, 7, 2)))
     }
@@ -84,9 +84,9 @@ impl Drive {
                 let protected = medium.as_ref().is_some_and(|medium| medium.write_protected);
                 status.with_medium(medium.is_some(), protected).page()
             }
-            tape_alert_response::CODE => tape_alert_response::page(&self.drive.inner().alerts()?),
+            tape_alert_response::CODE => tape_alert_response::page(&self.drive.raised()?),
             tape_alert_response::CLEARING => {
-                let alerts = self.drive.inner().alerts()?;
+                let alerts = self.drive.raised()?;
                 self.told.retain(|told| alerts.contains(told));
                 let news: Vec<_> = alerts.into_iter().filter(|alert| !self.told.contains(alert)).collect();
                 tape_alert_response::clearing_page(&news)

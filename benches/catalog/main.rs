@@ -2,19 +2,29 @@
 //!
 //! `cargo bench --bench catalog -- [PATHS] [FILE]`; one million paths in a temporary file unless said otherwise. A full
 //! set of all paths, ten incremental sets of one percent each, and a second full set are inserted and indexed; then the
-//! state as of the last incremental is listed, searched, selected and walked. A FILE is kept, and when it exists from
-//! an earlier run only reading is measured.
+//! state as of the last incremental is listed, searched, planned to be restored, counted and walked. A FILE is kept, and when it
+//! exists from an earlier run only reading is measured. Then 100 000 sets are judged by the rules of retention, and a catalog is
+//! built again from a table of contents of all paths. `BENCH_PATHS=10000000 make bench` has room for ten million.
 
+mod figures;
+mod made;
+mod planning;
+mod rebuilding;
+mod retaining;
+
+use figures::{on_cpu, once, report_sizes, sizes, timed};
+use made::{FILES_PER_DIR, directory, member, mixed, name, word};
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use tape_format::{MemberKind, MemberRecord};
+use tape_format::MemberRecord;
 use tapebackarr::backup::diff::Baseline as _;
 use tapebackarr::catalog::{CatalogWriter, baseline, browse, chain, search, select};
+use tapebackarr::coverage::{counter, judge::Judge};
+use tapebackarr::db::coverage;
 use tapebackarr::db::{self, BackupType, Conn, Page, jobs, pools, sets, sources, tapes};
 
 const BATCH: usize = 8192;
-const FILES_PER_DIR: u64 = 10;
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
@@ -26,7 +36,9 @@ fn main() -> anyhow::Result<()> {
     if !filled {
         write(&pool, &file, paths)?;
     }
-    read(&pool, paths)
+    read(&pool, paths)?;
+    retaining::measure(folder.path())?;
+    rebuilding::measure(folder.path(), paths)
 }
 
 fn write(pool: &db::DbPool, file: &Path, paths: u64) -> anyhow::Result<()> {
@@ -39,7 +51,7 @@ fn write(pool: &db::DbPool, file: &Path, paths: u64) -> anyhow::Result<()> {
     let took = fill(&mut writer, full, 0..paths)?;
     let cpu = on_cpu().saturating_sub(cpu);
     println!("insert      {paths} new paths: {:.0} rows/s; per CPU second {:.0}", rate(paths, took), rate(paths, cpu));
-    complete(conn, full)?;
+    complete(conn, full, 0..paths)?;
     let first_sizes = sizes(conn)?;
     let (started, cpu) = (Instant::now(), on_cpu());
     writer.index(full)?;
@@ -53,9 +65,7 @@ fn write(pool: &db::DbPool, file: &Path, paths: u64) -> anyhow::Result<()> {
     writer.index(dropped)?;
     println!("index       nothing new: {:.0} paths/s", rate(paths, started.elapsed()));
     report_sizes(&first_sizes, &sizes(conn)?, paths);
-    let started = Instant::now();
-    writer.discard(dropped)?;
-    println!("discard     {:.0} rows/s", rate(paths, started.elapsed()));
+    once("discard     a set whose paths another has", paths, || Ok(writer.discard(dropped)?))?;
 
     let large = set(conn, &job, None)?;
     let in_one = |number| format!("large/{}", name(number)).into_bytes();
@@ -66,7 +76,7 @@ fn write(pool: &db::DbPool, file: &Path, paths: u64) -> anyhow::Result<()> {
         })
         .collect();
     writer.insert(large, 1, &records)?;
-    complete(conn, large)?;
+    complete(conn, large, 0..20_000)?;
     writer.index(large)?;
 
     let mut parent = full;
@@ -75,7 +85,7 @@ fn write(pool: &db::DbPool, file: &Path, paths: u64) -> anyhow::Result<()> {
         let child = set(conn, &job, Some(parent))?;
         let from = increment * 7 * changed % paths.saturating_sub(changed).max(1);
         fill(&mut writer, child, from..from + changed)?;
-        complete(conn, child)?;
+        complete(conn, child, from..from + changed)?;
         writer.index(child)?;
         parent = child;
     }
@@ -88,12 +98,23 @@ fn read(pool: &db::DbPool, paths: u64) -> anyhow::Result<()> {
     let chain = chain::of(conn, newest.first().map_or(0, |row| row.set.id))?;
     listings(conn, &chain, paths)?;
     searches(conn, paths)?;
-    let started = Instant::now();
-    let selected = select::select(conn, &chain, &select::Wanted::All)?;
-    let took = started.elapsed();
-    println!("select all  {} members of {} sets: {took:.2?}", selected.members, chain.len());
+    once("select      all of a chain of 11", paths, || Ok(select::select(conn, &chain, &select::Wanted::All)?))?;
     select::clear(conn)?;
+    planning::plans(conn, &chain, paths)?;
+    copies(conn, chain.first().copied().unwrap_or_default(), paths)?;
     walk(pool, &chain)
+}
+
+/// What the page about coverage needs: counted in the background, and judged at each request.
+fn copies(conn: &mut Conn, newest: i32, paths: u64) -> anyhow::Result<()> {
+    let sets = coverage::readable_sets(conn)?;
+    let all = sets.iter().map(|set| set.id).collect();
+    let count = once("copies      counted", paths, || Ok(counter::count(conn, newest, all, || true)?))?;
+    let Some(count) = count else { anyhow::bail!("nobody stopped it") };
+    let groups = count.holdings.len();
+    let copies = once("            judged", groups as u64, || Ok(Judge::read(conn, &sets)?.judge(&count, None)))?;
+    println!("            {} files in {groups} groups", copies.none.files + copies.one.files + copies.more.files);
+    Ok(())
 }
 
 fn rate(count: u64, took: Duration) -> f64 {
@@ -117,7 +138,8 @@ fn set(conn: &mut Conn, (job_id, tape_id): &(i32, i32), parent_set_id: Option<i3
     Ok(sets::insert(conn, &new)?.id)
 }
 
-fn complete(conn: &mut Conn, set: i32) -> anyhow::Result<()> {
+fn complete(conn: &mut Conn, set: i32, numbers: std::ops::Range<u64>) -> anyhow::Result<()> {
+    planning::on_tape(conn, set, numbers)?;
     sets::complete(conn, set, &sets::SetChanges::default())?;
     Ok(())
 }
@@ -143,143 +165,6 @@ fn fill(writer: &mut CatalogWriter, set: i32, range: std::ops::Range<u64>) -> an
     let started = Instant::now();
     writer.finish(set)?;
     Ok(took + started.elapsed())
-}
-
-/// Well-spread bits of a number (splitmix64).
-fn mixed(number: u64) -> u64 {
-    let mut z = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
-}
-
-const WORDS: [&str; 48] = [
-    "archive", "backup", "camera", "data", "engine", "finance", "gallery", "history", "images", "journal", "kernel",
-    "letters", "music", "network", "offers", "projects", "quality", "reports", "scripts", "travel", "updates", "video",
-    "website", "xray", "yearbook", "zoning", "alpha", "beta", "gamma", "delta", "source", "include", "module", "tests",
-    "vendor", "public", "assets", "build", "config", "docs", "export", "family", "german", "health", "import",
-    "junior", "kitchen", "library",
-];
-
-fn pick<'a>(words: &[&'a str], number: u64) -> &'a str {
-    words.get((number % words.len() as u64) as usize).copied().unwrap_or("word")
-}
-
-fn word(number: u64) -> &'static str {
-    pick(&WORDS, number)
-}
-
-fn directory(number: u64) -> String {
-    // Neighbours share all but the last component, as directories do.
-    let (year, group) = (2000 + number / 4096 % 25, number / 64);
-    let (a, b, c) = (mixed(number / 4096), mixed(group), mixed(number));
-    format!("srv/{}-{}/{year}/{}_{}/{}-{number}", word(a), number / 4096, word(b), group % 64, word(c))
-}
-
-fn name(number: u64) -> String {
-    let bits = mixed(number ^ 0xABCD);
-    match bits % 10 {
-        0 => format!("{}{}.md", pick(&["README", "CHANGES", "LICENSE"], bits >> 8), number % 10),
-        1 | 2 => format!("{:016x}.bin", mixed(bits)),
-        3..=6 => format!("IMG_{number:08}.jpg"),
-        _ => {
-            let ending = pick(&["txt", "pdf", "rs"], bits >> 40);
-            format!("{}_{}_{:05}.{ending}", word(bits >> 8), word(bits >> 16), bits >> 24 & 0xFFFF)
-        }
-    }
-}
-
-fn member(number: u64, set: i32) -> (MemberRecord, u64) {
-    let bits = mixed(number.wrapping_mul(31).wrapping_add(set.unsigned_abs().into()));
-    let mut sha256 = [0; 32];
-    for (at, chunk) in sha256.chunks_mut(8).enumerate() {
-        chunk.copy_from_slice(&mixed(bits.wrapping_add(at as u64)).to_le_bytes());
-    }
-    let size = bits % 200_000;
-    let mtime_ns = 1_700_000_000_000_000_000 + (bits >> 8) as i64 % 1_000_000_000_000_000;
-    let record = MemberRecord {
-        path: format!("{}/{}", directory(number / FILES_PER_DIR), name(number)).into_bytes(),
-        kind: MemberKind::File,
-        size,
-        mode: 0o644,
-        uid: 1000,
-        gid: 1000,
-        user: "anna".into(),
-        group: "users".into(),
-        mtime_ns,
-        ctime_ns: mtime_ns + 1_000_000,
-        inode: 10_000_000 + number,
-        link: None,
-        sha256: Some(sha256),
-        tar_offset: number * 102_400,
-        tar_length: size.div_ceil(512) * 512 + 1536,
-    };
-    (record, number * 102_400 / 262_144)
-}
-
-mod measured {
-    //! What SQLite tells of its own storage.
-    use diesel::prelude::*;
-    use diesel::sql_types::{BigInt, Text};
-
-    /// Bytes of a table or index.
-    #[derive(QueryableByName)]
-    pub struct Size {
-        /// Its name.
-        #[diesel(sql_type = Text)]
-        pub name: String,
-        /// Its bytes.
-        #[diesel(sql_type = BigInt)]
-        pub bytes: i64,
-    }
-}
-
-fn sizes(conn: &mut Conn) -> anyhow::Result<Vec<measured::Size>> {
-    use diesel::RunQueryDsl;
-    let sql = "SELECT name, sum(pgsize) AS bytes FROM dbstat WHERE name LIKE '%catalog_%' GROUP BY name";
-    Ok(diesel::sql_query(sql).load(conn)?)
-}
-
-fn report_sizes(first: &[measured::Size], all: &[measured::Size], paths: u64) {
-    let search = |name: &str| name.contains("search") || name.contains("names");
-    let sum = |sizes: &[measured::Size], of_search: bool| -> f64 {
-        sizes.iter().filter(|size| search(&size.name) == of_search).map(|size| size.bytes as f64).sum()
-    };
-    let paths = paths as f64;
-    println!("size        per version, first full set, directories included: {:.1} B", sum(first, false) / paths);
-    println!("size        per version, with two versions of a path: {:.1} B", sum(all, false) / paths / 2.0);
-    println!("size        search index per distinct path, names included: {:.1} B", sum(all, true) / paths);
-    for size in all.iter().filter(|size| size.bytes as f64 > paths) {
-        println!("            {:38} {:.1} B/path", size.name, size.bytes as f64 / paths);
-    }
-}
-
-/// Time this thread was on a processor: what a figure would be on an idle machine.
-fn on_cpu() -> Duration {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    Duration::from_nanos(text.split(' ').next().and_then(|field| field.parse().ok()).unwrap_or(0))
-}
-
-/// Runs something often; median, 95th percentile and maximum.
-fn timed(what: &str, times: u64, mut run: impl FnMut(u64) -> anyhow::Result<usize>) -> anyhow::Result<()> {
-    let mut took = Vec::new();
-    let mut found = 0;
-    let cpu = on_cpu();
-    for time in 0..times {
-        let started = Instant::now();
-        found += run(time)?;
-        took.push(started.elapsed());
-    }
-    let cpu = on_cpu().saturating_sub(cpu) / u32::try_from(times)?;
-    took.sort_unstable();
-    let at = |percent: usize| took.get(took.len() * percent / 100).or(took.last()).copied().unwrap_or_default();
-    println!(
-        "{what:42} p50 {:>9.2?}  p95 {:>9.2?}  max {:>9.2?}  mean CPU {cpu:>9.2?}  found {found}",
-        at(50),
-        at(95),
-        at(100)
-    );
-    Ok(())
 }
 
 fn listings(conn: &mut Conn, chain: &[i32], paths: u64) -> anyhow::Result<()> {

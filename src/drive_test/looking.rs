@@ -2,7 +2,7 @@
 
 use super::bench::{Bench, fail, skip};
 use super::report::{Outcome, Report};
-use crate::cli::human;
+use crate::human;
 use tape_drive::{DriveErrorKind, lto};
 use tape_scsi::AlertSeverity;
 

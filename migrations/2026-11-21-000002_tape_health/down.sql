@@ -1,0 +1,1 @@
+DROP TABLE tape_health;

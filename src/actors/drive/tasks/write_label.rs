@@ -1,0 +1,126 @@
+//! Writing a label, onto the tape and into the memory of its cartridge.
+
+use super::{DriveTask, FirstBlock, Unit, examine};
+use crate::actors::drive::loading::may_write;
+use crate::{Error, ErrorKind, Result};
+use tape_drive::{DriveErrorKind, FilemarkSync, MediumKind, Position, TapeDrive};
+use tape_format::Label;
+
+/// How sure one has to be that nothing is lost before a label is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precondition {
+    /// The tape must be proved blank.
+    Blank,
+    /// The tape may hold anything: the caller has checked that it may be destroyed.
+    Anything,
+}
+
+/// Writes a label at the beginning, which makes it all that is on the tape.
+pub struct WriteLabel {
+    /// The label.
+    pub label: Label,
+    /// What must hold before.
+    pub precondition: Precondition,
+}
+
+/// Where a freshly labelled tape ends.
+#[derive(Debug, Clone, Copy)]
+pub struct Labelled {
+    /// Tape files on it: 1.
+    pub end_file: u64,
+    /// Logical object number of the end of data: 2.
+    pub end_block: u64,
+}
+
+impl DriveTask for WriteLabel {
+    type Output = Labelled;
+    const NAME: &'static str = "write the label";
+
+    fn run(self, drive: &mut dyn TapeDrive, unit: &Unit) -> Result<Labelled> {
+        let block = self.label.encode()?;
+        let medium = drive.medium()?;
+        may_write(drive, &medium)?;
+        if self.precondition == Precondition::Blank {
+            match examine(drive, unit)? {
+                FirstBlock::Blank => {}
+                FirstBlock::Ours(found) => {
+                    return Err(Error::conflict(
+                        "already_labelled",
+                        format!(
+                            "tape already has a label: '{}' (UUID: {}). Format the tape first to re-label it.",
+                            found.label, found.uuid
+                        ),
+                    ));
+                }
+                FirstBlock::Foreign(what) => {
+                    return Err(Error::conflict(
+                        "tape_not_blank",
+                        format!("there is data on the tape: {what}. Labelling destroys it; say so to go on."),
+                    ));
+                }
+            }
+        }
+        if medium.kind == MediumKind::Worm
+            && self.precondition == Precondition::Anything
+            && !matches!(examine(drive, unit)?, FirstBlock::Blank)
+        {
+            return Err(Error::conflict(
+                "write_once",
+                "the tape is write-once and has been written: it can be appended to, but never begin anew; use another one",
+            ));
+        }
+        drive.rewind()?;
+        // Everybody must be able to read which tape it is.
+        drive.set_encryption(None)?;
+        drive.write_block(&block)?;
+        drive.write_filemarks(1, FilemarkSync::Flush)?;
+        let position = drive.position()?;
+        if position.at != Position::block(2) {
+            return Err(Error::new(
+                ErrorKind::Internal,
+                "position_mismatch",
+                format!("after the label the tape should be at block 2, but the drive says {}", position.at),
+            ));
+        }
+        note_in_memory(drive, &self.label, medium.barcode.as_deref())?;
+        match examine(drive, unit)? {
+            FirstBlock::Ours(found) if found == self.label => Ok(Labelled { end_file: 1, end_block: 2 }),
+            _ => Err(Error::new(
+                ErrorKind::Internal,
+                "label_not_readable",
+                "the label was written but does not read back; do not use this tape",
+            )),
+        }
+    }
+}
+
+/// Writes into the cartridge memory what the tape is, so that any program, and a reader for cartridges that lie on a shelf, can
+/// tell. Not every drive and cartridge has such a memory, and nothing here depends on it.
+///
+/// Errors: unit attentions only, because they are told once.
+fn note_in_memory(drive: &mut dyn TapeDrive, label: &Label, barcode: Option<&str>) -> Result<()> {
+    use tape_scsi::{Attribute, attribute_id as id};
+    const UTF_8: u64 = 0x81;
+    let mut attributes = vec![
+        Attribute::number(id::TEXT_LOCALIZATION, UTF_8, 1),
+        Attribute::ascii(id::APPLICATION_VENDOR, "TAPEBKR"),
+        Attribute::ascii(id::APPLICATION_NAME, "TapeBackarr"),
+        Attribute::ascii(id::APPLICATION_VERSION, env!("CARGO_PKG_VERSION")),
+        Attribute::text(id::USER_MEDIUM_LABEL, label.label.as_str()),
+        Attribute::text(id::MEDIA_POOL, label.pool.as_str()),
+    ];
+    attributes.extend(barcode.map(|barcode| Attribute::ascii(id::BARCODE, barcode)));
+    for attribute in attributes.iter().filter(|attribute| attribute.validate().is_ok()) {
+        match drive.write_attribute(attribute) {
+            Ok(()) => {}
+            Err(error) => match error.kind {
+                DriveErrorKind::MediumChanged | DriveErrorKind::Reset | DriveErrorKind::ParametersChanged => {
+                    return Err(error.into());
+                }
+                DriveErrorKind::Unsupported => return Ok(()),
+                _ => tracing::debug!(%error, "the cartridge memory does not take an attribute"),
+            },
+        }
+    }
+    Ok(())
+}

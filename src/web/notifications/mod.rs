@@ -1,0 +1,21 @@
+//! `/notifications`: channels, rules, templates and the outbox.
+
+mod channels;
+mod outbox;
+mod rules;
+mod templates;
+mod topics;
+mod view;
+
+use super::Routes;
+pub use channels::send_test;
+
+/// The routes.
+pub fn routes(routes: Routes) -> Routes {
+    let routes = routes.add(topics::list);
+    let routes = routes.add(channels::list).add(channels::create).add(channels::find).add(channels::update);
+    let routes = routes.add(channels::remove).add(channels::test).add(channels::try_out);
+    let routes = routes.add(rules::list).add(rules::create).add(rules::find).add(rules::update).add(rules::remove);
+    let routes = routes.add(templates::list).add(templates::update).add(templates::remove).add(templates::preview);
+    routes.add(outbox::list).add(outbox::find).add(outbox::retry).add(outbox::discard)
+}
