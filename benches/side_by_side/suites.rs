@@ -1,7 +1,7 @@
 //! R5: whole backup programs. The same trees, hashed and cataloged, to a virtual tape, and to the suite's own store; both on
 //! tmpfs.
 
-use crate::data::Data;
+use crate::data::{Data, touch_memory};
 use crate::results::{Measured, Results};
 use crate::tape::{self, Records};
 use crate::{bacula, median};
@@ -15,7 +15,7 @@ use tape_drive::virt::library::{self, LibrarySpec, Place, Settings};
 use tapebackarr::backup::engine::EngineOptions;
 
 /// Runs of each pair: suites take long.
-const RUNS: usize = 2;
+const RUNS: usize = 3;
 /// What a store of the largest tree needs.
 const ROOM: u64 = 6 << 30;
 
@@ -58,7 +58,9 @@ fn installed(program: &str) -> bool {
 fn pair(data: &Data, folder: &Path, suite: Suite) -> Result<(Duration, Duration)> {
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..RUNS {
+        touch_memory(folder, data.bytes * 5 / 4)?;
         ours.push(our_side(data, folder)?);
+        touch_memory(folder, data.bytes * 5 / 4)?;
         let work = tempfile::tempdir_in(folder)?;
         theirs.push(suite(&data.root, work.path())?);
         eprintln!(

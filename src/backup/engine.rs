@@ -216,6 +216,7 @@ pub fn start(options: EngineOptions) -> Result<Engine> {
         hooks: options.hooks.clone(),
         feed: Mutex::new(Some(feed)),
         planned: AtomicBool::new(false),
+        scratch: Mutex::default(),
         gate: Gate::new(base, most),
     });
     let mut engine = Engine {

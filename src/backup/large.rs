@@ -1,8 +1,9 @@
-//! Large files: several workers read ahead, one at a time carries the hash on.
+//! Large files: several workers read and compress ahead, one at a time carries the hash on.
 //!
-//! A hash is a serial chain. Whoever holds it hashes what it reads while that is in the processor's cache; the others
-//! read ahead and leave their frames behind, and the holder hashes those too, so that nobody waits.
+//! Whoever holds the hash hashes what it reads while that is in the processor's cache; the others leave their chunks in the
+//! [`HashChain`], and the holder hashes those too, so that nobody waits.
 
+use super::chain::{Chunk, HashChain};
 use super::content::{Content, Fill};
 use super::hash::ContentHash;
 use super::hooks::Moment;
@@ -14,15 +15,18 @@ use super::warning::{Reporter, WarningKind};
 use super::worker::Worker;
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
-use std::collections::BTreeMap;
-use std::sync::{Arc, Condvar, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 use tape_format::frame::MAX_FRAME;
 use tape_format::ring::Ticket;
 use tape_format::{Continuation, Frame, Member, MemberRecord, Unfinished, tar};
 
 /// Bytes that are read and hashed in one step: they fit into the cache of one core.
 const STEP: usize = 256 << 10;
+
+/// How many compressed chunks of a file may wait for the hash: what was compressed is kept in memory until then, beside
+/// the ring. Enough for a worker that loses its processor for some milliseconds.
+const COMPRESSED_AHEAD: usize = 4;
 
 /// A large file that is being sent.
 pub struct LargeFile {
@@ -33,26 +37,9 @@ pub struct LargeFile {
     content: Content,
     /// Bytes of header and content that are on tape already: 0, unless a set goes on in the middle of this file.
     sent: u64,
-    chain: Mutex<Chain>,
-    turn: Condvar,
-}
-
-struct Chain {
-    /// Number of the chunk that is hashed next.
-    next: u64,
-    /// The hash, unless somebody holds it.
-    hash: Option<ContentHash>,
-    /// Chunks that were read before their turn.
-    pending: BTreeMap<u64, Chunk>,
+    chain: HashChain,
     /// The worst that happened while it was read.
-    fill: Fill,
-}
-
-/// A chunk in memory: its frame is made of `raw`.
-struct Chunk {
-    number: u64,
-    ticket: Ticket,
-    raw: Vec<u8>,
+    fill: Mutex<Fill>,
 }
 
 impl LargeFile {
@@ -83,8 +70,8 @@ impl LargeFile {
         tar::write_header(&member, &mut header)?;
         let content = Content::of(&member)?;
         let sent = data_offset.map_or(0, |offset| header.len() as u64 + offset);
-        let chain = Mutex::new(Chain { next: 0, hash: Some(hash), pending: BTreeMap::new(), fill: Fill::Whole });
-        Ok(LargeFile { file, member, stat, header, content, sent, chain, turn: Condvar::new() })
+        let (chain, fill) = (HashChain::new(hash), Mutex::new(Fill::Whole));
+        Ok(LargeFile { file, member, stat, header, content, sent, chain, fill })
     }
 
     /// Number of frames it takes, of those that are not sent yet.
@@ -115,61 +102,11 @@ impl LargeFile {
         if number == 0 && self.sent == 0 { self.header.len() } else { 0 }
     }
 
-    /// The hash, if this chunk is the next and nobody holds it.
-    fn try_turn(&self, number: u64) -> Option<ContentHash> {
-        let mut chain = lock(&self.chain);
-        if chain.next == number { chain.hash.take() } else { None }
-    }
-
-    fn wait_turn(&self, number: u64, stopped: impl Fn() -> bool) -> Option<ContentHash> {
-        let mut chain = lock(&self.chain);
-        loop {
-            if chain.next == number
-                && let Some(hash) = chain.hash.take()
-            {
-                return Some(hash);
-            }
-            if stopped() {
-                return None;
-            }
-            let waited = self.turn.wait_timeout(chain, Duration::from_millis(50));
-            chain = waited.unwrap_or_else(|poisoned| poisoned.into_inner()).0;
-        }
-    }
-
-    /// Leaves a chunk to the holder of the hash, or takes the hash if nobody holds it.
-    fn leave(&self, chunk: Chunk) -> Option<(ContentHash, Chunk)> {
-        let mut chain = lock(&self.chain);
-        if chain.next == chunk.number
-            && let Some(hash) = chain.hash.take()
-        {
-            return Some((hash, chunk));
-        }
-        chain.pending.insert(chunk.number, chunk);
-        None
-    }
-
-    /// The chunk `number` is hashed: gives the next one if it was left behind, else lets the hash go.
-    fn pass_on(&self, number: u64, hash: ContentHash) -> Option<(ContentHash, Chunk)> {
-        let mut chain = lock(&self.chain);
-        chain.next = number + 1;
-        let next = chain.pending.remove(&(number + 1));
-        match next {
-            Some(chunk) => Some((hash, chunk)),
-            None => {
-                chain.hash = Some(hash);
-                drop(chain);
-                self.turn.notify_all();
-                None
-            }
-        }
-    }
-
     fn note(&self, fill: Fill) {
         if fill != Fill::Whole {
-            let mut chain = lock(&self.chain);
-            if !matches!(chain.fill, Fill::Failed(_)) {
-                chain.fill = fill;
+            let mut worst = lock(&self.fill);
+            if !matches!(*worst, Fill::Failed(_)) {
+                *worst = fill;
             }
         }
     }
@@ -177,7 +114,7 @@ impl LargeFile {
     /// The record of the whole file, with its place relative to the last frame; looks whether the file has changed.
     fn complete(&self, mut hash: ContentHash, reporter: &Reporter) -> MemberRecord {
         self.content.hash_end(&mut hash);
-        let fill = lock(&self.chain).fill;
+        let fill = *lock(&self.fill);
         let after = Stat::of_fd(&self.file);
         let mut stat = self.stat;
         report_changes(reporter, &self.member.path, &mut stat, after, fill);
@@ -249,12 +186,9 @@ impl Worker {
             self.shared.hooks.at(Moment::BeforeRead, file.path());
         }
         let turn = self.read_chunk(file, number, &mut raw);
-        let chunk = Chunk { number, ticket, raw };
-        if compressed {
-            self.finish_compressed(file, turn, chunk)
-        } else {
-            self.finish_plain(file, turn, chunk)
-        }
+        let chunk = Chunk { number, ticket, raw, compressed: None };
+        let next = if compressed { self.compressed(file, turn, chunk) } else { self.plain(file, turn, chunk) };
+        self.carry_on(file, next);
         Ok(())
     }
 
@@ -272,7 +206,7 @@ impl Worker {
         if let (Some(head), Some(header)) = (raw.get_mut(..opening), file.header.get(..opening)) {
             head.copy_from_slice(header);
         }
-        let mut turn = file.try_turn(number);
+        let mut turn = file.chain.try_turn(number);
         let data = raw.get_mut(opening..opening + length).unwrap_or_default();
         let mut done = 0;
         while done < length {
@@ -284,7 +218,7 @@ impl Worker {
             file.note(fill);
             let start = Instant::now();
             if turn.is_none() {
-                turn = file.try_turn(number);
+                turn = file.chain.try_turn(number);
                 if let Some(hash) = &mut turn {
                     let bytes = data.get(..done).unwrap_or_default();
                     file.content.hash(hash, begin, bytes, ContentHash::update_cold);
@@ -303,63 +237,76 @@ impl Worker {
         turn
     }
 
-    /// Without compression: whoever has the hash goes on with all chunks that wait for it.
-    fn finish_plain(&mut self, file: &LargeFile, turn: Option<ContentHash>, chunk: Chunk) {
-        let mut up_to_date = turn.is_some();
-        let mut current = match turn {
-            Some(hash) => Some((hash, chunk)),
-            None => file.leave(chunk),
+    /// Without compression: delivers or leaves the chunk; gives the hash and the chunk to go on with.
+    fn plain(&mut self, file: &LargeFile, turn: Option<ContentHash>, chunk: Chunk) -> Option<(ContentHash, Chunk)> {
+        let Some(hash) = turn else {
+            // A chunk that waits keeps its place in the ring: no more can wait than fit into that.
+            return file.chain.leave(chunk.number, chunk, usize::MAX, || false);
         };
-        while let Some((mut hash, chunk)) = current {
-            let number = chunk.number;
-            if !up_to_date {
-                self.hash_raw(file, number, &chunk.raw, &mut hash);
-            }
-            up_to_date = false;
-            let tar_length = chunk.raw.len() as u64;
-            if file.is_last(number) {
-                self.shared.hooks.at(Moment::AfterRead, file.path());
-                let record = file.complete(hash, &self.shared.reporter);
-                chunk.ticket.deliver([file.frame(number, chunk.raw, tar_length, ChunkEnd::File(record))]);
-                return;
-            }
-            chunk.ticket.deliver([file.frame(number, chunk.raw, tar_length, ChunkEnd::Chunk(hash.state()))]);
-            current = file.pass_on(number, hash);
-        }
+        let end = self.end_turn(file, chunk.number, hash);
+        self.deliver(file, chunk, end);
+        file.chain.take()
     }
 
-    /// With compression, which takes longer than hashing: compress first if it is not yet the chunk's turn.
-    fn finish_compressed(&mut self, file: &LargeFile, turn: Option<ContentHash>, mut chunk: Chunk) {
-        let number = chunk.number;
-        let tar_length = chunk.raw.len() as u64;
-        let mut end = turn.map(|hash| self.end_turn(file, number, hash));
+    /// With compression: the hash is let go for as long as that takes.
+    fn compressed(
+        &mut self,
+        file: &LargeFile,
+        turn: Option<ContentHash>,
+        mut chunk: Chunk,
+    ) -> Option<(ContentHash, Chunk)> {
+        let end = turn.map(|hash| self.end_turn(file, chunk.number, hash));
         let mut data = chunk.ticket.take_buffer();
         if !self.compress(&chunk.raw, &mut data) {
-            return;
+            return None;
         }
-        if end.is_none() {
-            let start = Instant::now();
-            let ring = &self.shared.ring;
-            let Some(mut hash) = file.wait_turn(number, || ring.is_stopped()) else { return };
-            self.times.waited += start.elapsed();
-            self.hash_raw(file, number, &chunk.raw, &mut hash);
-            end = Some(self.end_turn(file, number, hash));
-        }
-        self.give_scratch(chunk.raw);
-        if let Some(end) = end {
-            chunk.ticket.deliver([file.frame(number, data, tar_length, end)]);
+        chunk.compressed = Some(data);
+        match end {
+            Some(end) => {
+                self.deliver(file, chunk, end);
+                file.chain.take()
+            }
+            None => {
+                let begin = Instant::now();
+                let ring = &self.shared.ring;
+                let next = file.chain.leave(chunk.number, chunk, COMPRESSED_AHEAD, || ring.is_stopped());
+                self.times.waited += begin.elapsed();
+                next
+            }
         }
     }
 
+    /// Hashes and delivers all chunks that wait for the hash.
+    fn carry_on(&mut self, file: &LargeFile, mut next: Option<(ContentHash, Chunk)>) {
+        while let Some((mut hash, chunk)) = next {
+            self.hash_raw(file, chunk.number, &chunk.raw, &mut hash);
+            let end = self.end_turn(file, chunk.number, hash);
+            self.deliver(file, chunk, end);
+            next = file.chain.take();
+        }
+    }
+
+    /// The chunk is hashed: what it ends with.
     fn end_turn(&mut self, file: &LargeFile, number: u64, hash: ContentHash) -> ChunkEnd {
         if file.is_last(number) {
             self.shared.hooks.at(Moment::AfterRead, file.path());
             return ChunkEnd::File(file.complete(hash, &self.shared.reporter));
         }
         let state = hash.state();
-        // Chunks are never left behind here, so there is none to go on with.
-        file.pass_on(number, hash);
+        file.chain.release(number, hash);
         ChunkEnd::Chunk(state)
+    }
+
+    fn deliver(&mut self, file: &LargeFile, chunk: Chunk, end: ChunkEnd) {
+        let tar_length = chunk.raw.len() as u64;
+        let data = match chunk.compressed {
+            Some(data) => {
+                self.give_scratch(chunk.raw);
+                data
+            }
+            None => chunk.raw,
+        };
+        chunk.ticket.deliver([file.frame(chunk.number, data, tar_length, end)]);
     }
 
     fn hash_raw(&mut self, file: &LargeFile, number: u64, raw: &[u8], hash: &mut ContentHash) {

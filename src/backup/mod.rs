@@ -5,6 +5,7 @@
 //! changed, and the paths that are gone. [`engine`] reads, hashes and compresses what is left with several threads and
 //! hands frames, in order, to whoever writes them.
 
+mod chain;
 pub mod content;
 pub mod diff;
 pub mod directory;

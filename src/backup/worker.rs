@@ -36,6 +36,8 @@ pub struct Shared {
     pub feed: Mutex<Option<Receiver<Unit>>>,
     /// The planner has handed over everything, to the end of the set.
     pub planned: AtomicBool,
+    /// Buffers for what is to be compressed; the one that was used last first, for it may be in the cache still.
+    pub scratch: Mutex<Vec<Vec<u8>>>,
     /// How many workers are active.
     pub gate: Gate,
 }
@@ -177,7 +179,6 @@ pub struct Worker {
     pub(super) directory: OpenDirectory,
     owners: Owners,
     encoder: Option<Encoder>,
-    scratch: Vec<u8>,
 }
 
 impl Worker {
@@ -190,7 +191,6 @@ impl Worker {
             directory: OpenDirectory::default(),
             owners: Owners::default(),
             encoder: None,
-            scratch: Vec::new(),
         };
         let meter = Meter::new();
         while worker.shared.gate.pass(index) {
@@ -258,12 +258,12 @@ impl Worker {
 
     /// A buffer for what is to be compressed.
     pub(super) fn take_scratch(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.scratch)
+        lock(&self.shared.scratch).pop().unwrap_or_default()
     }
 
     /// Keeps it for the next frame.
     pub(super) fn give_scratch(&mut self, scratch: Vec<u8>) {
-        self.scratch = scratch;
+        lock(&self.shared.scratch).push(scratch);
     }
 
     /// Compresses a frame into `data`; false if that failed, which fails the set.

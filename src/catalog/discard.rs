@@ -6,6 +6,7 @@
 use super::kind;
 use super::writer::Progress;
 use crate::Result;
+use crate::db::returned::Returned;
 use crate::db::schema::{
     backup_set_parts, backup_sets, catalog_dir_sets, catalog_dirs, catalog_index_progress, catalog_names,
     catalog_search_groups, catalog_versions,
@@ -46,7 +47,7 @@ pub(super) fn part(conn: &mut Conn, set_id: i32, part: i32) -> Result<()> {
             backup_set_parts::table
                 .filter(backup_set_parts::backup_set_id.eq(set_id).and(backup_set_parts::part_number.eq(part))),
         ));
-        if recorded.get_result(conn)? {
+        if recorded.returned(conn)? {
             return Ok(());
         }
         let rows = catalog_versions::table
@@ -92,7 +93,7 @@ fn drop_rows(conn: &mut Conn, set_id: i32, rows: &[(i64, String)]) -> Result<()>
         if !known(conn, &others, dir_id, name)? {
             let group: Option<i64> = diesel::delete(catalog_names::table.find((dir_id, name)))
                 .returning(catalog_names::group_id)
-                .get_result(conn)
+                .returned(conn)
                 .optional()?;
             groups.extend(group);
         }
@@ -118,7 +119,7 @@ fn drop_rows(conn: &mut Conn, set_id: i32, rows: &[(i64, String)]) -> Result<()>
 
 fn known(conn: &mut Conn, sets: &[i32], dir_id: i64, name: &str) -> Result<bool> {
     for set in sets {
-        let here = diesel::select(exists(catalog_versions::table.find((*set, dir_id, name)))).get_result(conn)?;
+        let here = diesel::select(exists(catalog_versions::table.find((*set, dir_id, name)))).returned(conn)?;
         if here {
             return Ok(true);
         }

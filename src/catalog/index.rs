@@ -8,6 +8,7 @@ use super::kind;
 use super::trigrams::{NAMES_PER_GROUP, document};
 use super::writer::Progress;
 use crate::Result;
+use crate::db::returned::Returned;
 use crate::db::schema::{backup_sets, catalog_dirs, catalog_index_progress, catalog_names, catalog_search_groups};
 use crate::db::{Conn, SetStatus, write_transaction};
 use diesel::prelude::*;
@@ -117,7 +118,7 @@ fn add(conn: &mut Conn, names: &[&Candidate]) -> Result<()> {
                 catalog_search_groups::last_name.eq(&last.name),
             ))
             .returning(catalog_search_groups::id)
-            .get_result(conn)?;
+            .returned(conn)?;
         let column = |candidate: &&Candidate| {
             (
                 catalog_names::dir_id.eq(dir_id),

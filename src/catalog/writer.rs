@@ -10,12 +10,12 @@
 
 use super::kind;
 use super::{discard, index};
+use crate::db::returned::Returned;
 use crate::db::schema::{catalog_dir_sets, catalog_dirs, catalog_owners, catalog_versions};
 use crate::db::{self, Conn, write_transaction};
 use crate::{Error, Result};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 use tape_format::MemberRecord;
@@ -24,8 +24,9 @@ use tape_format::path_text::to_text;
 /// Directories remembered; beyond that all are forgotten and looked up again.
 const MOST_DIRS: usize = 20_000;
 
-/// Rows of one INSERT: 16 values each, and SQLite takes 32 766.
-const ROWS_PER_INSERT: usize = 250;
+/// Rows of one INSERT: 16 values each, and SQLite takes 32 766. A statement of so many rows is prepared once; one of another
+/// number is parsed each time, which takes as long as running it.
+const ROWS_PER_INSERT: usize = 128;
 
 const WRITER_PRAGMAS: &str = "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -65536; \
      PRAGMA wal_autocheckpoint = 8000;";
@@ -47,10 +48,10 @@ pub enum Progress {
 
 #[derive(Insertable)]
 #[diesel(table_name = catalog_versions, treat_none_as_default_value = false)]
-struct NewVersion<'a> {
+struct NewVersion {
     set_id: i32,
     dir_id: i64,
-    name: Cow<'a, str>,
+    name: String,
     kind: i32,
     size: i64,
     mode: i32,
@@ -58,12 +59,12 @@ struct NewVersion<'a> {
     mtime_ns: i64,
     ctime_ns: i64,
     inode: i64,
-    sha256: Option<&'a [u8]>,
+    sha256: Option<Vec<u8>>,
     tar_offset: i64,
     tar_length: i64,
     part: i32,
     block: i64,
-    link: Option<Cow<'a, str>>,
+    link: Option<String>,
 }
 
 impl CatalogWriter {
@@ -91,7 +92,7 @@ impl CatalogWriter {
                     rows.push(NewVersion {
                         set_id,
                         dir_id,
-                        name: to_text(name),
+                        name: to_text(name).into_owned(),
                         kind: kind::to_code(&record.kind),
                         size: positive(record.size),
                         mode: (record.mode & 0o7777) as i32,
@@ -99,15 +100,18 @@ impl CatalogWriter {
                         mtime_ns: record.mtime_ns,
                         ctime_ns: record.ctime_ns,
                         inode: record.inode.cast_signed(),
-                        sha256: record.sha256.as_ref().map(|hash| hash.as_slice()),
+                        sha256: record.sha256.map(|hash| hash.to_vec()),
                         tar_offset: positive(record.tar_offset),
                         tar_length: positive(record.tar_length),
                         part,
                         block: positive(*block),
-                        link: record.link.as_deref().map(to_text),
+                        link: record.link.as_deref().map(|link| to_text(link).into_owned()),
                     });
                 }
-                diesel::replace_into(catalog_versions::table).values(&rows).execute(conn)?;
+                match <[NewVersion; ROWS_PER_INSERT]>::try_from(rows) {
+                    Ok(rows) => diesel::replace_into(catalog_versions::table).values(rows).execute(conn)?,
+                    Err(rows) => diesel::replace_into(catalog_versions::table).values(rows).execute(conn)?,
+                };
             }
             Ok(())
         })
@@ -123,7 +127,7 @@ impl CatalogWriter {
                     rows.push(NewVersion {
                         set_id,
                         dir_id,
-                        name: to_text(name),
+                        name: to_text(name).into_owned(),
                         kind: kind::DELETED,
                         size: 0,
                         mode: 0,
@@ -303,7 +307,7 @@ fn dir_id(conn: &mut Conn, dir: &[u8]) -> Result<i64> {
         None => Ok(diesel::insert_into(catalog_dirs::table)
             .values(catalog_dirs::path.eq(path.as_ref()))
             .returning(catalog_dirs::id)
-            .get_result(conn)?),
+            .returned(conn)?),
     }
 }
 
@@ -324,7 +328,7 @@ fn owner_id(conn: &mut Conn, record: &MemberRecord) -> Result<i32> {
                 catalog_owners::group_name.eq(&record.group),
             ))
             .returning(catalog_owners::id)
-            .get_result(conn)?),
+            .returned(conn)?),
     }
 }
 

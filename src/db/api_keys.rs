@@ -6,6 +6,7 @@ use super::kinds::Role;
 use super::schema::api_keys;
 use super::time::{now, rfc3339, rfc3339_option};
 use crate::Result;
+use crate::db::returned::Returned;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::Serialize;
@@ -76,7 +77,7 @@ pub fn list(conn: &mut Conn) -> Result<Vec<ApiKey>> {
 /// Makes a key.
 pub fn insert(conn: &mut Conn, new: &NewApiKey) -> Result<ApiKey> {
     let values = (new, api_keys::created_at.eq(now()));
-    let row = diesel::insert_into(api_keys::table).values(values).returning(ApiKey::as_returning()).get_result(conn);
+    let row = diesel::insert_into(api_keys::table).values(values).returning(ApiKey::as_returning()).returned(conn);
     stored(row, format_args!("API key '{}'", new.name))
 }
 

@@ -5,6 +5,7 @@ use super::schema::audit_logs;
 use super::time::{now, rfc3339};
 use super::{Conn, Page};
 use crate::Result;
+use crate::db::returned::Returned;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::Serialize;
@@ -78,7 +79,7 @@ pub struct AuditFilter {
 /// Adds a line.
 pub fn insert(conn: &mut Conn, new: &NewAuditEntry) -> Result<AuditEntry> {
     let values = (new, audit_logs::created_at.eq(now()));
-    Ok(diesel::insert_into(audit_logs::table).values(values).returning(AuditEntry::as_returning()).get_result(conn)?)
+    Ok(diesel::insert_into(audit_logs::table).values(values).returning(AuditEntry::as_returning()).returned(conn)?)
 }
 
 type Filtered<'a> = audit_logs::BoxedQuery<'a, diesel::sqlite::Sqlite>;
@@ -114,7 +115,7 @@ pub fn list(conn: &mut Conn, filter: &AuditFilter, page: Page) -> Result<Vec<Aud
 
 /// How many lines match.
 pub fn count(conn: &mut Conn, filter: &AuditFilter) -> Result<i64> {
-    Ok(filtered(filter).count().get_result(conn)?)
+    Ok(filtered(filter).count().returned(conn)?)
 }
 
 /// Hands every line that matches to `line`, oldest first, without holding them all.

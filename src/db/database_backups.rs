@@ -6,6 +6,7 @@ use super::schema::{database_backups, tapes};
 use super::time::{now, rfc3339};
 use super::{Conn, Page};
 use crate::Result;
+use crate::db::returned::Returned;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::Serialize;
@@ -100,7 +101,7 @@ pub fn insert(conn: &mut Conn, tape_id: i32) -> Result<DatabaseBackup> {
         database_backups::created_at.eq(time),
     );
     let row = diesel::insert_into(database_backups::table).values(values).returning(DatabaseBackup::as_returning());
-    stored(row.get_result(conn), format_args!("database backup on tape {tape_id}"))
+    stored(row.returned(conn), format_args!("database backup on tape {tape_id}"))
 }
 
 /// Changes what is known of a copy.
@@ -108,7 +109,7 @@ pub fn update(conn: &mut Conn, id: i32, changes: &DatabaseBackupChanges) -> Resu
     let row = diesel::update(database_backups::table.find(id))
         .set(changes)
         .returning(DatabaseBackup::as_returning())
-        .get_result(conn);
+        .returned(conn);
     stored(row, format_args!("database backup {id}"))
 }
 

@@ -6,6 +6,7 @@ use super::kinds::Severity;
 use super::schema::{drive_alerts, drive_statistics};
 use super::time::{now, rfc3339, rfc3339_option};
 use crate::Result;
+use crate::db::returned::Returned;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::Serialize;
@@ -142,7 +143,7 @@ pub fn update_statistics(conn: &mut Conn, drive_id: i32, changes: &StatisticsCha
     Ok(diesel::update(drive_statistics::table.filter(drive_statistics::drive_id.eq(drive_id)))
         .set((changes, drive_statistics::updated_at.eq(time)))
         .returning(DriveStatistics::as_returning())
-        .get_result(conn)?)
+        .returned(conn)?)
 }
 
 /// Records an alert unless the same one is open already; `None` in that case.
@@ -152,13 +153,13 @@ pub fn raise_alert(conn: &mut Conn, new: &NewAlert) -> Result<Option<DriveAlert>
             .filter(drive_alerts::drive_id.eq(new.drive_id).and(drive_alerts::resolved.eq(false)))
             .filter(drive_alerts::category.eq(&new.category).and(drive_alerts::message.eq(&new.message)))
             .count()
-            .get_result(conn)?;
+            .returned(conn)?;
         if open > 0 {
             return Ok(None);
         }
         let values = (new, drive_alerts::created_at.eq(now()));
         let row = diesel::insert_into(drive_alerts::table).values(values).returning(DriveAlert::as_returning());
-        Ok(Some(row.get_result(conn)?))
+        Ok(Some(row.returned(conn)?))
     })
 }
 
@@ -195,6 +196,25 @@ pub fn has_flag(conn: &mut Conn, drive_id: i32, flags: &[u8]) -> Result<bool> {
 pub fn resolve(conn: &mut Conn, id: i32) -> Result<()> {
     let over = (drive_alerts::resolved.eq(true), drive_alerts::resolved_at.eq(now()));
     changed(diesel::update(drive_alerts::table.find(id)).set(over).execute(conn), format_args!("alert {id}"))
+}
+
+/// The alerts of a drive that are not over, newest first.
+pub fn open_alerts(conn: &mut Conn, drive_id: i32) -> Result<Vec<DriveAlert>> {
+    Ok(drive_alerts::table
+        .filter(drive_alerts::drive_id.eq(drive_id).and(drive_alerts::resolved.eq(false)))
+        .order(drive_alerts::id.desc())
+        .select(DriveAlert::as_select())
+        .load(conn)?)
+}
+
+/// Whether a drive wanted to be cleaned when it was last asked.
+pub fn wants_cleaning(conn: &mut Conn, drive_id: i32) -> Result<bool> {
+    let wants: Option<bool> = drive_statistics::table
+        .filter(drive_statistics::drive_id.eq(drive_id))
+        .select(drive_statistics::cleaning_required)
+        .first(conn)
+        .optional()?;
+    Ok(wants.unwrap_or_default())
 }
 
 /// The last 50 alerts of a drive, newest first.

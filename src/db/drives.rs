@@ -6,6 +6,7 @@ use super::schema::{job_executions, tape_drives, tapes};
 use super::time::{now, rfc3339};
 use super::{Conn, write_transaction};
 use crate::Result;
+use crate::db::returned::Returned;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::Serialize;
@@ -151,7 +152,7 @@ pub fn of_library(conn: &mut Conn, library_id: i32) -> Result<Vec<Drive>> {
 pub fn insert(conn: &mut Conn, new: &NewDrive) -> Result<Drive> {
     let time = now();
     let values = (new, tape_drives::created_at.eq(time), tape_drives::updated_at.eq(time));
-    let row = diesel::insert_into(tape_drives::table).values(values).returning(Drive::as_returning()).get_result(conn);
+    let row = diesel::insert_into(tape_drives::table).values(values).returning(Drive::as_returning()).returned(conn);
     stored(row, format_args!("drive '{}'", new.device_path))
 }
 
@@ -160,7 +161,7 @@ pub fn update(conn: &mut Conn, id: i32, changes: &DriveChanges) -> Result<Drive>
     let row = diesel::update(tape_drives::table.find(id))
         .set((changes, tape_drives::updated_at.eq(now())))
         .returning(Drive::as_returning())
-        .get_result(conn);
+        .returned(conn);
     stored(row, format_args!("drive {id}"))
 }
 
@@ -172,7 +173,7 @@ pub fn delete(conn: &mut Conn, id: i32) -> Result<()> {
         let executions = job_executions::table
             .filter(job_executions::drive_id.eq(id).and(job_executions::status.eq_any(working)))
             .count()
-            .get_result(conn)?;
+            .returned(conn)?;
         let what = format!("drive '{}'", drive.name());
         refuse_if_used(&what, &[("running executions", executions)], "wait for their end or cancel them")?;
         changed(diesel::delete(tape_drives::table.find(id)).execute(conn), what)

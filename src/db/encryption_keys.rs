@@ -5,6 +5,7 @@ use super::schema::{backup_jobs, backup_sets, encryption_keys};
 use super::time::{now, rfc3339};
 use super::{Conn, write_transaction};
 use crate::Result;
+use crate::db::returned::Returned;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::Serialize;
@@ -78,7 +79,7 @@ pub fn insert(conn: &mut Conn, new: &NewEncryptionKey) -> Result<EncryptionKey> 
     let time = now();
     let values = (new, encryption_keys::created_at.eq(time), encryption_keys::updated_at.eq(time));
     let row = diesel::insert_into(encryption_keys::table).values(values).returning(EncryptionKey::as_returning());
-    stored(row.get_result(conn), format_args!("encryption key '{}'", new.name))
+    stored(row.returned(conn), format_args!("encryption key '{}'", new.name))
 }
 
 /// The same key, sealed anew (the master key was changed).
@@ -103,11 +104,11 @@ pub fn delete(conn: &mut Conn, id: i32) -> Result<()> {
         let jobs = backup_jobs::table
             .filter(backup_jobs::encryption_key_id.eq(id).or(backup_jobs::hw_encryption_key_id.eq(id)))
             .count()
-            .get_result(conn)?;
+            .returned(conn)?;
         let sets = backup_sets::table
             .filter(backup_sets::encryption_key_id.eq(id).or(backup_sets::hw_encryption_key_id.eq(id)))
             .count()
-            .get_result(conn)?;
+            .returned(conn)?;
         let what = format!("encryption key '{}'", key.name);
         let advice = "delete those first, or keep the key";
         refuse_if_used(&what, &[("backup jobs", jobs), ("backup sets", sets)], advice)?;

@@ -6,6 +6,7 @@ use super::kinds::EventType;
 use super::schema::events;
 use super::time::{json_text_option, now, rfc3339};
 use crate::Result;
+use crate::db::returned::Returned;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::Serialize;
@@ -53,7 +54,7 @@ pub struct NewEvent {
 /// Records an event.
 pub fn insert(conn: &mut Conn, new: &NewEvent) -> Result<Event> {
     let values = (new, events::created_at.eq(now()));
-    Ok(diesel::insert_into(events::table).values(values).returning(Event::as_returning()).get_result(conn)?)
+    Ok(diesel::insert_into(events::table).values(values).returning(Event::as_returning()).returned(conn)?)
 }
 
 /// The event with this id.
@@ -73,6 +74,20 @@ pub fn recent(conn: &mut Conn, limit: i64) -> Result<Vec<Event>> {
         events::table.order(events::id.desc()).limit(limit).select(Event::as_select()).load(conn)?;
     rows.reverse();
     Ok(rows)
+}
+
+/// Events with one of these titles since then, oldest first.
+pub fn titled(conn: &mut Conn, titles: &[&str], since: NaiveDateTime) -> Result<Vec<Event>> {
+    let query = events::table.filter(events::title.eq_any(titles).and(events::created_at.ge(since)));
+    Ok(query.order(events::id).select(Event::as_select()).load(conn)?)
+}
+
+impl Event {
+    /// A number of its details: the id of an object.
+    pub fn detail(&self, name: &str) -> Option<i32> {
+        let details: serde_json::Value = serde_json::from_str(self.details.as_deref()?).ok()?;
+        details.get(name)?.as_i64().and_then(|number| i32::try_from(number).ok())
+    }
 }
 
 /// Which events a list is to show; absent conditions do not matter.

@@ -6,6 +6,7 @@ use super::schema::{backup_jobs, backup_sets, backup_sources, job_executions, ta
 use super::time::{now, rfc3339, rfc3339_option};
 use super::{Conn, write_transaction};
 use crate::Result;
+use crate::db::returned::Returned;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::Serialize;
@@ -260,7 +261,7 @@ pub fn scheduled(conn: &mut Conn) -> Result<Vec<Job>> {
 pub fn insert(conn: &mut Conn, new: &NewJob) -> Result<Job> {
     let time = now();
     let values = (new, backup_jobs::created_at.eq(time), backup_jobs::updated_at.eq(time));
-    let row = diesel::insert_into(backup_jobs::table).values(values).returning(Job::as_returning()).get_result(conn);
+    let row = diesel::insert_into(backup_jobs::table).values(values).returning(Job::as_returning()).returned(conn);
     stored(row, format_args!("job '{}'", new.name))
 }
 
@@ -269,7 +270,7 @@ pub fn update(conn: &mut Conn, id: i32, changes: &JobChanges) -> Result<Job> {
     let row = diesel::update(backup_jobs::table.find(id))
         .set((changes, backup_jobs::rebuilt.eq(false), backup_jobs::updated_at.eq(now())))
         .returning(Job::as_returning())
-        .get_result(conn);
+        .returned(conn);
     stored(row, format_args!("job {id}"))
 }
 
@@ -283,10 +284,10 @@ pub fn delete(conn: &mut Conn, id: i32) -> Result<()> {
         let at_work = job_executions::table
             .filter(of_job.and(job_executions::status.eq_any(unfinished)))
             .count()
-            .get_result(conn)?;
+            .returned(conn)?;
         let what = format!("job '{}'", job.name);
         refuse_if_used(&what, &[("unfinished executions", at_work)], "cancel those first")?;
-        let sets = backup_sets::table.filter(backup_sets::job_id.eq(id)).count().get_result(conn)?;
+        let sets = backup_sets::table.filter(backup_sets::job_id.eq(id)).count().returned(conn)?;
         refuse_if_used(&what, &[("backup sets", sets)], "delete those first")?;
         diesel::delete(job_executions::table.filter(of_job)).execute(conn)?;
         diesel::delete(tape_spanning_sets::table.filter(tape_spanning_sets::job_id.eq(id))).execute(conn)?;
@@ -310,9 +311,9 @@ pub fn set_next_run(conn: &mut Conn, id: i32, next: Option<NaiveDateTime>) -> Re
     super::errors::changed(row.execute(conn), format_args!("job {id}"))
 }
 
-/// That a run of a job has begun.
-pub fn began(conn: &mut Conn, id: i32) -> Result<()> {
-    let row = diesel::update(backup_jobs::table.find(id)).set(backup_jobs::last_run_at.eq(now()));
+/// That a run of a job has begun, whatever becomes of it.
+pub fn began(conn: &mut Conn, id: i32, at: NaiveDateTime) -> Result<()> {
+    let row = diesel::update(backup_jobs::table.find(id)).set(backup_jobs::last_run_at.eq(at));
     super::errors::changed(row.execute(conn), format_args!("job {id}"))
 }
 

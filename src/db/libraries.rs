@@ -5,6 +5,7 @@ use super::errors::{changed, found, stored};
 use super::schema::tape_libraries;
 use super::time::{now, rfc3339, rfc3339_option};
 use crate::Result;
+use crate::db::returned::Returned;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::Serialize;
@@ -95,7 +96,7 @@ pub fn insert(conn: &mut Conn, new: &NewLibrary) -> Result<Library> {
     let time = now();
     let values = (new, tape_libraries::created_at.eq(time), tape_libraries::updated_at.eq(time));
     let row = diesel::insert_into(tape_libraries::table).values(values).returning(Library::as_returning());
-    stored(row.get_result(conn), format_args!("library '{}'", new.name))
+    stored(row.returned(conn), format_args!("library '{}'", new.name))
 }
 
 /// Changes a library.
@@ -103,7 +104,7 @@ pub fn update(conn: &mut Conn, id: i32, changes: &LibraryChanges) -> Result<Libr
     let row = diesel::update(tape_libraries::table.find(id))
         .set((changes, tape_libraries::updated_at.eq(now())))
         .returning(Library::as_returning())
-        .get_result(conn);
+        .returned(conn);
     stored(row, format_args!("library {id}"))
 }
 

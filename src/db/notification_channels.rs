@@ -6,6 +6,7 @@ use super::kinds::ChannelKind;
 use super::schema::{notification_channels, notification_rule_channels, notification_rules};
 use super::time::now;
 use crate::Result;
+use crate::db::returned::Returned;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
@@ -105,7 +106,7 @@ pub fn insert(conn: &mut Conn, new: &NewChannel) -> Result<Channel> {
     let time = now();
     let values = (new, notification_channels::created_at.eq(time), notification_channels::updated_at.eq(time));
     let row = diesel::insert_into(notification_channels::table).values(values);
-    stored(row.returning(Channel::as_returning()).get_result(conn), format_args!("notification channel '{}'", new.name))
+    stored(row.returning(Channel::as_returning()).returned(conn), format_args!("notification channel '{}'", new.name))
 }
 
 /// Changes a channel.
@@ -113,7 +114,7 @@ pub fn update(conn: &mut Conn, id: i32, changes: &ChannelChanges) -> Result<Chan
     let row = diesel::update(notification_channels::table.find(id))
         .set((changes, notification_channels::updated_at.eq(now())))
         .returning(Channel::as_returning())
-        .get_result(conn);
+        .returned(conn);
     stored(row, format_args!("notification channel {id}"))
 }
 

@@ -5,6 +5,7 @@ use super::kinds::{OutboxStatus, Weight};
 use super::schema::{notification_channels, notification_outbox};
 use super::time::{json_text, now, rfc3339, rfc3339_option};
 use super::{Conn, Page, write_transaction};
+use crate::db::returned::Returned;
 use crate::{Error, Result};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -112,7 +113,7 @@ pub struct StatusCount {
 pub fn insert(conn: &mut Conn, new: &NewMessage) -> Result<Message> {
     let values = (new, notification_outbox::created_at.eq(now()));
     let row = diesel::insert_into(notification_outbox::table).values(values);
-    Ok(row.returning(Message::as_returning()).get_result(conn)?)
+    Ok(row.returning(Message::as_returning()).returned(conn)?)
 }
 
 /// The message with this id.
@@ -148,7 +149,7 @@ pub fn count_waiting(conn: &mut Conn, channel: i32) -> Result<i64> {
     use notification_outbox::dsl;
     let waiting = [OutboxStatus::Held, OutboxStatus::Queued, OutboxStatus::Sending];
     let rows = notification_outbox::table.filter(dsl::channel_id.eq(channel).and(dsl::status.eq_any(waiting)));
-    Ok(rows.count().get_result(conn)?)
+    Ok(rows.count().returned(conn)?)
 }
 
 /// After a start: what was being sent when the server stopped. Whether the other side has taken it cannot be known, so it
@@ -197,7 +198,7 @@ pub fn take(conn: &mut Conn, channel: i32, time: NaiveDateTime) -> Result<Option
         let row = diesel::update(notification_outbox::table.find(id))
             .set((dsl::status.eq(OutboxStatus::Sending), dsl::attempts.eq(dsl::attempts + 1)))
             .returning(Message::as_returning())
-            .get_result(conn)?;
+            .returned(conn)?;
         Ok(Some(row))
     })
 }
@@ -301,7 +302,7 @@ pub fn retry(conn: &mut Conn, id: i32, give_up_at: NaiveDateTime) -> Result<Mess
                 dsl::give_up_at.eq(give_up_at),
             ))
             .returning(Message::as_returning())
-            .get_result(conn)?;
+            .returned(conn)?;
         Ok(row)
     })
 }
@@ -317,7 +318,7 @@ pub fn discard(conn: &mut Conn, id: i32) -> Result<Message> {
         let row = diesel::update(notification_outbox::table.find(id))
             .set(dsl::status.eq(OutboxStatus::Discarded))
             .returning(Message::as_returning())
-            .get_result(conn)?;
+            .returned(conn)?;
         Ok(row)
     })
 }

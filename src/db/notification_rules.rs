@@ -6,6 +6,7 @@ use super::schema::{notification_rule_channels, notification_rules};
 use super::time::{json_text, now, rfc3339};
 use super::{Conn, write_transaction};
 use crate::Result;
+use crate::db::returned::Returned;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::Serialize;
@@ -143,7 +144,7 @@ pub fn insert(conn: &mut Conn, fields: &RuleFields, channels: &[i32]) -> Result<
         let row = diesel::insert_into(notification_rules::table)
             .values(values)
             .returning(notification_rules::id)
-            .get_result(conn);
+            .returned(conn);
         let id = stored(row, format_args!("notification rule '{}'", fields.name))?;
         connect(conn, id, channels)?;
         find(conn, id)
@@ -156,7 +157,7 @@ pub fn update(conn: &mut Conn, id: i32, fields: &RuleFields, channels: &[i32]) -
         let row = diesel::update(notification_rules::table.find(id))
             .set((fields, notification_rules::updated_at.eq(now())))
             .returning(notification_rules::id)
-            .get_result::<i32>(conn);
+            .returned::<i32>(conn);
         stored(row, format_args!("notification rule {id}"))?;
         diesel::delete(notification_rule_channels::table.filter(notification_rule_channels::rule_id.eq(id)))
             .execute(conn)?;

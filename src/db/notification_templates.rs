@@ -6,6 +6,7 @@ use super::kinds::ChannelKind;
 use super::schema::notification_templates;
 use super::time::{now, rfc3339};
 use crate::Result;
+use crate::db::returned::Returned;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::Serialize;
@@ -57,7 +58,7 @@ pub fn set(conn: &mut Conn, topic: &str, kind: ChannelKind, subject: &str, body:
         .do_update()
         .set(words)
         .returning(Template::as_returning())
-        .get_result(conn);
+        .returned(conn);
     stored(row, format_args!("template for {topic}"))
 }
 

@@ -6,6 +6,7 @@ use super::schema::{backup_jobs, proxmox_backup_jobs, tape_pools, tapes};
 use super::time::{now, rfc3339};
 use super::{Conn, write_transaction};
 use crate::Result;
+use crate::db::returned::Returned;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::Serialize;
@@ -166,7 +167,7 @@ pub fn storage(conn: &mut Conn) -> Result<HashMap<i32, PoolStorage>> {
 pub fn insert(conn: &mut Conn, new: &NewPool) -> Result<Pool> {
     let time = now();
     let values = (new, tape_pools::created_at.eq(time), tape_pools::updated_at.eq(time));
-    let row = diesel::insert_into(tape_pools::table).values(values).returning(Pool::as_returning()).get_result(conn);
+    let row = diesel::insert_into(tape_pools::table).values(values).returning(Pool::as_returning()).returned(conn);
     stored(row, format_args!("pool '{}'", new.name))
 }
 
@@ -175,7 +176,7 @@ pub fn update(conn: &mut Conn, id: i32, changes: &PoolChanges) -> Result<Pool> {
     let row = diesel::update(tape_pools::table.find(id))
         .set((changes, tape_pools::updated_at.eq(now())))
         .returning(Pool::as_returning())
-        .get_result(conn);
+        .returned(conn);
     stored(row, format_args!("pool {id}"))
 }
 
@@ -183,9 +184,9 @@ pub fn update(conn: &mut Conn, id: i32, changes: &PoolChanges) -> Result<Pool> {
 pub fn delete(conn: &mut Conn, id: i32) -> Result<()> {
     write_transaction(conn, |conn| {
         let pool = find(conn, id)?;
-        let tapes = tapes::table.filter(tapes::pool_id.eq(id)).count().get_result(conn)?;
-        let jobs = backup_jobs::table.filter(backup_jobs::pool_id.eq(id)).count().get_result(conn)?;
-        let guests = proxmox_backup_jobs::table.filter(proxmox_backup_jobs::pool_id.eq(id)).count().get_result(conn)?;
+        let tapes = tapes::table.filter(tapes::pool_id.eq(id)).count().returned(conn)?;
+        let jobs = backup_jobs::table.filter(backup_jobs::pool_id.eq(id)).count().returned(conn)?;
+        let guests = proxmox_backup_jobs::table.filter(proxmox_backup_jobs::pool_id.eq(id)).count().returned(conn)?;
         refuse_if_used(
             format_args!("pool '{}'", pool.name),
             &[("tapes", tapes), ("jobs", jobs), ("Proxmox jobs", guests)],

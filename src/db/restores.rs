@@ -6,6 +6,7 @@ use super::schema::restore_operations;
 use super::time::{now, rfc3339, rfc3339_option};
 use super::{Conn, Page};
 use crate::Result;
+use crate::db::returned::Returned;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::Serialize;
@@ -109,7 +110,7 @@ pub fn list(conn: &mut Conn, page: Page) -> Result<Vec<RestoreOperation>> {
 pub fn insert(conn: &mut Conn, new: &NewRestore) -> Result<RestoreOperation> {
     let values = (new, restore_operations::created_at.eq(now()));
     let row = diesel::insert_into(restore_operations::table).values(values).returning(RestoreOperation::as_returning());
-    stored(row.get_result(conn), format_args!("restore to '{}'", new.destination_path))
+    stored(row.returned(conn), format_args!("restore to '{}'", new.destination_path))
 }
 
 /// What a restore tells.
@@ -117,7 +118,7 @@ pub fn update(conn: &mut Conn, id: i32, changes: &RestoreChanges) -> Result<Rest
     let row = diesel::update(restore_operations::table.find(id))
         .set(changes)
         .returning(RestoreOperation::as_returning())
-        .get_result(conn);
+        .returned(conn);
     found(row, format_args!("restore {id}"))
 }
 

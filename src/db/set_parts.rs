@@ -6,6 +6,7 @@ use super::kinds::PartFormat;
 use super::schema::{backup_set_parts, tapes};
 use super::time::{now, rfc3339, rfc3339_option};
 use crate::Result;
+use crate::db::returned::Returned;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::Serialize;
@@ -162,7 +163,7 @@ pub fn delete_of_set(conn: &mut Conn, set_id: i32) -> Result<()> {
 pub fn insert(conn: &mut Conn, new: &NewPart) -> Result<SetPart> {
     let values = (new, backup_set_parts::created_at.eq(now()));
     let row = diesel::insert_into(backup_set_parts::table).values(values).returning(SetPart::as_returning());
-    stored(row.get_result(conn), format_args!("part {} of backup set {}", new.part_number, new.backup_set_id))
+    stored(row.returned(conn), format_args!("part {} of backup set {}", new.part_number, new.backup_set_id))
 }
 
 /// A part that version 1 of the program wrote. Tar offsets are an order of its members and nothing else.
@@ -201,7 +202,7 @@ pub fn insert_v1(conn: &mut Conn, new: &NewV1Part) -> Result<SetPart> {
             backup_set_parts::created_at.eq(now()),
         ))
         .returning(SetPart::as_returning())
-        .get_result(conn);
+        .returned(conn);
     stored(row, format_args!("part {} of backup set {}", new.part_number, new.backup_set_id))
 }
 

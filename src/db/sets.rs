@@ -5,6 +5,7 @@ use super::kinds::{BackupType, FormatType, PartFormat, SetStatus, SpanningStatus
 use super::schema::{backup_jobs, backup_set_parts, backup_sets, catalog_versions, set_copies, tape_pools, tapes};
 use super::time::{now, rfc3339, rfc3339_option};
 use super::{Conn, Page, write_transaction};
+use crate::db::returned::Returned;
 use crate::{Error, Result};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -288,6 +289,16 @@ pub fn latest_completed(conn: &mut Conn, job_id: i32) -> Result<Option<BackupSet
     Ok(newest.cloned())
 }
 
+/// When the newest complete backup of a job began that is not a copy of another; none: it has none.
+pub fn newest_good(conn: &mut Conn, job_id: i32) -> Result<Option<NaiveDateTime>> {
+    let copies = set_copies::table.filter(set_copies::set_id.eq(backup_sets::id));
+    Ok(backup_sets::table
+        .filter(backup_sets::job_id.eq(job_id).and(backup_sets::status.eq(SetStatus::Completed)))
+        .filter(diesel::dsl::not(diesel::dsl::exists(copies)))
+        .select(diesel::dsl::max(backup_sets::start_time))
+        .first(conn)?)
+}
+
 /// More runs of a job do not begin within a second.
 const SAME_SECOND: i64 = 16;
 
@@ -323,7 +334,7 @@ pub fn insert(conn: &mut Conn, new: &NewSet) -> Result<BackupSet> {
     let time = now();
     let values = (new, backup_sets::created_at.eq(time), backup_sets::updated_at.eq(time));
     let row = diesel::insert_into(backup_sets::table).values(values).returning(BackupSet::as_returning());
-    stored(row.get_result(conn), format_args!("backup set '{}'", new.uuid))
+    stored(row.returned(conn), format_args!("backup set '{}'", new.uuid))
 }
 
 /// Changes figures of a set.
@@ -331,7 +342,7 @@ pub fn update(conn: &mut Conn, id: i32, changes: &SetChanges) -> Result<BackupSe
     let row = diesel::update(backup_sets::table.find(id))
         .set((changes, backup_sets::updated_at.eq(now())))
         .returning(BackupSet::as_returning())
-        .get_result(conn);
+        .returned(conn);
     stored(row, format_args!("backup set {id}"))
 }
 
@@ -349,7 +360,7 @@ pub fn complete(conn: &mut Conn, id: i32, changes: &SetChanges) -> Result<Backup
                 backup_sets::updated_at.eq(time),
             ))
             .returning(BackupSet::as_returning())
-            .get_result(conn)?)
+            .returned(conn)?)
     })
 }
 
@@ -362,7 +373,7 @@ pub fn fail(conn: &mut Conn, id: i32, status: SetStatus) -> Result<BackupSet> {
         Ok(diesel::update(backup_sets::table.find(id))
             .set((backup_sets::status.eq(status), backup_sets::end_time.eq(time), backup_sets::updated_at.eq(time)))
             .returning(BackupSet::as_returning())
-            .get_result(conn)?)
+            .returned(conn)?)
     })
 }
 
@@ -383,12 +394,12 @@ pub fn delete(conn: &mut Conn, id: i32) -> Result<()> {
             return Err(Error::conflict("set_state", format!("backup set {id} is {}; cancel it first", set.status)));
         }
         super::copies::hand_over(conn, id, &[])?;
-        let increments = backup_sets::table.filter(backup_sets::parent_set_id.eq(id)).count().get_result(conn)?;
+        let increments = backup_sets::table.filter(backup_sets::parent_set_id.eq(id)).count().returned(conn)?;
         let what = format!("backup set {id}");
         refuse_if_used(&what, &[("later incremental sets", increments)], "delete those first")?;
         let cataloged: bool =
             diesel::select(diesel::dsl::exists(catalog_versions::table.filter(catalog_versions::set_id.eq(id))))
-                .get_result(conn)?;
+                .returned(conn)?;
         if cataloged {
             return Err(Error::conflict("in_use", format!("the catalog still lists the files of {what}")));
         }

@@ -6,6 +6,7 @@ use super::schema::{backup_jobs, backup_sets, backup_sources, set_copies, snapsh
 use super::time::{now, rfc3339};
 use super::{Conn, write_transaction};
 use crate::Result;
+use crate::db::returned::Returned;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::Serialize;
@@ -156,7 +157,7 @@ pub fn insert(conn: &mut Conn, new: &NewSource) -> Result<Source> {
     let time = now();
     let values = (new, backup_sources::created_at.eq(time), backup_sources::updated_at.eq(time));
     let row = diesel::insert_into(backup_sources::table).values(values).returning(Source::as_returning());
-    stored(row.get_result(conn), format_args!("source '{}'", new.name))
+    stored(row.returned(conn), format_args!("source '{}'", new.name))
 }
 
 /// Changes a source.
@@ -164,7 +165,7 @@ pub fn update(conn: &mut Conn, id: i32, changes: &SourceChanges) -> Result<Sourc
     let row = diesel::update(backup_sources::table.find(id))
         .set((changes, backup_sources::rebuilt.eq(false), backup_sources::updated_at.eq(now())))
         .returning(Source::as_returning())
-        .get_result(conn);
+        .returned(conn);
     stored(row, format_args!("source {id}"))
 }
 
@@ -172,7 +173,7 @@ pub fn update(conn: &mut Conn, id: i32, changes: &SourceChanges) -> Result<Sourc
 pub fn delete(conn: &mut Conn, id: i32) -> Result<()> {
     write_transaction(conn, |conn| {
         let source = find(conn, id)?;
-        let jobs = backup_jobs::table.filter(backup_jobs::source_id.eq(id)).count().get_result(conn)?;
+        let jobs = backup_jobs::table.filter(backup_jobs::source_id.eq(id)).count().returned(conn)?;
         let what = format!("source '{}'", source.name);
         refuse_if_used(&what, &[("jobs", jobs)], "delete those or give them another source first")?;
         diesel::delete(snapshots::table.filter(snapshots::source_id.eq(id))).execute(conn)?;

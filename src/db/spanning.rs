@@ -10,6 +10,7 @@ use super::schema::{backup_sets, tape_spanning_members, tape_spanning_sets, tape
 use super::time::{now, rfc3339};
 use super::write_transaction;
 use crate::Result;
+use crate::db::returned::Returned;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::Serialize;
@@ -140,7 +141,7 @@ pub fn record(conn: &mut Conn, set_id: i32, members: &[NewMember]) -> Result<()>
                         tape_spanning_sets::updated_at.eq(time),
                     ))
                     .returning(tape_spanning_sets::id)
-                    .get_result(conn)?
+                    .returned(conn)?
             }
         };
         for member in members {

@@ -12,6 +12,7 @@ use super::paging::Page;
 use super::schema::{job_executions, tape_change_requests, tape_drives, tape_pools, tapes};
 use super::time::{now, rfc3339, rfc3339_option};
 use super::write_transaction;
+use crate::db::returned::Returned;
 use crate::{Error, Result};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -184,7 +185,7 @@ pub fn open_of(conn: &mut Conn, executions: &[i32]) -> Result<HashMap<i32, TapeC
 /// How many wait for somebody.
 pub fn count_open(conn: &mut Conn) -> Result<i64> {
     let open = tape_change_requests::table.filter(tape_change_requests::status.eq_any(OPEN));
-    Ok(open.count().get_result(conn)?)
+    Ok(open.count().returned(conn)?)
 }
 
 fn named(conn: &mut Conn, rows: Vec<TapeChange>) -> Result<Vec<TapeChangeListed>> {
@@ -251,7 +252,7 @@ pub fn open(conn: &mut Conn, new: &NewTapeChange) -> Result<(TapeChange, Opened)
                     tape_change_requests::tape_id.eq(new.tape_id),
                 ))
                 .returning(TapeChange::as_returning())
-                .get_result(conn)?;
+                .returned(conn)?;
             return Ok((row, Opened::Known));
         }
         let values = (
@@ -260,7 +261,7 @@ pub fn open(conn: &mut Conn, new: &NewTapeChange) -> Result<(TapeChange, Opened)
             tape_change_requests::requested_at.eq(now()),
         );
         let row = diesel::insert_into(tape_change_requests::table).values(values).returning(TapeChange::as_returning());
-        let row = stored(row.get_result(conn), format_args!("tape change request '{}'", new.message))?;
+        let row = stored(row.returned(conn), format_args!("tape change request '{}'", new.message))?;
         Ok((row, Opened::New))
     })
 }
@@ -311,7 +312,7 @@ pub fn acknowledge(conn: &mut Conn, id: i32, tape: Option<i32>, by: &str) -> Res
                 tape_change_requests::resolved_by.eq(by),
             ))
             .returning(TapeChange::as_returning());
-        stored(row.get_result(conn), format_args!("tape change request {id}"))
+        stored(row.returned(conn), format_args!("tape change request {id}"))
     })
 }
 

@@ -4,6 +4,7 @@ use super::Conn;
 use super::schema::tape_health;
 use super::time::{now, rfc3339};
 use crate::Result;
+use crate::db::returned::Returned;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::Serialize;
@@ -97,7 +98,7 @@ pub fn record(conn: &mut Conn, of: Option<i32>, figures: &Figures) -> Result<i32
         }
     }
     let values = (figures, tape_health::created_at.eq(time), tape_health::updated_at.eq(time));
-    Ok(diesel::insert_into(tape_health::table).values(values).returning(tape_health::id).get_result(conn)?)
+    Ok(diesel::insert_into(tape_health::table).values(values).returning(tape_health::id).returned(conn)?)
 }
 
 /// The last so many times that a tape lay in a drive, newest first.

@@ -15,6 +15,7 @@ use super::schema::{backup_sets, tapes};
 use super::tapes::{Tape, find};
 use super::time::now;
 use super::{Conn, write_transaction};
+use crate::db::returned::Returned;
 use crate::{Error, Result};
 use diesel::prelude::*;
 
@@ -42,7 +43,7 @@ pub fn set_status(conn: &mut Conn, id: i32, to: TapeStatus) -> Result<Tape> {
         Ok(diesel::update(tapes::table.find(id))
             .set((tapes::status.eq(to), tapes::updated_at.eq(now())))
             .returning(Tape::as_returning())
-            .get_result(conn)?)
+            .returned(conn)?)
     })
 }
 
@@ -82,7 +83,7 @@ pub fn export(conn: &mut Conn, id: i32, location: Option<&str>) -> Result<Tape> 
                 tapes::updated_at.eq(time),
             ))
             .returning(Tape::as_returning())
-            .get_result(conn)?)
+            .returned(conn)?)
     })
 }
 
@@ -108,7 +109,7 @@ pub fn import(conn: &mut Conn, id: i32) -> Result<Tape> {
                 tapes::updated_at.eq(time),
             ))
             .returning(Tape::as_returning())
-            .get_result(conn)?)
+            .returned(conn)?)
     })
 }
 
@@ -117,7 +118,7 @@ pub fn import(conn: &mut Conn, id: i32) -> Result<Tape> {
 pub fn formatted(conn: &mut Conn, id: i32, uuid: &str, end_file: i64, end_block: i64) -> Result<Tape> {
     write_transaction(conn, |conn| {
         let tape = find(conn, id)?;
-        let sets: i64 = backup_sets::table.filter(backup_sets::tape_id.eq(id)).count().get_result(conn)?;
+        let sets: i64 = backup_sets::table.filter(backup_sets::tape_id.eq(id)).count().returned(conn)?;
         if sets > 0 {
             let message = format!(
                 "{sets} backup sets are still recorded on tape '{}'; delete them before it is formatted",
@@ -142,7 +143,7 @@ pub fn formatted(conn: &mut Conn, id: i32, uuid: &str, end_file: i64, end_block:
                 tapes::updated_at.eq(time),
             ))
             .returning(Tape::as_returning())
-            .get_result(conn)?)
+            .returned(conn)?)
     })
 }
 
@@ -173,7 +174,7 @@ pub fn begin_writing(conn: &mut Conn, id: i32, set_uuid: &str) -> Result<Tape> {
                 tapes::updated_at.eq(now()),
             ))
             .returning(Tape::as_returning())
-            .get_result(conn)?)
+            .returned(conn)?)
     })
 }
 
@@ -190,7 +191,7 @@ pub fn part_written(conn: &mut Conn, id: i32, end_file: i64, end_block: i64, add
             tapes::updated_at.eq(time),
         ))
         .returning(Tape::as_returning())
-        .get_result(conn);
+        .returned(conn);
     found(row, format_args!("tape {id}"))
 }
 

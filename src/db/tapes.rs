@@ -5,6 +5,7 @@ use super::kinds::{FormatType, TapeStatus};
 use super::schema::{backup_set_parts, backup_sets, database_backups, tapes};
 use super::time::{now, rfc3339, rfc3339_option};
 use super::{Conn, write_transaction};
+use crate::db::returned::Returned;
 use crate::{Error, Result};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -198,7 +199,7 @@ pub fn of_pool(conn: &mut Conn, pool_id: i32, status: TapeStatus) -> Result<Vec<
 pub fn insert(conn: &mut Conn, new: &NewTape) -> Result<Tape> {
     let time = now();
     let values = (new, tapes::created_at.eq(time), tapes::updated_at.eq(time));
-    let row = diesel::insert_into(tapes::table).values(values).returning(Tape::as_returning()).get_result(conn);
+    let row = diesel::insert_into(tapes::table).values(values).returning(Tape::as_returning()).returned(conn);
     stored(row, format_args!("tape '{}'", new.label))
 }
 
@@ -207,7 +208,7 @@ pub fn update(conn: &mut Conn, id: i32, changes: &TapeChanges) -> Result<Tape> {
     let row = diesel::update(tapes::table.find(id))
         .set((changes, tapes::updated_at.eq(now())))
         .returning(Tape::as_returning())
-        .get_result(conn);
+        .returned(conn);
     stored(row, format_args!("tape {id}"))
 }
 
@@ -220,9 +221,9 @@ pub fn delete(conn: &mut Conn, id: i32) -> Result<()> {
                 format!("tape '{}' is {}; format, expire or import it before deleting it", tape.label, tape.status);
             return Err(Error::conflict("tape_in_use", message));
         }
-        let sets = backup_sets::table.filter(backup_sets::tape_id.eq(id)).count().get_result(conn)?;
-        let parts = backup_set_parts::table.filter(backup_set_parts::tape_id.eq(id)).count().get_result(conn)?;
-        let copies = database_backups::table.filter(database_backups::tape_id.eq(id)).count().get_result(conn)?;
+        let sets = backup_sets::table.filter(backup_sets::tape_id.eq(id)).count().returned(conn)?;
+        let parts = backup_set_parts::table.filter(backup_set_parts::tape_id.eq(id)).count().returned(conn)?;
+        let copies = database_backups::table.filter(database_backups::tape_id.eq(id)).count().returned(conn)?;
         refuse_if_used(
             format_args!("tape '{}'", tape.label),
             &[("backup sets", sets), ("parts of backup sets", parts), ("database backups", copies)],

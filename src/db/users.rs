@@ -5,6 +5,7 @@ use super::kinds::Role;
 use super::schema::users;
 use super::time::{now, rfc3339, rfc3339_option};
 use super::{Conn, write_transaction};
+use crate::db::returned::Returned;
 use crate::{Error, Result};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -68,7 +69,7 @@ pub fn insert(conn: &mut Conn, username: &str, password_hash: &str, role: Role) 
         users::created_at.eq(time),
         users::updated_at.eq(time),
     );
-    let row = diesel::insert_into(users::table).values(values).returning(User::as_returning()).get_result(conn);
+    let row = diesel::insert_into(users::table).values(values).returning(User::as_returning()).returned(conn);
     stored(row, format_args!("user '{username}'"))
 }
 
@@ -81,7 +82,7 @@ pub fn set_password(conn: &mut Conn, id: i32, password_hash: &str) -> Result<Use
             users::updated_at.eq(now()),
         ))
         .returning(User::as_returning())
-        .get_result(conn);
+        .returned(conn);
     found(row, format_args!("user {id}"))
 }
 
@@ -99,7 +100,7 @@ pub fn set_role(conn: &mut Conn, id: i32, role: Role) -> Result<User> {
                 users::updated_at.eq(now()),
             ))
             .returning(User::as_returning())
-            .get_result(conn)?)
+            .returned(conn)?)
     })
 }
 
@@ -128,7 +129,7 @@ fn refuse_last_admin(conn: &mut Conn, user: &User) -> Result<()> {
     if user.role != Role::Admin {
         return Ok(());
     }
-    let admins: i64 = users::table.filter(users::role.eq(Role::Admin)).count().get_result(conn)?;
+    let admins: i64 = users::table.filter(users::role.eq(Role::Admin)).count().returned(conn)?;
     if admins > 1 {
         return Ok(());
     }

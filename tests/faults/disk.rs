@@ -49,7 +49,6 @@ fn a_full_disk_under_a_restore_is_told_file_by_file() {
 /// The disk under database, spool and logs is full, before the run or in its middle: it fails with a clear word, the server goes on
 /// answering, the tapes know whatever the database calls complete, and once there is room again all goes on.
 #[test]
-#[ignore = "found with it: INSERT … RETURNING outside of a transaction loses its row on a full disk, and says nothing"]
 fn a_full_disk_under_everything_is_said_and_passes() {
     for left in [0, 60 << 10, 400 << 10, 1 << 20, 3 << 20] {
         let what = format!("{left} bytes left");

@@ -4,6 +4,7 @@ use super::time;
 use crate::Result;
 use crate::db::encryption_keys::find_by_fingerprint;
 use crate::db::jobs::{self, Job, NewJob};
+use crate::db::returned::Returned;
 use crate::db::schema::{backup_jobs, backup_sets, backup_sources};
 use crate::db::sets::{self, BackupSet, NewSet};
 use crate::db::sources::NewSource;
@@ -197,7 +198,7 @@ fn overwrite(conn: &mut Conn, set_id: i32, new: &NewSet) -> Result<BackupSet> {
             backup_sets::updated_at.eq(now()),
         ))
         .returning(BackupSet::as_returning())
-        .get_result(conn)?;
+        .returned(conn)?;
     if crate::db::set_parts::of_set(conn, set_id)?.is_empty() {
         // figures of one that was known by name only
         diesel::update(backup_sets::table.find(set_id))
@@ -220,13 +221,13 @@ fn overwrite(conn: &mut Conn, set_id: i32, new: &NewSet) -> Result<BackupSet> {
 /// Forgets a job that was made for sets of tapes and has none.
 pub fn drop_stand_in(conn: &mut Conn, job_id: i32) -> Result<()> {
     let job = jobs::find(conn, job_id)?;
-    let used: i64 = backup_sets::table.filter(backup_sets::job_id.eq(job_id)).count().get_result(conn)?;
+    let used: i64 = backup_sets::table.filter(backup_sets::job_id.eq(job_id)).count().returned(conn)?;
     if !job.rebuilt || used > 0 {
         return Ok(());
     }
     jobs::delete(conn, job_id)?;
     let source = sources::find(conn, job.source_id)?;
-    let others: i64 = backup_jobs::table.filter(backup_jobs::source_id.eq(source.id)).count().get_result(conn)?;
+    let others: i64 = backup_jobs::table.filter(backup_jobs::source_id.eq(source.id)).count().returned(conn)?;
     if source.rebuilt && others == 0 { sources::delete(conn, source.id) } else { Ok(()) }
 }
 
