@@ -28,6 +28,7 @@
 
 pub mod actors;
 pub mod app;
+pub mod attention;
 pub mod auth;
 pub mod backup;
 pub mod catalog;

@@ -9,13 +9,14 @@
 
 mod announce;
 mod control;
+mod throughput;
 
 use super::supervised;
 use crate::db::executions::{Execution, ExecutionChanges, NewExecution};
 use crate::db::{self, ExecutionStatus};
 use crate::events::{Category, Event};
 use crate::executions::{
-    Context as Work, Control as Handle, FailedDrives, Log, Progress, ProgressView, Request, Services, Stop,
+    Context as Work, Control as Handle, FailedDrives, Log, Progress, ProgressView, Recorder, Request, Services, Stop,
     after_a_shutdown, database_backup, run,
 };
 use crate::{Error, ErrorKind, Result};
@@ -27,6 +28,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 pub use control::{Command, Control};
+pub use throughput::ThroughputOf;
 
 /// Executions that run at the same time; more wait in the queue.
 const MAX_RUNNING: usize = 32;
@@ -39,6 +41,7 @@ struct Running {
     progress: Arc<Progress>,
     control: Arc<Handle>,
     job_id: Option<i32>,
+    recorder: Recorder,
 }
 
 /// The queue and its workers.
@@ -91,7 +94,13 @@ impl Jobs {
         };
         announce::began(&self.services, &row);
         let (progress, control) = (Arc::new(Progress::default()), Arc::new(Handle::default()));
-        self.running.insert(id, Running { progress: progress.clone(), control: control.clone(), job_id: row.job_id });
+        let running = Running {
+            progress: progress.clone(),
+            control: control.clone(),
+            job_id: row.job_id,
+            recorder: throughput::recorder(&self.services.db, id),
+        };
+        self.running.insert(id, running);
         let lines = Log::new(id, self.services.db.clone(), progress.clone());
         let services = self.services.clone();
         let work = Work { id, request, services, progress, control, lines, failed_drives: FailedDrives::default() };
@@ -108,7 +117,10 @@ impl Jobs {
     }
 
     fn finish(&mut self, id: i32, result: Result<serde_json::Value>) {
-        let running = self.running.remove(&id);
+        let mut running = self.running.remove(&id);
+        if let Some(running) = &mut running {
+            throughput::end(&self.services, id, running);
+        }
         if result.as_ref().is_err_and(|error| error.code == "shutdown") && self.goes_on_after_restart(id) {
             return self.tell_waiters(id);
         }
@@ -209,14 +221,17 @@ impl Actor for Jobs {
     fn started(&mut self, context: &mut Self::Context) {
         self.supervised_start(context);
         context.run_interval(SHOW, |jobs, _| {
-            for (id, running) in &jobs.running {
-                jobs.services.bus.transient("execution", serde_json::json!(running.progress.view(*id)));
+            for (id, running) in &mut jobs.running {
+                let view = running.progress.view(*id);
+                throughput::record(&jobs.services.bus, running, &view);
+                jobs.services.bus.transient("execution", serde_json::json!(view));
             }
         });
         context.run_interval(STORE, |jobs, _| {
             let Ok(mut conn) = jobs.services.db.get() else { return };
-            for (id, running) in &jobs.running {
-                let stored = db::executions::update(&mut conn, *id, &counters(&running.progress.view(*id)));
+            for (id, running) in &mut jobs.running {
+                let stored = db::executions::update(&mut conn, *id, &counters(&running.progress.view(*id)))
+                    .and_then(|()| throughput::store(&mut conn, *id, &mut running.recorder));
                 if let Err(error) = stored {
                     tracing::warn!(execution = id, %error, "progress could not be stored");
                 }

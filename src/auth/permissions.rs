@@ -163,6 +163,7 @@ pub const ROUTES: &[Route] = &[
     get("/api/v1/docs/{id}", READONLY),
 
     get("/api/v1/dashboard", READONLY),
+    get("/api/v1/dashboard/attention", READONLY),
     get("/api/v1/coverage", READONLY),
 
     get("/api/v1/tapes", READONLY),
@@ -259,6 +260,7 @@ pub const ROUTES: &[Route] = &[
     get("/api/v1/executions", READONLY),
     get("/api/v1/executions/{id}", READONLY),
     get("/api/v1/executions/{id}/logs", READONLY),
+    get("/api/v1/executions/{id}/throughput", READONLY),
     post("/api/v1/executions/{id}/cancel", OPERATOR),
     post("/api/v1/executions/{id}/pause", OPERATOR),
     post("/api/v1/executions/{id}/resume", OPERATOR),

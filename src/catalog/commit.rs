@@ -130,7 +130,6 @@ pub fn commit(conn: &mut Conn, done: &CommitSet) -> Result<BackupSet> {
                 snapshots::total_bytes.eq(done.total_bytes),
             ))
             .execute(conn)?;
-        db::jobs::began(conn, set.job_id)?;
         Ok(set)
     })
 }

@@ -217,4 +217,4 @@ fn dispatch(global: Global, command: Command) -> CliResult {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -3,7 +3,7 @@
 use super::exit::CliResult;
 use super::output::{Context, Format, bytes, count, json, line, text_at, time};
 use super::{drive, executions};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Show what runs, the drives, and the totals
 #[derive(Debug, clap::Args)]
@@ -18,9 +18,10 @@ pub struct StatusArgs {}
 pub fn run(_: &StatusArgs, context: &Context) -> CliResult {
     let dashboard = context.client.get("dashboard")?;
     let drives = context.client.get("drives")?;
+    let attention = context.client.get("dashboard/attention")?;
     let running = context.client.get_with("executions", &[("status", Some("running".to_owned()))])?;
     if context.format == Format::Json {
-        return json(&json!({ "dashboard": dashboard, "drives": drives, "running": running }));
+        return json(&json!({ "dashboard": dashboard, "drives": drives, "running": running, "attention": attention }));
     }
     context.format.record(
         &dashboard,
@@ -39,17 +40,45 @@ pub fn run(_: &StatusArgs, context: &Context) -> CliResult {
     context.format.list(&drives, drive::COLUMNS, "No drive yet: tapebackarr drive scan finds them")?;
     line("")?;
     context.format.list(&running, executions::COLUMNS, "Nothing runs.")?;
-    for row in running.as_array().into_iter().flatten() {
-        if let Some(message) = text_at(row, "tape_change.message") {
-            let notice = text_at(row, "tape_change.notice").unwrap_or_default();
-            line(&super::human::printable(&format!("{message} {notice}")))?;
-        }
+    line("")?;
+    let needs = attention.as_array().map(Vec::as_slice).unwrap_or_default();
+    if needs.is_empty() {
+        return line("Nothing needs you.");
     }
-    for row in drives.as_array().into_iter().flatten() {
-        if let Some(unknown) = text_at(row, "unknown_tape.label") {
-            let drive = text_at(row, "display_name").or(text_at(row, "device_path")).unwrap_or("a drive");
-            line(&super::human::printable(&format!("Unknown tape \"{unknown}\" in {drive}.")))?;
-        }
+    for item in needs {
+        line(&needed(item))?;
     }
     Ok(())
+}
+
+/// `waiting   Insert tape A00001. (Restore)`, and below it the command that deals with it.
+fn needed(item: &Value) -> String {
+    let of = |name| super::human::printable(text_at(item, name).unwrap_or_default()).into_owned();
+    let mut text = format!("{:<9} {}", of("severity"), of("title"));
+    let about = of("about");
+    if !about.is_empty() {
+        text.push_str(&format!("\n          {about}"));
+    }
+    let command = of("command");
+    if !command.is_empty() {
+        text.push_str(&format!("\n          → {command}"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_needs_a_hand_is_said_with_what_to_do() {
+        let item = json!({
+            "severity": "waiting", "title": "Insert tape A00001.", "about": "Backup of job mail",
+            "command": "tapebackarr tape-changes complete 3",
+        });
+        let wanted = "waiting   Insert tape A00001.\n          Backup of job mail\n          → tapebackarr tape-changes complete 3";
+        assert_eq!(needed(&item), wanted);
+        let bare = json!({"severity": "info", "title": "A \u{1b}[31mthing", "about": "", "command": null});
+        assert!(!needed(&bare).contains('\u{1b}') && !needed(&bare).contains('\n'), "{}", needed(&bare));
+    }
 }

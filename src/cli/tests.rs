@@ -91,6 +91,11 @@ fn try_examples(name: &str, text: &str) -> usize {
     tried.count()
 }
 
+/// Whether a line is a command of ours: for what else shows command lines.
+pub fn parses(line: &str) -> Result<(), clap::Error> {
+    Cli::try_parse_from(words_of_example(line)).map(drop)
+}
+
 /// Splits as a shell would: quotes, and nothing behind a pipe, a redirection or two blanks (the remark).
 fn words_of_example(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quote, mut begun) = (Vec::new(), String::new(), None, false);

@@ -198,6 +198,25 @@ pub fn resolve(conn: &mut Conn, id: i32) -> Result<()> {
     changed(diesel::update(drive_alerts::table.find(id)).set(over).execute(conn), format_args!("alert {id}"))
 }
 
+/// The alerts of a drive that are not over, newest first.
+pub fn open_alerts(conn: &mut Conn, drive_id: i32) -> Result<Vec<DriveAlert>> {
+    Ok(drive_alerts::table
+        .filter(drive_alerts::drive_id.eq(drive_id).and(drive_alerts::resolved.eq(false)))
+        .order(drive_alerts::id.desc())
+        .select(DriveAlert::as_select())
+        .load(conn)?)
+}
+
+/// Whether a drive wanted to be cleaned when it was last asked.
+pub fn wants_cleaning(conn: &mut Conn, drive_id: i32) -> Result<bool> {
+    let wants: Option<bool> = drive_statistics::table
+        .filter(drive_statistics::drive_id.eq(drive_id))
+        .select(drive_statistics::cleaning_required)
+        .first(conn)
+        .optional()?;
+    Ok(wants.unwrap_or_default())
+}
+
 /// The last 50 alerts of a drive, newest first.
 pub fn alerts(conn: &mut Conn, drive_id: i32) -> Result<Vec<DriveAlert>> {
     super::drives::find(conn, drive_id)?;

@@ -76,6 +76,20 @@ pub fn recent(conn: &mut Conn, limit: i64) -> Result<Vec<Event>> {
     Ok(rows)
 }
 
+/// Events with one of these titles since then, oldest first.
+pub fn titled(conn: &mut Conn, titles: &[&str], since: NaiveDateTime) -> Result<Vec<Event>> {
+    let query = events::table.filter(events::title.eq_any(titles).and(events::created_at.ge(since)));
+    Ok(query.order(events::id).select(Event::as_select()).load(conn)?)
+}
+
+impl Event {
+    /// A number of its details: the id of an object.
+    pub fn detail(&self, name: &str) -> Option<i32> {
+        let details: serde_json::Value = serde_json::from_str(self.details.as_deref()?).ok()?;
+        details.get(name)?.as_i64().and_then(|number| i32::try_from(number).ok())
+    }
+}
+
 /// Which events a list is to show; absent conditions do not matter.
 #[derive(Debug, Clone, Default)]
 pub struct EventFilter {

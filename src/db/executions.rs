@@ -8,7 +8,9 @@ use super::{Conn, Page, write_transaction};
 use crate::db::returned::Returned;
 use crate::{Error, Result};
 use chrono::NaiveDateTime;
+use diesel::dsl::{IntoBoxed, LeftJoin};
 use diesel::prelude::*;
+use diesel::sqlite::Sqlite;
 use serde::Serialize;
 
 /// An execution.
@@ -181,10 +183,16 @@ pub struct ExecutionFilter {
     pub id: Option<i32>,
     /// Of this job.
     pub job_id: Option<i32>,
-    /// Of this kind.
-    pub kind: Option<String>,
     /// In one of these states.
     pub statuses: Option<Vec<ExecutionStatus>>,
+    /// Of this kind.
+    pub kind: Option<String>,
+    /// That use or used this drive.
+    pub drive_id: Option<i32>,
+    /// Asked for at this time or later.
+    pub since: Option<NaiveDateTime>,
+    /// Asked for before this time.
+    pub until: Option<NaiveDateTime>,
     /// Older than the one with this id.
     pub before: Option<i32>,
 }
@@ -205,21 +213,18 @@ pub fn find_listed(conn: &mut Conn, id: i32) -> Result<ExecutionListed> {
 
 type Joined = (Execution, Option<String>, Option<String>, Option<String>);
 
-/// Executions, newest first.
-pub fn list(conn: &mut Conn, filter: &ExecutionFilter, page: Page) -> Result<Vec<ExecutionListed>> {
+type Fitting<'f> = IntoBoxed<
+    'f,
+    LeftJoin<LeftJoin<LeftJoin<job_executions::table, backup_jobs::table>, tapes::table>, tape_drives::table>,
+    Sqlite,
+>;
+
+/// The executions that fit, with what they are joined to, in no order.
+fn fitting(filter: &ExecutionFilter) -> Fitting<'_> {
     let mut query = job_executions::table
         .left_join(backup_jobs::table)
         .left_join(tapes::table)
         .left_join(tape_drives::table)
-        .select((
-            Execution::as_select(),
-            backup_jobs::name.nullable(),
-            tapes::label.nullable(),
-            tape_drives::device_path.nullable(),
-        ))
-        .order(job_executions::id.desc())
-        .limit(page.limit)
-        .offset(page.offset)
         .into_boxed();
     if let Some(job) = filter.job_id {
         query = query.filter(job_executions::job_id.eq(job));
@@ -230,13 +235,42 @@ pub fn list(conn: &mut Conn, filter: &ExecutionFilter, page: Page) -> Result<Vec
     if let Some(statuses) = &filter.statuses {
         query = query.filter(job_executions::status.eq_any(statuses));
     }
+    if let Some(drive) = filter.drive_id {
+        query = query.filter(job_executions::drive_id.eq(drive));
+    }
+    if let Some(since) = filter.since {
+        query = query.filter(job_executions::created_at.ge(since));
+    }
+    if let Some(until) = filter.until {
+        query = query.filter(job_executions::created_at.lt(until));
+    }
     if let Some(id) = filter.id {
         query = query.filter(job_executions::id.eq(id));
     }
     if let Some(before) = filter.before {
         query = query.filter(job_executions::id.lt(before));
     }
-    let rows: Vec<Joined> = query.load(conn)?;
+    query
+}
+
+/// How many executions fit.
+pub fn count(conn: &mut Conn, filter: &ExecutionFilter) -> Result<i64> {
+    Ok(fitting(filter).count().get_result(conn)?)
+}
+
+/// Executions, newest first.
+pub fn list(conn: &mut Conn, filter: &ExecutionFilter, page: Page) -> Result<Vec<ExecutionListed>> {
+    let rows: Vec<Joined> = fitting(filter)
+        .select((
+            Execution::as_select(),
+            backup_jobs::name.nullable(),
+            tapes::label.nullable(),
+            tape_drives::device_path.nullable(),
+        ))
+        .order(job_executions::id.desc())
+        .limit(page.limit)
+        .offset(page.offset)
+        .load(conn)?;
     let listed = |(execution, job_name, tape_label, device_path)| ExecutionListed {
         execution,
         job_name,
@@ -290,19 +324,25 @@ pub fn insert(conn: &mut Conn, new: &NewExecution) -> Result<Execution> {
 
 /// A waiting execution begins to work. `None` when it does not wait any more, so that none runs twice.
 pub fn claim(conn: &mut Conn, id: i32) -> Result<Option<Execution>> {
-    let time = now();
-    let waiting = job_executions::table
-        .filter(job_executions::id.eq(id).and(job_executions::status.eq(ExecutionStatus::Pending)));
-    Ok(diesel::update(waiting)
-        .set((
-            job_executions::status.eq(ExecutionStatus::Running),
-            job_executions::start_time.eq(time),
-            job_executions::end_time.eq(None::<NaiveDateTime>),
-            job_executions::updated_at.eq(time),
-        ))
-        .returning(Execution::as_returning())
-        .returned(conn)
-        .optional()?)
+    write_transaction(conn, |conn| {
+        let time = now();
+        let waiting = job_executions::table
+            .filter(job_executions::id.eq(id).and(job_executions::status.eq(ExecutionStatus::Pending)));
+        let claimed: Option<Execution> = diesel::update(waiting)
+            .set((
+                job_executions::status.eq(ExecutionStatus::Running),
+                job_executions::start_time.eq(time),
+                job_executions::end_time.eq(None::<NaiveDateTime>),
+                job_executions::updated_at.eq(time),
+            ))
+            .returning(Execution::as_returning())
+            .returned(conn)
+            .optional()?;
+        if let Some(job) = claimed.as_ref().and_then(|row| row.job_id) {
+            super::jobs::began(conn, job, time)?;
+        }
+        Ok(claimed)
+    })
 }
 
 /// What an execution tells while it works.

@@ -311,9 +311,9 @@ pub fn set_next_run(conn: &mut Conn, id: i32, next: Option<NaiveDateTime>) -> Re
     super::errors::changed(row.execute(conn), format_args!("job {id}"))
 }
 
-/// That a run of a job has begun.
-pub fn began(conn: &mut Conn, id: i32) -> Result<()> {
-    let row = diesel::update(backup_jobs::table.find(id)).set(backup_jobs::last_run_at.eq(now()));
+/// That a run of a job has begun, whatever becomes of it.
+pub fn began(conn: &mut Conn, id: i32, at: NaiveDateTime) -> Result<()> {
+    let row = diesel::update(backup_jobs::table.find(id)).set(backup_jobs::last_run_at.eq(at));
     super::errors::changed(row.execute(conn), format_args!("job {id}"))
 }
 

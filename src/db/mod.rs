@@ -52,6 +52,7 @@ pub mod tape_lifecycle;
 pub mod tape_list;
 pub mod tapes;
 mod text_enum;
+pub mod throughput;
 pub mod time;
 pub mod upkeep;
 pub mod users;

@@ -314,6 +314,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    execution_throughput (execution_id) {
+        execution_id -> Integer,
+        series -> Text,
+    }
+}
+
+diesel::table! {
     expired_sets (set_id) {
         set_id -> Integer,
         expired_at -> Timestamp,
@@ -824,6 +831,7 @@ diesel::joinable!(database_backups -> tapes (tape_id));
 diesel::joinable!(drive_alerts -> tape_drives (drive_id));
 diesel::joinable!(drive_statistics -> tape_drives (drive_id));
 diesel::joinable!(execution_logs -> job_executions (execution_id));
+diesel::joinable!(execution_throughput -> job_executions (execution_id));
 diesel::joinable!(expired_sets -> backup_sets (set_id));
 diesel::joinable!(job_executions -> users (user_id));
 diesel::joinable!(job_executions -> tapes (tape_id));
@@ -882,6 +890,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     encryption_keys,
     events,
     execution_logs,
+    execution_throughput,
     expired_sets,
     job_executions,
     notification_channels,

@@ -289,6 +289,16 @@ pub fn latest_completed(conn: &mut Conn, job_id: i32) -> Result<Option<BackupSet
     Ok(newest.cloned())
 }
 
+/// When the newest complete backup of a job began that is not a copy of another; none: it has none.
+pub fn newest_good(conn: &mut Conn, job_id: i32) -> Result<Option<NaiveDateTime>> {
+    let copies = set_copies::table.filter(set_copies::set_id.eq(backup_sets::id));
+    Ok(backup_sets::table
+        .filter(backup_sets::job_id.eq(job_id).and(backup_sets::status.eq(SetStatus::Completed)))
+        .filter(diesel::dsl::not(diesel::dsl::exists(copies)))
+        .select(diesel::dsl::max(backup_sets::start_time))
+        .first(conn)?)
+}
+
 /// More runs of a job do not begin within a second.
 const SAME_SECOND: i64 = 16;
 

@@ -4,9 +4,11 @@
 //! that none is lost or run twice; a worker thread runs it with a [`Context`], which is its only way to the world:
 //! phases, log, warnings, decisions ("why"), progress, leases on drives and tapes, and the question whether to stop.
 
+pub mod advice;
 mod backup;
 mod batch_label;
 mod cleaning;
+pub mod command_line;
 pub mod context;
 mod control;
 mod copy;
@@ -35,6 +37,7 @@ mod scrub;
 pub mod stages;
 mod tape_change;
 mod tape_reading;
+pub mod throughput;
 mod v1;
 mod verify;
 
@@ -47,4 +50,5 @@ pub use progress::{Progress, ProgressView, TapeFill};
 pub use request::*;
 pub use reservations::{Lease, Reservations, Taken, Wanted};
 pub use stages::{Stage, StageView, Stages};
+pub use throughput::{Recorder, Throughput};
 pub use v1::uploads as v1_uploads;

@@ -1,6 +1,7 @@
 //! How far an execution is: counters that any thread may raise, and a view of them for people.
 
 use super::stages::{Stages, TapeClocks};
+use super::throughput::Reading;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::collections::VecDeque;
@@ -23,6 +24,10 @@ pub struct Progress {
     pub bytes: AtomicU64,
     /// Bytes on tape, after compression and encryption.
     pub tape_bytes: AtomicU64,
+    /// Of `bytes`: those that were done before it went on after an interruption, and did not move now.
+    pub bytes_before: AtomicU64,
+    /// Of `tape_bytes`: the same.
+    pub tape_bytes_before: AtomicU64,
     /// Files to do, as far as known.
     pub files_total: AtomicU64,
     /// Bytes to do, as far as known.
@@ -131,6 +136,8 @@ impl Default for Progress {
             files: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             tape_bytes: AtomicU64::new(0),
+            bytes_before: AtomicU64::new(0),
+            tape_bytes_before: AtomicU64::new(0),
             files_total: AtomicU64::new(0),
             bytes_total: AtomicU64::new(0),
             totals_known: AtomicBool::new(false),
@@ -194,6 +201,25 @@ impl Progress {
         (current.phase.clone(), current.message.clone())
     }
 
+    /// Says that it goes on behind what was done before.
+    pub fn goes_on_behind(&self, bytes: u64, tape_bytes: u64) {
+        self.bytes_before.store(bytes, Ordering::Relaxed);
+        self.tape_bytes_before.store(tape_bytes, Ordering::Relaxed);
+    }
+
+    /// What has moved so far, as of the last [`Progress::view`].
+    pub fn reading(&self) -> Reading {
+        let moved = |all: &AtomicU64, before: &AtomicU64| {
+            all.load(Ordering::Relaxed).saturating_sub(before.load(Ordering::Relaxed))
+        };
+        Reading {
+            content_bytes: moved(&self.bytes, &self.bytes_before),
+            tape_bytes: moved(&self.tape_bytes, &self.tape_bytes_before),
+            buffer_percent: self.buffer_percent.load(Ordering::Relaxed),
+            starved_seconds: self.stages().as_ref().map_or(0.0, |stages| stages.buffer_empty_seconds),
+        }
+    }
+
     /// Bytes per second of content over the last minute.
     fn speed(&self, bytes: u64) -> u64 {
         let now = Instant::now();
@@ -220,7 +246,7 @@ impl Progress {
         }
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let bytes = get(&self.bytes);
-        let speed = self.speed(bytes);
+        let speed = self.speed(self.reading().content_bytes);
         let current = self.current().clone();
         let tape = current.tape.unwrap_or_default();
         let tape_bytes = get(&self.tape_bytes);
@@ -259,5 +285,23 @@ impl Progress {
             elapsed_seconds: self.started.elapsed().as_secs(),
             updated_at: Utc::now(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_done_before_an_interruption_is_done_but_did_not_move_now() {
+        let progress = Progress::default();
+        progress.view(1);
+        progress.goes_on_behind(1_000_000_000_000, 900_000_000_000);
+        progress.bytes.store(1_000_000_000_000, Ordering::Relaxed);
+        std::thread::sleep(Duration::from_millis(20));
+        let view = progress.view(1);
+        assert_eq!((view.bytes_processed, view.write_speed), (1_000_000_000_000, 0));
+        progress.tape_bytes.store(900_000_000_500, Ordering::Relaxed);
+        assert_eq!((progress.reading().content_bytes, progress.reading().tape_bytes), (0, 500));
     }
 }

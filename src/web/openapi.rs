@@ -2,6 +2,7 @@
 
 use super::errors::ErrorBody;
 use super::routes::{self, Routes};
+use crate::executions::throughput::ThroughputNews;
 use actix_web::http::StatusCode;
 use actix_web::http::header::ContentType;
 use actix_web::web::{Redirect, ServiceConfig};
@@ -25,7 +26,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
             `execution_id`.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
-    components(schemas(ErrorBody))
+    components(schemas(ErrorBody, ThroughputNews))
 )]
 struct Frame;
 

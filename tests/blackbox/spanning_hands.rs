@@ -34,6 +34,14 @@ fn an_operator_who_answers_by_rest_names_the_tapes_himself() {
     assert_eq!(api.get("/api/v1/dashboard").ok()["open_tape_changes"], 1);
     let event = api.get("/api/v1/events?limit=50").ok().to_string();
     assert!(event.contains("Tape Required"), "{event}");
+    let attention = api.get("/api/v1/dashboard/attention").ok();
+    assert_eq!(
+        (&attention[0]["severity"], &attention[0]["title"]),
+        (&json!("waiting"), &first["message"]),
+        "{attention}"
+    );
+    let shown = hands.server.cli_as_admin(&["status"]);
+    assert!(shown.contains(&format!("tapebackarr tape-changes complete {}", first["id"])), "{shown}");
     let answer = |request: &Value, tape: i64| {
         api.post(&format!("/api/v1/tape-changes/{}/complete", request["id"]), json!({"tape_id": tape}))
     };

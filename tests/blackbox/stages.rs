@@ -35,6 +35,15 @@ fn a_backup_tells_where_its_time_went() {
     assert!(run["stages"]["elapsed_seconds"].as_f64().unwrap() > 0.0);
     assert!(names.contains(&run["stages"]["limited_by"].as_str().unwrap()), "{run}");
 
+    let id = api.get("/api/v1/executions?kind=backup&limit=1").ok()[0]["id"].clone();
+    let series = api.get(&format!("/api/v1/executions/{id}/throughput")).ok();
+    let sum = |name: &str| series[name].as_array().unwrap().iter().map(|part| part.as_u64().unwrap()).sum::<u64>();
+    assert_eq!(sum("content_bytes"), bytes, "{series}");
+    assert!(sum("tape_bytes") > bytes, "{series}");
+    let ends = series["ends"].as_array().unwrap();
+    assert!(!ends.is_empty() && ends.is_sorted_by_key(|end| end.as_f64().map(|end| (end * 10.0) as i64)), "{series}");
+    api.get("/api/v1/executions/99/throughput").fails(404, "not_found");
+
     let shown = server.cli_as_admin(&["run", "j", "--stats"]);
     let lines: Vec<_> = shown.lines().collect();
     assert!(lines[0].starts_with("STAGE") && lines.len() == 1 + 8 + 2, "{shown}");

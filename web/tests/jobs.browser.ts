@@ -180,7 +180,7 @@ it('a job is copied, paused, steered while it waits for a tape, and deleted', as
 	await tab.goto('/jobs');
 	await tab.page.getByRole('button', { name: 'Run Copy of Nightly now' }).click();
 	const row = tab.page.getByRole('row', { name: /Copy of Nightly/ });
-	await row.getByText('Waiting for you').waitFor({ timeout: 60_000 });
+	await row.getByText('Waiting for you', { exact: true }).waitFor({ timeout: 60_000 });
 	await row.getByText(new RegExp(tape?.label ?? '-')).waitFor();
 	expect(await tab.accessibilityProblems()).toEqual([]);
 	await row.getByRole('link', { name: 'Copy of Nightly', exact: true }).click();

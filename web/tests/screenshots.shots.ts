@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, it } from 'vitest';
 import { openBrowser, PHONE, Tab } from './support/browser';
-import { Rest } from './support/rest';
+import { must, Rest } from './support/rest';
 import { busyHouse } from './support/seed';
 import { ADMIN, TestServer } from './support/server';
 
@@ -36,6 +36,8 @@ const RESTORE = ['/restore?path=part-0', '/restore?q=file-1', '/restore?view=his
 let empty: TestServer;
 let busy: TestServer;
 let browser: Browser;
+/** Runs whose pages are shown, by the names of their pictures. */
+let runs: Record<string, number>;
 
 beforeAll(async () => {
 	mkdirSync(FOLDER, { recursive: true });
@@ -46,17 +48,21 @@ beforeAll(async () => {
 	const rest = await Rest.setUp(busy);
 	await rest.api.POST('/api/v1/encryption-keys', { body: { name: 'Offsite', description: 'For tapes that leave the house' } });
 	await rest.api.POST('/api/v1/api-keys', { body: { name: 'Monitoring', role: 'readonly', expires_in_days: 90 } });
-	await busyHouse(busy, rest);
+	const house = await busyHouse(busy, rest);
+	const of = async (query: { status: string; kind: string }) =>
+		must(await rest.api.GET('/api/v1/executions', { params: { query } }))[0]?.id ?? 0;
+	const [failed, completed] = [await of({ status: 'failed', kind: 'backup' }), await of({ status: 'completed', kind: 'backup' })];
+	runs = { running: house.running, waiting: house.waiting, failed, completed };
 }, 300_000);
 afterAll(async () => {
 	await browser?.close();
 	await Promise.all([empty?.stop(), busy?.stop()]);
 });
 
-async function shoot(tab: Tab, name: string, page: string): Promise<void> {
+async function shoot(tab: Tab, name: string, page: string, called?: string): Promise<void> {
 	if (!page.includes(ONLY)) return;
 	await tab.goto(page);
-	const file = page === '/' ? 'dashboard' : page.slice(1).replace(/[/?=&]/g, '-');
+	const file = called ?? (page === '/' ? 'dashboard' : page.slice(1).replace(/[/?=&]/g, '-'));
 	await tab.page.screenshot({ path: path.join(FOLDER, `${file}.${name}.png`), fullPage: true });
 }
 
@@ -73,6 +79,13 @@ it('takes a picture of every page', async () => {
 			await shoot(tab, view.name, page);
 		}
 		for (const page of RESTORE) await shoot(tab, view.name, page);
+		for (const [called, id] of Object.entries(runs)) await shoot(tab, view.name, `/runs/${id}`, `run-${called}`);
+		if ('/tape-change'.includes(ONLY)) {
+			await tab.goto('/pools');
+			await tab.page.getByRole('button', { name: /waiting/ }).click();
+			await tab.page.getByRole('dialog').getByText('Waiting since').waitFor();
+			await tab.page.screenshot({ path: path.join(FOLDER, `tape-change.${view.name}.png`) });
+		}
 		await tab.close();
 	}
 	for (const view of VIEWS.slice(0, 1)) {

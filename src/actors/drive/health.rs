@@ -40,7 +40,7 @@ pub fn take(drive: &mut dyn TapeDrive, unit: &Unit) {
                 message: format!("{}: {} {}", alert.name(), alert.text(), alert.action()),
             };
             if let Some(raised) = drive_health::raise_alert(&mut conn, &new)? {
-                tell(unit, alert, &raised);
+                tell(unit, alert, &raised, db::drives::find(&mut conn, unit.id)?.current_tape_id);
             }
             still.push(new.message);
         }
@@ -58,8 +58,8 @@ pub fn take(drive: &mut dyn TapeDrive, unit: &Unit) {
     }
 }
 
-/// Tells people of an alert that is new.
-fn tell(unit: &Unit, alert: &TapeAlert, raised: &drive_health::DriveAlert) {
+/// Tells people of an alert that is new, and with which tape in the drive.
+fn tell(unit: &Unit, alert: &TapeAlert, raised: &drive_health::DriveAlert, tape: Option<i32>) {
     let mut words = format!("Drive {}: {}", unit.id, raised.message);
     if UNFIT.contains(&alert.flag()) {
         words.push_str(" The drive is given no more work until the flag is gone.");
@@ -70,7 +70,9 @@ fn tell(unit: &Unit, alert: &TapeAlert, raised: &drive_health::DriveAlert) {
         AlertSeverity::Warning => Event::warning(Category::Drive, title, words),
         AlertSeverity::Information => Event::info(Category::Drive, title, words),
     };
-    let details = serde_json::json!({"drive_id": unit.id, "flag": alert.flag(), "severity": raised.severity});
+    let details = serde_json::json!({
+        "drive_id": unit.id, "flag": alert.flag(), "severity": raised.severity, "tape_id": tape,
+    });
     unit.bus.publish(event.details(details));
 }
 

@@ -58,6 +58,7 @@ impl Jobs {
             };
             if let Some(status) = status {
                 db::executions::set_status(&mut conn, row.id, status)?;
+                self.show_status(row.id, status);
             }
             return Ok(());
         }
@@ -79,6 +80,7 @@ impl Jobs {
                     None => db::executions::set_status(&mut conn, row.id, ExecutionStatus::Pending).map(drop)?,
                 }
                 drop(conn);
+                self.show_status(row.id, ExecutionStatus::Pending);
                 self.start_pending(context);
                 Ok(())
             }
@@ -95,5 +97,10 @@ impl Jobs {
                 format!("execution {} is {}; only running or waiting work can be controlled", row.id, row.status),
             )),
         }
+    }
+
+    /// Tells those who watch.
+    fn show_status(&self, id: i32, status: ExecutionStatus) {
+        self.services.bus.transient("execution", serde_json::json!({"execution_id": id, "status": status}));
     }
 }

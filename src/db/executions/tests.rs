@@ -43,3 +43,42 @@ fn after_a_crash_some_run_again_and_waiting_ones_wait() {
     assert_eq!(pending(conn).expect("queue").iter().map(|row| row.id).collect::<Vec<_>>(), [ids[1], ids[3]]);
     assert!(claim(conn, ids[1]).expect("claim").is_some_and(|row| row.end_time.is_none()));
 }
+
+#[test]
+fn a_run_that_fails_has_begun() {
+    let db = testing::database();
+    let conn = &mut *db.conn();
+    let job = testing::job(conn, "etc");
+    let id = insert(conn, &NewExecution { job_id: Some(job.id), ..Default::default() }).expect("insert").id;
+    assert_eq!(crate::db::jobs::find(conn, job.id).expect("job").last_run_at, None);
+    let row = claim(conn, id).expect("claim").expect("waits");
+    finish(conn, id, ExecutionStatus::Failed, &ExecutionChanges::default()).expect("finish");
+    assert_eq!(crate::db::jobs::find(conn, job.id).expect("job").last_run_at, row.start_time);
+}
+
+#[test]
+fn a_list_is_filtered_and_counted_and_comes_in_pages() {
+    let db = testing::database();
+    let conn = &mut *db.conn();
+    let drive = crate::db::drives::NewDrive { device_path: "/dev/nst0".into(), ..Default::default() };
+    let drive = crate::db::drives::insert(conn, &drive).expect("drive").id;
+    let mut ids = Vec::new();
+    for at in 0..5 {
+        let new = NewExecution { drive_id: (at % 2 == 0).then_some(drive), ..Default::default() };
+        ids.push(insert(conn, &new).expect("insert").id);
+    }
+    let shown = |conn: &mut Conn, filter: &ExecutionFilter, page| {
+        list(conn, filter, page).expect("list").iter().map(|row| row.execution.id).collect::<Vec<_>>()
+    };
+    let of_drive = ExecutionFilter { drive_id: Some(drive), ..Default::default() };
+    assert_eq!(shown(conn, &of_drive, Page::first(10)), [ids[4], ids[2], ids[0]]);
+    assert_eq!(shown(conn, &of_drive, Page::new(Some(1), Some(1), 50)), [ids[2]]);
+    assert_eq!(count(conn, &of_drive).expect("count"), 3);
+    let hour = chrono::Duration::hours(1);
+    let old = diesel::update(job_executions::table.find(ids[1])).set(job_executions::created_at.eq(now() - hour * 3));
+    old.execute(conn).expect("older");
+    let before = ExecutionFilter { until: Some(now() - hour), ..Default::default() };
+    assert_eq!(shown(conn, &before, Page::first(10)), [ids[1]]);
+    let since = ExecutionFilter { since: Some(now() - hour), ..Default::default() };
+    assert_eq!(count(conn, &since).expect("count"), 4);
+}

@@ -90,6 +90,7 @@ pub struct Stream {
 impl Stream {
     /// A stream at its beginning.
     pub fn new(context: &Context, start: Start, feed: Option<Feed>, frames: Box<dyn FrameSource>) -> Stream {
+        context.progress.goes_on_behind(start.tally.totals.bytes, start.stored_bytes);
         Stream {
             feed,
             tally: start.tally,

@@ -1,5 +1,6 @@
 //! `/dashboard`: the numbers of the first page.
 
+mod attention;
 mod loaded;
 
 use super::{Routes, query};
@@ -18,7 +19,7 @@ use utoipa::ToSchema;
 
 /// The routes.
 pub fn routes(routes: Routes) -> Routes {
-    routes.add(show)
+    routes.add(show).add(attention::needs)
 }
 
 /// The numbers of the first page.

@@ -3,12 +3,20 @@
 mod control;
 mod list;
 mod logs;
+mod throughput;
 mod view;
 
 use super::Routes;
-pub use view::ExecutionView;
+pub use view::{ExecutionDetail, ExecutionView};
 
 /// The routes.
 pub fn routes(routes: Routes) -> Routes {
-    routes.add(list::list).add(list::find).add(logs::logs).add(control::cancel).add(control::pause).add(control::resume)
+    routes
+        .add(list::list)
+        .add(list::find)
+        .add(logs::logs)
+        .add(throughput::throughput)
+        .add(control::cancel)
+        .add(control::pause)
+        .add(control::resume)
 }

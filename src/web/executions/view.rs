@@ -29,6 +29,21 @@ pub struct ExecutionView {
     progress: Option<ProgressView>,
 }
 
+/// An execution, and what helps with it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ExecutionDetail {
+    #[serde(flatten)]
+    pub view: ExecutionView,
+    /// The drive it uses, as people call it.
+    pub drive_name: Option<String>,
+    /// Who asked for it; none: the clock.
+    pub user_name: Option<String>,
+    /// After a failure: what to do.
+    pub advice: Option<&'static str>,
+    /// Asks for the same again on the command line; several lines are several commands.
+    pub command: Option<String>,
+}
+
 /// The stages in the result of a backup.
 fn stages_of(result: &str) -> Option<Stages> {
     #[derive(serde::Deserialize)]

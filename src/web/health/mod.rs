@@ -51,6 +51,7 @@ pub struct DatabaseHealth {
 
 /// How the drives are.
 #[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = DrivesHealth)]
 pub struct TapeHealth {
     /// `ok`, `error` (a drive is), or `unknown` (the database is not there).
     status: &'static str,

@@ -93,9 +93,17 @@ async fn the_log_can_be_read_and_exported() {
     let page = call(&app, site.request(Role::Operator, "GET", "/api/v1/logs/audit/?limit=2&action=delete")).await;
     assert_eq!(page.json.as_array().map(Vec::len), Some(2), "{page:?}");
     assert_eq!(page.json[0]["ip_address"], "192.0.2.7");
+    assert_eq!(page.headers.get("x-total-count").unwrap(), "3");
+    let future = call(&app, site.request(Role::Operator, "GET", "/api/v1/logs/audit?start=2099-01-01")).await;
+    assert_eq!((future.headers.get("x-total-count").unwrap(), &future.json), (&"0".parse().unwrap(), &json!([])));
     let export = call(&app, site.request(Role::Operator, "GET", "/api/v1/logs/export?start=2020-01-01")).await;
     assert_eq!(export.json.as_array().map(Vec::len), Some(3), "{export:?}");
     assert!(export.headers.get("content-disposition").unwrap().to_str().unwrap().contains("audit_logs.json"));
+    let path = "/api/v1/logs/export?format=csv&action=delete&outcome=failed";
+    let table = call(&app, site.request(Role::Operator, "GET", path)).await;
+    let lines: Vec<&str> = table.text.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (4, "time,user,action,object,object id,outcome,address,details"));
+    assert!(lines[1].contains(",admin,delete,user,999,failed,192.0.2.7,"), "{}", lines[1]);
     let wrong = call(&app, site.request(Role::Operator, "GET", "/api/v1/logs/export?start=yesterday")).await;
     assert_eq!((wrong.status, wrong.json["error"].as_str().unwrap().contains("yesterday")), (400, true));
 }

@@ -26,6 +26,11 @@ async fn keys_are_made_imported_printed_and_deleted() {
     let list = call(&app, site.request(Role::Readonly, "GET", "/api/v1/encryption-keys")).await;
     assert_eq!(list.json["keys"].as_array().map(Vec::len), Some(2));
     assert!(!list.text.contains(&secret) && !list.text.contains("key_data"), "{list:?}");
+    assert_eq!(list.json["keys"][0]["uses"]["sets"], 0);
+    let uses = format!("/api/v1/encryption-keys/{}/uses", made.json["key"]["id"]);
+    let uses = call(&app, site.request(Role::Readonly, "GET", &uses)).await;
+    assert_eq!((&uses.json["key"]["name"], &uses.json["jobs"]), (&json!("K1"), &json!([])), "{uses:?}");
+    assert!(!uses.text.contains(&secret) && !uses.text.contains("key_data"), "{uses:?}");
     let sheet = call(&app, site.request(Role::Admin, "GET", "/api/v1/encryption-keys/keysheet")).await;
     assert_eq!(sheet.json["keys"][0]["key_base64"], secret);
     let text = call(&app, site.request(Role::Admin, "GET", "/api/v1/encryption-keys/keysheet/text")).await;

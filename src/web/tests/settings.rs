@@ -51,6 +51,28 @@ async fn a_wrong_change_changes_nothing_and_names_the_key() {
 }
 
 #[actix_web::test]
+async fn what_was_changed_is_explained_and_can_be_forgotten() {
+    let site = Site::new();
+    let app = site.app().await;
+    let put = |body| site.request(Role::Admin, "PUT", PATH).set_json(body);
+    assert_eq!(call(&app, put(json!({"auth.token_hours": 48}))).await.status, 200);
+    let explained = call(&app, site.request(Role::Operator, "GET", "/api/v1/settings/explained")).await;
+    let hours = |explained: &serde_json::Value| {
+        explained.as_array().unwrap().iter().find(|setting| setting["key"] == "auth.token_hours").unwrap().clone()
+    };
+    let found = hours(&explained.json);
+    assert_eq!((&found["value"], &found["default"], &found["origin"]), (&json!(48), &json!(24), &json!("interface")));
+    assert_eq!((&found["kind"], &found["least"], &found["most"]), (&json!("whole"), &json!(1), &json!(24 * 366)));
+
+    let answer = call(&app, put(json!({"auth.token_hours": null}))).await;
+    assert_eq!((answer.status, &answer.json["changed"]), (200, &json!(["auth.token_hours"])), "{answer:?}");
+    let explained = call(&app, site.request(Role::Operator, "GET", "/api/v1/settings/explained")).await;
+    assert_eq!((&hours(&explained.json)["value"], &hours(&explained.json)["origin"]), (&json!(24), &json!("default")));
+    let wrong = call(&app, put(json!({"auth.token_hours": 0}))).await;
+    assert_eq!((wrong.status, &wrong.json["details"]["field"]), (400, &json!("auth.token_hours")));
+}
+
+#[actix_web::test]
 async fn a_restart_is_asked_for_and_telegram_is_not_there() {
     let site = Site::new();
     let app = site.app().await;

@@ -3,9 +3,14 @@ import type { components } from './schema';
 
 export type Schemas = components['schemas'];
 export type Drive = Schemas['DriveView'];
+export type Attention = Schemas['Attention'];
 export type Execution = Schemas['ExecutionView'];
+export type ExecutionDetail = Schemas['ExecutionDetail'];
+export type LogLine = Schemas['LogLine'];
 export type Progress = Schemas['ProgressView'];
 export type StoredEvent = Schemas['StoredEvent'];
+export type Throughput = Schemas['Throughput'];
+export type ThroughputNews = Schemas['ThroughputNews'];
 export type TapeChange = Schemas['TapeChangeListed'];
 export type Tape = Schemas['TapeListed'];
 export type TapeDetail = Schemas['TapeDetail'];

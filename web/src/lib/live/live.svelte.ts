@@ -1,10 +1,10 @@
 import { api, fetched } from '$lib/api/client';
 import { asApiError } from '$lib/api/errors';
-import type { Drive, Execution, Progress, StoredEvent, TapeChange } from '$lib/api/types';
+import type { Drive, Execution, Progress, StoredEvent, TapeChange, ThroughputNews } from '$lib/api/types';
 import { session } from '$lib/state/session.svelte';
 import { EventList } from './events.svelte';
-import { History } from './history.svelte';
 import { readEvents, type ServerEvent } from './stream';
+import { ThroughputHistory } from './throughput.svelte';
 
 /** What news can be about: categories of stored events, and names of transient ones. */
 export type Topic =
@@ -41,7 +41,7 @@ class Live {
 	/** Since when there is no connection. */
 	lostSince = $state<Date | null>(null);
 	readonly events = new EventList();
-	readonly history = new History();
+	readonly throughput = new ThroughputHistory();
 	#listeners = new Map<Topic, Set<() => void>>();
 	#heard = new Set<Topic>();
 	#flock: ReturnType<typeof setTimeout> | undefined;
@@ -77,7 +77,7 @@ class Live {
 		this.executions = [];
 		this.tapeChanges = [];
 		this.events.clear();
-		this.history.clear();
+		this.throughput.clear();
 	}
 
 	async #run(signal: AbortSignal): Promise<void> {
@@ -109,6 +109,7 @@ class Live {
 	async #catchUp(): Promise<void> {
 		await Promise.all([this.events.load(), this.#refreshDrives(), this.#refreshExecutions(), this.#refreshTapeChanges()]);
 		this.ready = true;
+		this.throughput.catchUp();
 		// Pages may have missed transient news while there was no line.
 		for (const topic of this.#listeners.keys()) this.#hear(topic);
 	}
@@ -126,7 +127,8 @@ class Live {
 			this.#hear(stored.category as Topic);
 			return;
 		}
-		if (event.event === 'execution') this.#progress(data as Progress | { execution_id: number; status: string });
+		if (event.event === 'throughput') this.throughput.hear(data as ThroughputNews);
+		else if (event.event === 'execution') this.#progress(data as Progress | { execution_id: number; status: string });
 		else this.#hear(event.event as Topic);
 	}
 
@@ -138,7 +140,7 @@ class Live {
 			this.#hear('drive');
 			return;
 		}
-		this.history.add(news);
+		this.throughput.look(news);
 		this.executions = this.executions.with(at, withProgress(known, news));
 	}
 
