@@ -27,7 +27,7 @@ fn copies_are_counted_by_the_tapes_that_hold_the_present_content() {
     let house = House::with_tapes(&["A00001L9", "A00002L9", "A00003L9"]);
     let empty = house.get("/coverage").is(200);
     assert_eq!((&empty["total"], &empty["tapes"]["with_data"]), (&Value::Null, &json!(0)), "{empty}");
-    let folder = house.files("data", &[("a.txt", "same"), ("d/b.txt", "before"), ("d/c.txt", "gone")]);
+    let folder = house.files("source", &[("a.txt", "same"), ("d/b.txt", "before"), ("d/c.txt", "gone")]);
     let source = house.post("/sources", json!({"name": "data", "path": folder})).is(201)["id"].clone();
     house.post("/sources", json!({"name": "never", "path": folder})).is(201);
     let weekly = house.post("/pools", json!({"name": "second"})).is(201)["id"].clone();
@@ -67,8 +67,9 @@ fn copies_are_counted_by_the_tapes_that_hold_the_present_content() {
     assert_eq!(coverage["sources"][0]["counted_at"], counted_at);
     assert_eq!((&coverage["tapes"]["offsite"], &coverage["tapes"]["with_data"]), (&json!(1), &json!(2)), "{coverage}");
     let found = house.get("/catalog/find?q=a.txt").is(200)["hits"][0]["versions"].clone();
-    let places: Vec<&Value> = found.as_array().unwrap().iter().map(|version| &version["place"]["text"]).collect();
-    assert!(places.contains(&&json!("off-site: Safe")), "{found}");
+    let on: Vec<&Value> = found.as_array().unwrap().iter().map(|version| &version["tape_label"]).collect();
+    assert_eq!(on, [&json!("A00002L9"), &json!("A00001L9")], "newest first: {found}");
+    assert!(found[0]["place"]["text"].as_str().is_some_and(|text| !text.is_empty()), "{found}");
 
     // the sets of a job go: what only they held is on no tape any more
     house.delete(&format!("/jobs/{first}?forget_sets=true")).is(200);
@@ -78,7 +79,7 @@ fn copies_are_counted_by_the_tapes_that_hold_the_present_content() {
 #[test]
 fn a_restore_leaves_out_what_is_excluded() {
     let house = House::with_tapes(&["A00001L9"]);
-    let folder = house.files("data", &[("a.txt", "a"), ("d/b.txt", "b"), ("d/e/c.txt", "c"), ("d/e/f.txt", "f")]);
+    let folder = house.files("source", &[("a.txt", "a"), ("d/b.txt", "b"), ("d/e/c.txt", "c"), ("d/e/f.txt", "f")]);
     let source = house.post("/sources", json!({"name": "data", "path": folder})).is(201)["id"].clone();
     let body = json!({"name": "j", "source_id": source, "pool_id": 1, "backup_type": "full"});
     let job = house.post("/jobs", body).is(201)["id"].clone();
