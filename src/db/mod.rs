@@ -47,6 +47,7 @@ pub mod tape_changes;
 pub mod tape_lifecycle;
 pub mod tape_list;
 pub mod tapes;
+pub mod telegram_chats;
 mod text_enum;
 pub mod time;
 pub mod upkeep;
