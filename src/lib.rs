@@ -16,6 +16,7 @@
 //! | [`schedule`] | cron expressions and time zones |
 //! | [`catalog`] | what is where: insert, browse, search |
 //! | [`notify`] | rules, outbox, mail, Telegram, webhooks: telling people |
+//! | [`telegram`] | the bot that operators talk to |
 //! | [`auth`] | users, sessions, API keys, roles and the one permission table |
 //! | [`keys`] | encryption keys and the master key that wraps them |
 //! | [`db`] | connections, schema, row types, one module per aggregate |
@@ -47,6 +48,7 @@ pub mod media;
 pub mod notify;
 pub mod restore;
 pub mod schedule;
+pub mod telegram;
 pub mod web;
 
 pub use error::{Error, ErrorKind, Result};

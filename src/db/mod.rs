@@ -51,6 +51,7 @@ pub mod tape_health;
 pub mod tape_lifecycle;
 pub mod tape_list;
 pub mod tapes;
+pub mod telegram_chats;
 mod text_enum;
 pub mod throughput;
 pub mod time;

@@ -2,12 +2,15 @@
 
 use super::{Again, Failure, Outgoing, Receipt, http, invalid};
 use crate::Result;
+use crate::notify::notice::Notice;
 use crate::notify::template::shortened;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use teloxide_core::payloads::SendMessageSetters;
 use teloxide_core::prelude::Requester;
-use teloxide_core::types::{ChatId, LinkPreviewOptions, ParseMode, Recipient, ThreadId};
+use teloxide_core::types::{
+    ChatId, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, MessageId, ParseMode, Recipient, ThreadId,
+};
 use teloxide_core::{Bot, RequestError};
 
 /// Longest text that Telegram takes, in UTF-16 units; kept below, as entities count too.
@@ -87,6 +90,12 @@ impl Telegram {
         Ok(Bot::with_client(self.bot_token.trim(), client).set_api_url(url))
     }
 
+    /// The request that a button below the message answers; only where somebody listens to buttons.
+    fn tape_change(&self, notice: &Notice) -> Option<i64> {
+        let asks = matches!(notice.topic.as_str(), "tape_required" | "wrong_tape");
+        notice.details.get("tape_change_id").filter(|_| asks && self.commands)?.as_i64()
+    }
+
     /// Sends it.
     pub async fn send(&self, message: Outgoing<'_>) -> Result<Receipt, Failure> {
         let bad = |error: crate::Error| Failure::later(error.message);
@@ -100,8 +109,12 @@ impl Telegram {
         if fits {
             request = request.parse_mode(ParseMode::Html);
         }
+        if let Some(id) = self.tape_change(message.notice) {
+            let button = InlineKeyboardButton::callback("The tape is in", format!("ack:{id}"));
+            request = request.reply_markup(InlineKeyboardMarkup::new([[button]]));
+        }
         if self.thread_id > 0 {
-            request = request.message_thread_id(ThreadId(teloxide_core::types::MessageId(self.thread_id)));
+            request = request.message_thread_id(ThreadId(MessageId(self.thread_id)));
         }
         let sent = request.await.map_err(|error| failure(&error))?;
         Ok(format!("message {} in chat {}", sent.id.0, sent.chat.id))
