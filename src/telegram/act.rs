@@ -35,7 +35,8 @@ fn find<'a>(all: &'a Value, names: &[&str], wanted: &str, what: &str) -> Result<
     let named = |row: &&Value| names.iter().any(|field| text(row, field).eq_ignore_ascii_case(wanted));
     let numbered = |row: &&Value| row["id"].to_string() == wanted;
     let all = rows(all);
-    let found: Vec<&Value> = all.iter().filter(named).collect();
+    // without a word, whatever has no name would be meant
+    let found: Vec<&Value> = all.iter().filter(|_| !wanted.is_empty()).filter(named).collect();
     match found.as_slice() {
         [one] => return Ok(one),
         [] => {}
@@ -68,11 +69,7 @@ pub async fn run(caller: &Caller, job: &str) -> Result<Deed, Refused> {
 
 /// Pause, resume or cancel a run.
 pub async fn control(caller: &Caller, control: Control, wanted: &str) -> Result<Deed, Refused> {
-    let mut open = Vec::new();
-    for status in ["running", "paused", "pending"] {
-        open.extend(rows(&caller.get(&format!("executions?status={status}")).await?).to_vec());
-    }
-    let open = Value::Array(open);
+    let open = caller.get("executions?status=active").await?;
     let run = match (wanted.trim(), rows(&open)) {
         ("", []) => return Err(Refused("nothing is running".into())),
         ("", [one]) => one,
@@ -95,7 +92,7 @@ pub async fn eject(caller: &Caller, drive: &str) -> Result<Deed, Refused> {
     let drives = caller.get("drives").await?;
     let drive = find(&drives, &["display_name", "device_path"], drive, "drive")?;
     Ok(Deed {
-        path: format!("drives/{}/eject", drive["id"]),
+        path: format!("drives/{}/eject?wait=false", drive["id"]),
         body: json!({}),
         words: format!("Ejecting {} from {}", named(text(drive, "current_tape")), escape(text(drive, "display_name"))),
     })
@@ -127,11 +124,11 @@ async fn slots(caller: &Caller) -> Result<Vec<(i64, Vec<Value>)>, Refused> {
 }
 
 fn number(slot: &Value) -> Option<i64> {
-    slot["slot_number"].as_i64().or_else(|| slot["slot_number"].as_str()?.parse().ok())
+    slot["slot_number"].as_i64()
 }
 
 fn is_empty(slot: &Value) -> bool {
-    slot["is_empty"] == true || slot["is_empty"] == "true"
+    slot["is_empty"] == true
 }
 
 /// The drive of a library that people mean: its id.
@@ -143,6 +140,9 @@ async fn drive_id(caller: &Caller, drive: Option<&str>) -> Result<Option<i64>, R
 
 /// Load a tape of a library into a drive, the first empty one unless one is named.
 pub async fn load(caller: &Caller, tape: &str, drive: Option<&str>) -> Result<Deed, Refused> {
+    if tape.is_empty() {
+        return Err(Refused("which tape? Such as /load A00001L9".into()));
+    }
     let wanted = drive_id(caller, drive).await?;
     for (library, slots) in slots(caller).await? {
         let holds =
@@ -165,7 +165,7 @@ pub async fn load(caller: &Caller, tape: &str, drive: Option<&str>) -> Result<De
     Err(Refused(format!("no library holds a tape \"{tape}\"")))
 }
 
-/// Put the tape of a drive back into the first empty slot.
+/// Put the tape of a drive back into the slot it came from.
 pub async fn unload(caller: &Caller, drive: &str) -> Result<Deed, Refused> {
     let wanted = drive_id(caller, Some(drive)).await?;
     for (library, slots) in slots(caller).await? {
@@ -174,12 +174,10 @@ pub async fn unload(caller: &Caller, drive: &str) -> Result<Deed, Refused> {
         if is_empty(from) {
             return Err(Refused("there is no tape in that drive".into()));
         }
-        let free = |slot: &&Value| slot["slot_type"] == "storage" && is_empty(slot);
-        let into = slots.iter().find(free).ok_or_else(|| Refused("no slot of that library is empty".into()))?;
         let label = [text(from, "tape_label"), text(from, "barcode")].into_iter().find(|label| !label.is_empty());
         return Ok(Deed {
             path: format!("libraries/{library}/unload"),
-            body: json!({"slot_number": number(into), "drive_number": number(from)}),
+            body: json!({"drive_number": number(from)}),
             words: format!("Putting {} back", named(label.unwrap_or_default())),
         });
     }
@@ -188,8 +186,8 @@ pub async fn unload(caller: &Caller, drive: &str) -> Result<Deed, Refused> {
 
 /// Requests for tapes, each with its buttons.
 pub async fn requests(caller: &Caller) -> Result<Reply, Refused> {
-    let all = caller.get("tape-changes").await?;
-    let open: Vec<&Value> = rows(&all).iter().filter(|row| row["status"] == "pending").take(10).collect();
+    let all = caller.get("tape-changes?status=pending&limit=10").await?;
+    let open = rows(&all);
     if open.is_empty() {
         return Ok(Reply::html("No tape is waited for."));
     }
@@ -228,6 +226,8 @@ mod tests {
     fn what_people_mean_is_found_by_name_first() {
         let jobs = json!([{"id": 1, "name": "nightly"}, {"id": 2, "name": "1"}, {"id": 3, "name": "NIGHTLY"}]);
         let id = |wanted: &str| find(&jobs, &["name"], wanted, "job").map(|row| row["id"].as_i64().unwrap());
+        let nameless = json!([{"id": 1, "name": ""}]);
+        assert!(find(&nameless, &["name"], "", "job").is_err(), "nothing is meant by nothing");
         assert_eq!(id("1"), Ok(2));
         assert_eq!(id("3"), Ok(3));
         assert!(id("nightly").unwrap_err().0.contains("2 jobs"));

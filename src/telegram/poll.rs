@@ -217,7 +217,7 @@ async fn on_button(bot: &Bot, mind: &mut Mind, query: CallbackQuery) {
 }
 
 async fn send(bot: &Bot, chat: ChatId, reply: &Reply) {
-    let mut request = bot.send_message(chat, words(reply)).reply_markup(reply.keyboard());
+    let mut request = bot.send_message(chat, reply.words()).reply_markup(reply.keyboard());
     if reply.fits() {
         request = request.parse_mode(ParseMode::Html);
     }
@@ -227,11 +227,7 @@ async fn send(bot: &Bot, chat: ChatId, reply: &Reply) {
 }
 
 async fn edit(bot: &Bot, chat: ChatId, id: MessageId, reply: &Reply) -> bool {
-    let request = bot.edit_message_text(chat, id, words(reply)).reply_markup(reply.keyboard());
+    let request = bot.edit_message_text(chat, id, reply.words()).reply_markup(reply.keyboard());
     let request = if reply.fits() { request.parse_mode(ParseMode::Html) } else { request };
     request.await.is_ok()
-}
-
-fn words(reply: &Reply) -> String {
-    if reply.fits() { reply.html.clone() } else { crate::notify::template::shortened(&reply.html, 3000) }
 }

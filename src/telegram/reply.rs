@@ -1,10 +1,14 @@
 //! What goes back to a chat: HTML of Telegram, with buttons.
 
+use crate::notify::template::shortened;
 use minijinja::HtmlEscape;
 use teloxide_core::types::{InlineKeyboardButton, InlineKeyboardMarkup};
 
 /// Longest text, in characters; Telegram takes 4096 units.
 const LONGEST: usize = 3800;
+
+/// Longest text without markup, in characters, each of which may be two units.
+const LONGEST_PLAIN: usize = 2000;
 
 /// An answer.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -34,9 +38,14 @@ impl Reply {
         self
     }
 
-    /// The text as Telegram takes it; none if it fits only without markup.
+    /// Whether Telegram takes it with its markup.
     pub fn fits(&self) -> bool {
         self.html.encode_utf16().count() <= LONGEST
+    }
+
+    /// As it is, or, where that is too long, cut and without markup: cut markup would be broken.
+    pub fn words(&self) -> String {
+        if self.fits() { self.html.clone() } else { shortened(&plain(&self.html), LONGEST_PLAIN) }
     }
 
     /// The buttons as Telegram takes them.
@@ -54,4 +63,36 @@ pub fn escape(text: &str) -> String {
 /// `text` in bold.
 pub fn bold(text: &str) -> String {
     format!("<b>{}</b>", escape(text))
+}
+
+/// HTML without its markup.
+fn plain(html: &str) -> String {
+    let mut text = String::with_capacity(html.len());
+    let mut inside = false;
+    for c in html.chars() {
+        match c {
+            '<' => inside = true,
+            '>' => inside = false,
+            c if !inside => text.push(c),
+            _ => {}
+        }
+    }
+    let marks =
+        [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#x27;", "'"), ("&#x2f;", "/"), ("&amp;", "&")];
+    marks.iter().fold(text, |text, (mark, c)| text.replace(mark, c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_long_loses_its_markup_and_nothing_else() {
+        let name = "<A & 'B'/\"C\">";
+        assert_eq!(plain(&bold(name)), name);
+        assert_eq!(Reply::html(bold(name)).words(), bold(name));
+        let long = Reply::html(format!("{} {}", bold(name), "x".repeat(5000)));
+        let words = long.words();
+        assert!(words.starts_with(&format!("{name} xxx")) && words.encode_utf16().count() <= LONGEST, "{words}");
+    }
 }

@@ -39,11 +39,11 @@ pub fn help() -> Reply {
 
 /// The state of everything.
 pub async fn status(caller: &Caller) -> Result<Reply, Refused> {
-    let runs = caller.get("executions?status=running").await?;
-    let waiting = caller.get("tape-changes").await?;
+    let runs = caller.get("executions?status=active").await?;
+    let waiting = caller.get("tape-changes?status=pending").await?;
     let drives = caller.get("drives").await?;
     let board = caller.get("dashboard").await?;
-    let open: Vec<&Value> = rows(&waiting).iter().filter(|row| row["status"] == "pending").collect();
+    let open = rows(&waiting);
     let mut lines = vec![bold("Status")];
     if !open.is_empty() {
         lines.push(format!("⚠️ {} – /ack", plural(open.len(), "request for a tape", "requests for tapes")));
@@ -106,9 +106,8 @@ fn tape_line(row: &Value) -> String {
 
 fn slot_line(row: &Value) -> String {
     let label = [text(row, "tape_label"), text(row, "barcode")].into_iter().find(|label| !label.is_empty());
-    let number = row["slot_number"].as_str().map_or_else(|| row["slot_number"].to_string(), str::to_owned);
     let kind = text(row, "slot_type").replace('_', "/");
-    format!("{} {}: {}", escape(&kind), escape(&number), label.map_or_else(|| "–".into(), bold))
+    format!("{} {}: {}", escape(&kind), row["slot_number"], label.map_or_else(|| "–".into(), bold))
 }
 
 /// One page of a list, with buttons for the others.

@@ -30,6 +30,8 @@ pub struct Telegram {
     pub api_url: String,
     /// HTTP proxy; empty: that of the environment. Masked.
     pub proxy: String,
+    /// Whether the bot answers commands of people who were paired with a user.
+    pub commands: bool,
 }
 
 impl Default for Telegram {
@@ -40,6 +42,7 @@ impl Default for Telegram {
             thread_id: 0,
             api_url: "https://api.telegram.org".into(),
             proxy: String::new(),
+            commands: false,
         }
     }
 }

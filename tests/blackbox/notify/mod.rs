@@ -1,5 +1,6 @@
 //! Notifications: from an event of the real server to real receivers.
 
+mod bot;
 mod certificate;
 mod mail;
 mod outbox;
