@@ -101,9 +101,10 @@ impl App {
     }
 }
 
-/// What a crash left: backups go on where they stopped, other executions that were at work have failed; sets that nobody
+/// What a crash left: what has ended is told; backups go on where they stopped, other executions that were at work have failed; sets that nobody
 /// goes on with are not sets; of sets that were being read from tapes the parts count that are recorded.
 async fn put_in_order(db: &DbPool, bus: &Bus, catalog: &Addr<CatalogActor>) -> Result<()> {
+    jobs::untold(&mut *db.get()?, bus)?;
     const INTERRUPTED: &str = "the server stopped while this was running; run it again";
     let (failed, again) =
         db::executions::reconcile(&mut *db.get()?, INTERRUPTED, |_, row| executions::after_a_crash(row))?;

@@ -7,7 +7,8 @@ use crate::db::{Conn, TapeStatus, events, jobs, pools, tapes};
 use chrono::{Duration, NaiveDateTime};
 use std::collections::BTreeMap;
 
-/// TapeAlert flags about the life of the cartridge: 7 media life, 8 not data grade, 19 nearing media life.
+/// TapeAlert flags about the life of the cartridge: 7 media life, 8 not data grade, 19 nearing media life. Some of them, and
+/// figures of the cartridge, are told of as `Media Wear`.
 const WORN: &[i32] = &[7, 8, 19];
 /// What a drive said of a tape is remembered for so long.
 const REMEMBERED: Duration = Duration::days(90);
@@ -17,8 +18,9 @@ pub fn look(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Attention>> {
     let tapes = tapes::all(conn)?;
     let mut all: Vec<Attention> = tapes.iter().filter_map(held).collect();
     let mut worn: BTreeMap<i32, events::Event> = BTreeMap::new();
-    for event in events::titled(conn, &["TapeAlert"], now - REMEMBERED)? {
-        if event.detail("flag").is_some_and(|flag| WORN.contains(&flag))
+    for event in events::titled(conn, &["TapeAlert", "Media Wear"], now - REMEMBERED)? {
+        let says_so = event.title == "Media Wear" || event.detail("flag").is_some_and(|flag| WORN.contains(&flag));
+        if says_so
             && let Some(tape) = event.detail("tape_id")
         {
             worn.insert(tape, event);

@@ -22,6 +22,7 @@ mod errors;
 pub mod events;
 pub mod execution_logs;
 pub mod executions;
+pub mod forewarnings;
 pub mod imported;
 pub mod jobs;
 pub mod key_uses;

@@ -328,6 +328,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    forewarnings (subject) {
+        subject -> Text,
+        told_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     job_executions (id) {
         id -> Integer,
         kind -> Text,
@@ -923,6 +930,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     execution_logs,
     execution_throughput,
     expired_sets,
+    forewarnings,
     job_executions,
     notification_channels,
     notification_open,

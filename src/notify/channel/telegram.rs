@@ -79,15 +79,12 @@ impl Telegram {
 
     /// The bot; `patience` for one request.
     pub fn bot(&self, patience: Duration) -> Result<Bot> {
-        let mut client = reqwest::Client::builder()
+        let client = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(15))
             .timeout(patience)
             .redirect(reqwest::redirect::Policy::none())
             .tcp_nodelay(true);
-        if !self.proxy.trim().is_empty() {
-            let proxy = reqwest::Proxy::all(http::url("proxy", &self.proxy)?);
-            client = client.proxy(proxy.map_err(|_| invalid("proxy is no address of a proxy"))?);
-        }
+        let client = http::through(client, &self.proxy)?;
         let client = client.build().map_err(|error| invalid(format!("the HTTP client cannot be made: {error}")))?;
         let url = http::url("api_url", &self.api_url)?;
         Ok(Bot::with_client(self.bot_token.trim(), client).set_api_url(url))

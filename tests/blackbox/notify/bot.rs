@@ -1,125 +1,12 @@
 //! The bot, against a Bot API server of the test's own: pairing, rights, commands, buttons, restarts.
 
-use super::receiver::{Receiver, Reply, Request};
+use super::receiver::Reply;
+use super::world::{ANN, EVE, GROUP, World, answer, bot, button, pair, text};
 use super::{BASE, until};
-use crate::server::{PASSWORD, Server};
+use crate::server::Server;
 use serde_json::{Value, json};
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
-const TOKEN: &str = "987654:bot-t0ken";
-const ANN: i64 = 11;
-const EVE: i64 = 66;
-const GROUP: i64 = -100;
-
-/// What the world of Telegram looks like from a bot: news that wait, and what the bot said.
-struct World {
-    api: Receiver,
-    news: Arc<Mutex<VecDeque<Value>>>,
-    said: Arc<Mutex<VecDeque<Value>>>,
-    updates: Arc<Mutex<i64>>,
-}
-
-impl World {
-    fn start() -> World {
-        let (news, said) = (Arc::<Mutex<VecDeque<Value>>>::default(), Arc::<Mutex<VecDeque<Value>>>::default());
-        let (given, heard) = (news.clone(), said.clone());
-        let api = Receiver::start(move |request| answer(request, &given, &heard));
-        World { api, news, said, updates: Arc::new(Mutex::new(100)) }
-    }
-
-    fn push(&self, mut update: Value) {
-        let mut id = self.updates.lock().unwrap();
-        *id += 1;
-        update["update_id"] = json!(*id);
-        self.news.lock().unwrap().push_back(update);
-    }
-
-    fn write_at(&self, person: i64, text: &str, date: i64) {
-        let from = json!({"id": person, "is_bot": false, "first_name": format!("Person <{person}>")});
-        let chat = json!({"id": GROUP, "type": "group", "title": "Tapes"});
-        self.push(json!({"message": {"message_id": 1, "date": date, "chat": chat, "from": from, "text": text}}));
-    }
-
-    /// Somebody writes, and the bot answers.
-    fn ask(&self, person: i64, text: &str) -> Value {
-        self.write_at(person, text, chrono::Utc::now().timestamp());
-        self.next(text)
-    }
-
-    fn press(&self, person: i64, data: &str) -> Value {
-        let from = json!({"id": person, "is_bot": false, "first_name": "P"});
-        let message = json!({"message_id": 5, "date": 1_700_000_000, "text": "x",
-            "chat": {"id": GROUP, "type": "group", "title": "Tapes"}});
-        self.push(json!({"callback_query": {"id": "q", "from": from, "message": message, "chat_instance": "c", "data": data}}));
-        self.next(data)
-    }
-
-    fn next(&self, what: &str) -> Value {
-        until(&format!("an answer to {what}"), || self.said.lock().unwrap().pop_front())
-    }
-
-    fn silent(&self) {
-        std::thread::sleep(Duration::from_secs(2));
-        assert_eq!(*self.said.lock().unwrap(), VecDeque::new());
-    }
-}
-
-fn answer(request: &Request, news: &Mutex<VecDeque<Value>>, said: &Mutex<VecDeque<Value>>) -> Reply {
-    let ok = |result: Value| Reply::Answer(200, json!({"ok": true, "result": result}).to_string());
-    let body: Value = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
-    let method = request.path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
-    match method.as_str() {
-        "getupdates" => {
-            let mut news = news.lock().unwrap();
-            // what the bot has confirmed is forgotten
-            let offset = body["offset"].as_i64().unwrap_or(0);
-            news.retain(|update| update["update_id"].as_i64().unwrap() >= offset);
-            let waiting: Vec<Value> = news.iter().cloned().collect();
-            if waiting.is_empty() {
-                std::thread::sleep(Duration::from_millis(50));
-            }
-            ok(json!(waiting))
-        }
-        "sendmessage" | "editmessagetext" => {
-            said.lock().unwrap().push_back(body.clone());
-            ok(json!({"message_id": 9, "date": 1_700_000_000, "text": "x",
-                "chat": {"id": GROUP, "type": "group", "title": "Tapes"}}))
-        }
-        _ => ok(json!(true)),
-    }
-}
-
-fn text(said: &Value) -> &str {
-    said["text"].as_str().unwrap()
-}
-
-/// What pressing the button with these words sends.
-fn button(said: &Value, words: &str) -> String {
-    let rows = said["reply_markup"]["inline_keyboard"].as_array().unwrap();
-    let all = rows.iter().flat_map(|row| row.as_array().unwrap());
-    let found = all.clone().find(|button| button["text"].as_str().unwrap().contains(words));
-    found.unwrap_or_else(|| panic!("{words} in {said}"))["callback_data"].as_str().unwrap().to_owned()
-}
-
-fn bot(server: &Server, world: &World) -> i64 {
-    let config = json!({"bot_token": TOKEN, "chat_id": GROUP.to_string(), "api_url": world.api.url, "commands": true});
-    let body = json!({"name": "bot", "kind": "telegram", "config": config});
-    server.api.post(&format!("{BASE}/channels"), body).ok()["id"].as_i64().unwrap()
-}
-
-/// Pairs a person with a new user of this role.
-fn pair(server: &Server, world: &World, channel: i64, person: i64, role: &str) {
-    let user = json!({"username": format!("{role}{person}"), "password": PASSWORD, "role": role});
-    server.api.post("/api/v1/users", user.clone()).ok();
-    let mut theirs = server.api.clone();
-    theirs.token.clear();
-    theirs.token = theirs.post("/api/v1/auth/login", user).ok()["token"].as_str().unwrap().into();
-    let code = theirs.post(&format!("{BASE}/telegram/codes"), json!({"channel_id": channel})).ok();
-    let said = world.ask(person, &format!("/pair {}", code["code"].as_str().unwrap()));
-    assert!(text(&said).contains(&format!("{role}{person}")), "{said}");
-}
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 #[test]
 fn only_who_is_paired_is_obeyed_and_a_code_works_once() {
@@ -139,7 +26,7 @@ fn only_who_is_paired_is_obeyed_and_a_code_works_once() {
         world.ask(EVE, "/pair ABCDEFGHJK");
     }
     world.write_at(EVE, "/pair ABCDEFGHJK", chrono::Utc::now().timestamp());
-    world.silent();
+    world.silent(ANN);
     let lines = server.api.get("/api/v1/logs/audit?limit=100").ok();
     assert!(lines.as_array().unwrap().iter().any(|line| line["action"] == "telegram-pair"), "{lines}");
 
@@ -230,15 +117,19 @@ fn nothing_runs_twice_or_late_and_the_bot_comes_back() {
     world.news.lock().unwrap().push_front(again);
     server.restart();
     server.log_in();
-    world.silent();
-    assert!(text(&world.ask(ANN, "/help")).contains("/status"), "it answers after the restart");
+    world.silent(ANN);
     let runs = server.api.get("/api/v1/executions?kind=backup").ok();
     assert_eq!(runs.as_array().unwrap().len(), 1, "{runs}");
 
     // the network is gone for a while
     let (news, said) = (world.news.clone(), world.said.clone());
-    world.api.answers(|_| Reply::Answer(502, "bad gateway".into()));
-    std::thread::sleep(Duration::from_secs(2));
+    let refused = Arc::new(AtomicU32::new(0));
+    let count = refused.clone();
+    world.api.answers(move |_| {
+        count.fetch_add(1, Ordering::SeqCst);
+        Reply::Answer(502, "bad gateway".into())
+    });
+    until("two attempts", || (refused.load(Ordering::SeqCst) >= 2).then_some(()));
     world.api.answers(move |request| answer(request, &news, &said));
     assert!(text(&world.ask(ANN, "/jobs")).contains("<b>n</b>"));
 }
