@@ -20,9 +20,7 @@ pub fn look(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Attention>> {
     let mut worn: BTreeMap<i32, events::Event> = BTreeMap::new();
     for event in events::titled(conn, &["TapeAlert", "Media Wear"], now - REMEMBERED)? {
         let says_so = event.title == "Media Wear" || event.detail("flag").is_some_and(|flag| WORN.contains(&flag));
-        if says_so
-            && let Some(tape) = event.detail("tape_id")
-        {
+        if says_so && let Some(tape) = event.detail("tape_id") {
             worn.insert(tape, event);
         }
     }

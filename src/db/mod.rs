@@ -60,7 +60,7 @@ pub mod upkeep;
 pub mod users;
 pub mod whereabouts;
 
-pub use connection::{Conn, DbPool, PooledConn, copy_to, open, open_one, write_transaction};
+pub use connection::{Conn, DbPool, PooledConn, SchemaState, copy_to, open, open_one, schema_state, write_transaction};
 pub use kinds::*;
 pub use paging::{Direction, Page};
 pub use time::now;

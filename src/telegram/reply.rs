@@ -77,8 +77,7 @@ fn plain(html: &str) -> String {
             _ => {}
         }
     }
-    let marks =
-        [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#x27;", "'"), ("&#x2f;", "/"), ("&amp;", "&")];
+    let marks = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#x27;", "'"), ("&#x2f;", "/"), ("&amp;", "&")];
     marks.iter().fold(text, |text, (mark, c)| text.replace(mark, c))
 }
 

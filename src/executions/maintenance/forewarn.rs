@@ -50,7 +50,8 @@ fn look(
     known: &HashSet<String>,
     now: NaiveDateTime,
 ) -> Result<(HashSet<String>, Vec<Warning>)> {
-    let tapes: Vec<Tape> = db::tapes::all(conn)?.into_iter().filter(|tape| tape.status != TapeStatus::Retired).collect();
+    let tapes: Vec<Tape> =
+        db::tapes::all(conn)?.into_iter().filter(|tape| tape.status != TapeStatus::Retired).collect();
     let mut all = worn(conn, &tapes, config, now)?;
     all.extend(expiring_keys(conn, config, now)?);
     let evaluation = Evaluation::read(conn, now)?;
@@ -178,11 +179,8 @@ fn told_together(sets: &[&Expiring]) -> Option<Warning> {
     let named: Vec<String> = ids.iter().take(NAMED).map(ToString::to_string).collect();
     let more = if ids.len() > NAMED { format!(" and {} more", ids.len() - NAMED) } else { String::new() };
     let (what, verb) = if ids.len() == 1 { ("Backup set", "expires") } else { ("Backup sets", "expire") };
-    let message = format!(
-        "{what} {}{more} {verb} soon, the first on {}. Protect what is to stay.",
-        named.join(", "),
-        day(first)
-    );
+    let message =
+        format!("{what} {}{more} {verb} soon, the first on {}. Protect what is to stay.", named.join(", "), day(first));
     Some(Warning {
         subjects: sets.iter().map(|set| set.subject.clone()).collect(),
         event: Event::info(Category::Backup, "Sets Expiring", message)

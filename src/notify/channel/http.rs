@@ -51,6 +51,18 @@ pub fn client(ca: &str, proxy: &str) -> Result<Client> {
     through(builder, proxy)?.build().map_err(|error| invalid(format!("the HTTP client cannot be made: {error}")))
 }
 
+/// Whether the server of an address answers: it is asked for the head of its first page, whatever that is.
+pub async fn reach(address: &str, ca: &str, proxy: &str) -> Result<String, String> {
+    let wrong = |error: crate::Error| error.message;
+    let url = url("url", address).map_err(wrong)?.join("/").map_err(|error| error.to_string())?;
+    let host = url.host_str().unwrap_or_default().to_owned();
+    let answer = client(ca, proxy).map_err(wrong)?.head(url).send().await;
+    match answer.map_err(|error| chain(&error.without_url()))?.status() {
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => Err("the proxy wants another login".into()),
+        _ => Ok(format!("{host} answers")),
+    }
+}
+
 /// Sends a request and reads the answer.
 pub async fn send(request: RequestBuilder) -> Result<Receipt, Failure> {
     // the address may hold a secret

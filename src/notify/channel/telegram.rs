@@ -96,6 +96,13 @@ impl Telegram {
         notice.details.get("tape_change_id").filter(|_| asks && self.commands)?.as_i64()
     }
 
+    /// Whether Telegram answers and knows the bot.
+    pub async fn reach(&self) -> Result<String, String> {
+        let bot = self.bot(Duration::from_secs(15)).map_err(|error| error.message)?;
+        let me = bot.get_me().await.map_err(|error| failure(&error).message)?;
+        Ok(format!("Telegram answers, and knows the bot @{}", me.username()))
+    }
+
     /// Sends it.
     pub async fn send(&self, message: Outgoing<'_>) -> Result<Receipt, Failure> {
         let bad = |error: crate::Error| Failure::later(error.message);

@@ -2,11 +2,11 @@
 
 mod bot;
 mod certificate;
-mod mail;
-mod outbox;
 #[cfg(feature = "breakpoints")]
 mod crash;
 mod events;
+mod mail;
+mod outbox;
 mod proxy;
 mod receiver;
 mod shown;

@@ -92,7 +92,8 @@ fn a_webhook_by_https_goes_through_a_tunnel() {
     let certificate = Certificate::new(&server.folder("certificates"));
     let receiver = Receiver::start_tls(&certificate, |_| Reply::ok());
     let proxy = Proxy::start();
-    let config = json!({"url": format!("{}/x", receiver.url), "ca_certificate": certificate.authority, "proxy": proxy.url});
+    let config =
+        json!({"url": format!("{}/x", receiver.url), "ca_certificate": certificate.authority, "proxy": proxy.url});
     let id = channel(&server, "webhook", config, &["other"]);
     happen(&server, "one");
     assert!(receiver.next().json()["notification"]["message"].as_str().unwrap().contains("one"));

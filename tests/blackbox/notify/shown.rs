@@ -42,8 +42,7 @@ fn a_backup_over_two_tapes_is_told_and_answered_over_the_deaths_of_the_server() 
     hands.insert("H00001L9", 0);
 
     let mail = MailServer::start(&hands.server, "starttls");
-    let mails =
-        channel(&hands.server, "email", mail.config("starttls"), &["backup_started", "backup_completed"]);
+    let mails = channel(&hands.server, "email", mail.config("starttls"), &["backup_started", "backup_completed"]);
     let receiver = Receiver::start(|_| Reply::ok());
     let hook = channel(&hands.server, "webhook", json!({"url": receiver.url, "secret": "hmac key"}), &TOPICS);
     let world = World::start();
@@ -72,7 +71,8 @@ fn a_backup_over_two_tapes_is_told_and_answered_over_the_deaths_of_the_server() 
     let lines = hands.server.api.get("/api/v1/logs/audit?limit=50").ok();
     let acked = |line: &Value| {
         let what = (&line["action"], &line["resource_type"], &line["outcome"]);
-        line["username"] == format!("operator{ANN}") && what == (&json!("complete"), &json!("tape-change"), &json!("ok"))
+        line["username"] == format!("operator{ANN}")
+            && what == (&json!("complete"), &json!("tape-change"), &json!("ok"))
     };
     assert!(lines.as_array().unwrap().iter().any(acked), "{lines}");
     let before = [mails, hook, chat].map(|channel| sent(&hands, channel));
