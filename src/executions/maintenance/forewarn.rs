@@ -255,7 +255,7 @@ mod tests {
         assert_eq!((same == subjects, titles(&warnings)), (true, vec![]));
 
         // years later it is old too, and the key is no news any more
-        let later = now + TimeDelta::days(11 * 365);
+        let later = now + TimeDelta::days(11 * 365 + 1);
         let (subjects, warnings) = look(conn, &settings(), &known, later).unwrap();
         assert_eq!(titles(&warnings).len(), 1);
         assert!(warnings[0].event.message.contains("is 11 years old"));

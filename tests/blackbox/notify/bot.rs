@@ -3,7 +3,7 @@
 use super::receiver::Reply;
 use super::world::{ANN, EVE, GROUP, World, answer, bot, button, pair, text};
 use super::{BASE, until};
-use crate::server::Server;
+use crate::server::{Library, Server};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -39,7 +39,7 @@ fn only_who_is_paired_is_obeyed_and_a_code_works_once() {
 
 #[test]
 fn operators_work_from_the_chat_and_the_permission_table_holds() {
-    let server = Server::ready();
+    let server = Server::with_library(Library { slots: 12, ..Library::default() });
     let folder = server.folder("photos");
     std::fs::write(folder.join("a"), "a").unwrap();
     let source = server.api.post("/api/v1/sources", json!({"name": "s", "source_type": "local", "path": folder})).ok();
@@ -98,8 +98,10 @@ fn operators_work_from_the_chat_and_the_permission_table_holds() {
 
 #[test]
 fn nothing_runs_twice_or_late_and_the_bot_comes_back() {
-    let mut server = Server::bare();
-    let source = server.api.post("/api/v1/sources", json!({"name": "s", "source_type": "local", "path": "/tmp"})).ok();
+    let mut server = Server::ready();
+    let folder = server.folder("s");
+    std::fs::write(folder.join("a"), "a").unwrap();
+    let source = server.api.post("/api/v1/sources", json!({"name": "s", "source_type": "local", "path": folder})).ok();
     server.api.post("/api/v1/jobs", json!({"name": "n", "source_id": source["id"], "pool_id": 1})).ok();
     let world = World::start();
     let channel = bot(&server, &world);
