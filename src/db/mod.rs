@@ -9,7 +9,6 @@
 
 pub mod api_keys;
 pub mod audit;
-mod before_upgrade;
 pub mod checkpoints;
 pub mod connection;
 pub mod copies;
