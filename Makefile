@@ -21,7 +21,7 @@ TARGET ?= all
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 PROGRAM := $(TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/tapebackarr
 
-.PHONY: help run build program test fmt lint unit-test lab soak fuzz check-deps check-openapi demo-test bench ui test-ui screenshots install-deps
+.PHONY: help run build program test fmt lint unit-test lab soak fuzz check-deps check-openapi demo-test bench ui test-ui screenshots deb deb-test install-deps
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -91,6 +91,14 @@ test-ui: ui ## The web interface: types, units, and a browser against the real s
 screenshots: ui ## Pictures of every page of the web interface, of a server at work, in target/screenshots/
 	@scripts/install-deps test
 	TAPEBACKARR_PROGRAM='$(abspath $(PROGRAM))' npm --prefix web run --silent screenshots
+
+deb: ## The Debian package, in target/debian/
+	@scripts/install-deps deb
+	$(MAKE) --no-print-directory build PROFILE=release
+	scripts/build-deb $(TARGET_DIR)/release/tapebackarr $(TARGET_DIR)/debian
+
+deb-test: deb ## Install it in a clean Debian, start, use, upgrade, downgrade, remove, purge it (root; boots systemd-nspawn)
+	scripts/deb-test $$(ls -t $(TARGET_DIR)/debian/tapebackarr_*.deb | head -1)
 
 install-deps: ## Install what building and testing need on Debian
 	@scripts/install-deps test
