@@ -72,6 +72,9 @@ impl Jobs {
                 Ok(None) => break,
                 Err(error) => {
                     tracing::error!(%error, "the queue of executions could not be read");
+                    if error.code == "disk_full" {
+                        self.end_pending(&error);
+                    }
                     break;
                 }
             }
@@ -206,8 +209,9 @@ impl Actor for Jobs {
                 jobs.services.bus.transient("execution", serde_json::json!(view));
             }
         });
-        context.run_interval(STORE, |jobs, _| {
+        context.run_interval(STORE, |jobs, context| {
             jobs.store_ends();
+            jobs.supervised_start(context);
             let Ok(mut conn) = jobs.services.db.get() else { return };
             for (id, running) in &mut jobs.running {
                 let stored = db::executions::update(&mut conn, *id, &counters(&running.progress.view(*id)))

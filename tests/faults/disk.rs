@@ -94,6 +94,25 @@ fn no_run_begins_without_room_to_write_it_down() {
     judge::restored(&mut house, &done["result"]["backup_set_id"], "source", "there is room again");
 }
 
+/// A run that was due and found no room is told, and does not just vanish.
+#[test]
+fn a_scheduled_run_that_finds_no_room_is_told() {
+    use diesel::connection::SimpleConnection;
+    let mut house = House::new(Variant::two_drives(Kind::Plain));
+    let mut conn = tapebackarr::db::open_one(house.folder.path().join("data/tapebackarr.db")).unwrap();
+    let due = "UPDATE backup_jobs SET schedule_cron = '0 3 1 1 *', missed_runs = 'run', \
+               next_run_at = '2026-01-01 03:00:00' WHERE id = 1";
+    conn.batch_execute(due).unwrap();
+    drop(conn);
+    // more than any disk has
+    house.room.reserve = Some(1 << 20);
+    assert!(house.start());
+    let told = |events: &serde_json::Value| events.to_string().contains("Run Skipped");
+    let events = house.api.wait_for("/api/v1/events?limit=50", told).to_string();
+    assert!(events.contains("make room"), "{events}");
+    assert_eq!(house.api.get("/api/v1/executions?kind=backup&limit=9").ok()[0]["job_id"], 2, "nothing was begun");
+}
+
 /// The disk under database, spool and logs fills up while a run is at work: it completes, or ends with the reason, which is
 /// written down although the disk is full; the tapes know whatever the database calls complete, and once there is room
 /// again all goes on.

@@ -73,12 +73,12 @@ impl Safe {
         let open = open.into_iter().map(|open| {
             let checkpoint: Value = serde_json::from_str(&open.checkpoint).unwrap();
             let number = |name: &str| checkpoint[name].as_u64().unwrap_or_else(|| panic!("{name}: {checkpoint}"));
-            // the segment in which an encrypted part is ended is sealed anew
-            let anew = match variant.kind {
-                Kind::Plain => 0,
-                Kind::Encrypted => (SEGMENT_SIZE as u64).div_ceil(number("block_size")) + 1,
+            // the unit in which the checkpoint lies, a block or a segment, is written again as the last one
+            let units_end = match variant.kind {
+                Kind::Plain => number("stream_end"),
+                Kind::Encrypted => number("stream_end").saturating_sub(2 * SEGMENT_SIZE as u64),
             };
-            let blocks = (number("first_block") + number("blocks")).saturating_sub(anew);
+            let blocks = number("first_block") + units_end / number("block_size");
             Kept {
                 set: open.set_id,
                 part: number("part_number") as i64,

@@ -2,7 +2,7 @@
 //! reserved for that is given back, and what cannot be stored even so is tried again until it can.
 
 use super::{Jobs, announce};
-use crate::db::executions::{Execution, ExecutionChanges};
+use crate::db::executions::{Execution, ExecutionChanges, ExecutionFilter};
 use crate::db::reserve::Reserve;
 use crate::db::{self, ExecutionStatus};
 use crate::executions::Services;
@@ -75,6 +75,23 @@ impl Jobs {
                 if passes(&error) {
                     self.ends.waiting.push(end);
                 }
+            }
+        }
+    }
+
+    /// Executions that wait cannot be begun because the disk is full: they have failed, and do not wait for ever.
+    pub(super) fn end_pending(&mut self, why: &Error) {
+        let pending = ExecutionFilter { statuses: Some(vec![ExecutionStatus::Pending]), ..ExecutionFilter::default() };
+        let rows = self
+            .services
+            .db
+            .get()
+            .map_err(Error::from)
+            .and_then(|mut conn| db::executions::list(&mut conn, &pending, db::Page::first(db::paging::MAX_LIMIT)));
+        for row in rows.unwrap_or_default() {
+            let id = row.execution.id;
+            if !self.ends.waiting.iter().any(|end| end.id == id) {
+                self.finish(id, Err(why.clone()));
             }
         }
     }
