@@ -61,7 +61,7 @@ lab: ## What needs the kernel's own tape drivers, in the tape lab only (tests/la
 	@scripts/install-deps test
 	cargo test --locked --workspace --features breakpoints --test lab
 
-soak: ## Faults of every kind for so many seconds: make soak SECONDS=600; TAPEBACKARR_SEED=n for the same again
+soak: ## Faults of every kind for so many seconds, 0: each once: make soak SECONDS=600; TAPEBACKARR_SEED=n for the same again
 	@scripts/install-deps test
 	SOAK_SECONDS=$(SECONDS) TMPDIR=$${TMPDIR:-/dev/shm} \
 		cargo test --locked --features breakpoints --test faults -- --ignored --nocapture soak

@@ -78,6 +78,8 @@ pub struct Server {
 pub struct Database {
     /// File; empty for the one in the data folder: use [`Config::database_path`].
     pub path: PathBuf,
+    /// Without so much room on its disk, MiB, no run that writes to tape begins; 0: they always begin.
+    pub reserve_mb: u64,
 }
 
 /// Block size, buffer, checkpoints.

@@ -9,11 +9,12 @@
 
 mod announce;
 mod control;
+mod ends;
 mod throughput;
 
 use super::supervised;
+use crate::db;
 use crate::db::executions::{Execution, ExecutionChanges, NewExecution};
-use crate::db::{self, ExecutionStatus};
 use crate::events::{Category, Event};
 use crate::executions::{
     Context as Work, Control as Handle, FailedDrives, Log, Progress, ProgressView, Recorder, Request, Services, Stop,
@@ -50,13 +51,15 @@ pub struct Jobs {
     services: Services,
     running: BTreeMap<i32, Running>,
     waiters: HashMap<i32, watch::Sender<bool>>,
+    ends: ends::Ends,
     closing: bool,
 }
 
 impl Jobs {
     /// Starts the actor on the current arbiter; work that was pending when the server stopped is taken up again.
     pub fn start(services: Services) -> Addr<Jobs> {
-        Jobs { services, running: BTreeMap::new(), waiters: HashMap::new(), closing: false }.start()
+        let ends = ends::Ends::new(&services);
+        Jobs { services, running: BTreeMap::new(), waiters: HashMap::new(), ends, closing: false }.start()
     }
 
     fn start_pending(&mut self, context: &mut Context<Self>) {
@@ -70,6 +73,9 @@ impl Jobs {
                 Ok(None) => break,
                 Err(error) => {
                     tracing::error!(%error, "the queue of executions could not be read");
+                    if error.code == "disk_full" {
+                        self.end_pending(&error);
+                    }
                     break;
                 }
             }
@@ -125,32 +131,8 @@ impl Jobs {
         if result.as_ref().is_err_and(|error| error.code == "shutdown") && self.goes_on_after_restart(id) {
             return self.tell_waiters(id);
         }
-        let stored = self.services.db.get().map_err(Error::from).and_then(|mut conn| {
-            let mut changes = running.as_ref().map(|running| counters(&running.progress.view(id))).unwrap_or_default();
-            let status = match &result {
-                Ok(result) => {
-                    changes.result = Some(Some(result.to_string()));
-                    changes.phase = Some("completed".into());
-                    ExecutionStatus::Completed
-                }
-                Err(error) => {
-                    changes.error_message = Some(Some(error.message.clone()));
-                    changes.error_code = Some(Some(error.code.into()));
-                    changes.result = Some(error.details.as_ref().map(ToString::to_string));
-                    let cancelled = error.code == "cancelled";
-                    changes.phase = Some(if cancelled { "cancelled" } else { "failed" }.into());
-                    if cancelled { ExecutionStatus::Cancelled } else { ExecutionStatus::Failed }
-                }
-            };
-            db::executions::finish(&mut conn, id, status, &changes)
-        });
-        match stored {
-            Ok(row) => {
-                announce::ended(&self.services.bus, &row);
-                self.follow(&row);
-            }
-            Err(error) => tracing::error!(execution = id, %error, "the end of an execution could not be stored"),
-        }
+        let counted = running.as_ref().map(|running| counters(&running.progress.view(id))).unwrap_or_default();
+        self.ended(id, counted, &result);
         self.tell_waiters(id);
     }
 
@@ -228,7 +210,9 @@ impl Actor for Jobs {
                 jobs.services.bus.transient("execution", serde_json::json!(view));
             }
         });
-        context.run_interval(STORE, |jobs, _| {
+        context.run_interval(STORE, |jobs, context| {
+            jobs.store_ends();
+            jobs.supervised_start(context);
             let Ok(mut conn) = jobs.services.db.get() else { return };
             for (id, running) in &mut jobs.running {
                 let stored = db::executions::update(&mut conn, *id, &counters(&running.progress.view(*id)))
@@ -292,6 +276,7 @@ impl Jobs {
             Request::Backup(backup) => Some(backup.job_id),
             _ => None,
         };
+        run::has_room(&self.services.config, &message.request)?;
         let mut conn = self.services.db.get()?;
         if let Some(job) = job_id
             && db::executions::has_open(&mut conn, job)?

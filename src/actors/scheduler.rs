@@ -91,10 +91,16 @@ impl Scheduler {
                 continue;
             }
             let request = BackupRequest { job_id: job.id, ..BackupRequest::default() };
-            self.jobs.do_send(Submit {
+            let asked = self.jobs.send(Submit {
                 request: Request::Backup(request),
                 title: format!("Backup of job {} ({how})", job.name),
                 user_id: None,
+            });
+            let bus = self.bus.clone();
+            actix::spawn(async move {
+                let Err(error) = asked.await.map_err(Error::from).flatten() else { return };
+                let message = format!("Job {} was due at {planned} and could not be started: {error}", job.name);
+                bus.publish(Event::error(Category::Job, "Run Skipped", message).details(details));
             });
         }
         Ok(())

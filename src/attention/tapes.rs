@@ -3,6 +3,7 @@
 use super::{Attention, Topic, Urgency};
 use crate::Result;
 use crate::db::tapes::Tape;
+use crate::db::whereabouts::{self, PlaceKind};
 use crate::db::{Conn, TapeStatus, events, jobs, pools, tapes};
 use chrono::{Duration, NaiveDateTime};
 use std::collections::BTreeMap;
@@ -17,6 +18,9 @@ const REMEMBERED: Duration = Duration::days(90);
 pub fn look(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Attention>> {
     let tapes = tapes::all(conn)?;
     let mut all: Vec<Attention> = tapes.iter().filter_map(held).collect();
+    for tape in tapes.iter().filter(|tape| tape.lost_at.is_some()) {
+        all.extend(found(conn, tape)?);
+    }
     let mut worn: BTreeMap<i32, events::Event> = BTreeMap::new();
     for event in events::titled(conn, &["TapeAlert", "Media Wear"], now - REMEMBERED)? {
         let says_so = event.title == "Media Wear" || event.detail("flag").is_some_and(|flag| WORN.contains(&flag));
@@ -24,7 +28,7 @@ pub fn look(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Attention>> {
             worn.insert(tape, event);
         }
     }
-    for tape in tapes.iter().filter(|tape| tape.status != TapeStatus::Retired) {
+    for tape in tapes.iter().filter(|tape| tape.status != TapeStatus::Retired && tape.lost_at.is_none()) {
         if let Some(event) = worn.get(&tape.id) {
             let title = format!("Tape {} is worn", tape.label);
             let about = format!("{} Copy what is on it to another tape, then retire it.", event.message);
@@ -43,10 +47,22 @@ fn of_tape(tape: &Tape, item: Attention) -> Attention {
 }
 
 fn held(tape: &Tape) -> Option<Attention> {
-    let reason = tape.hold_reason.as_ref().filter(|_| tape.status != TapeStatus::Retired)?;
+    let reason = tape.hold_reason.as_ref().filter(|_| tape.status != TapeStatus::Retired && tape.lost_at.is_none())?;
     let title = format!("Tape {} is on hold", tape.label);
     let item = Attention::new(Topic::TapeOnHold, Urgency::Warning, tape.id, title, reason);
     Some(of_tape(tape, item))
+}
+
+/// A tape that was given up is in a drive or a library.
+fn found(conn: &mut Conn, tape: &Tape) -> Result<Option<Attention>> {
+    let place = whereabouts::of(conn, tape)?;
+    if !matches!(place.kind, PlaceKind::Drive | PlaceKind::Slot) {
+        return Ok(None);
+    }
+    let title = format!("Tape {} was lost and is there", tape.label);
+    let about = format!("It is {}. Say that it was found, and what is on it counts again.", place.text);
+    let item = Attention::new(Topic::TapeOnHold, Urgency::Warning, tape.id, title, about);
+    Ok(Some(of_tape(tape, item)))
 }
 
 /// Pools to which an enabled job writes, and that have no tape left for it.
@@ -59,7 +75,7 @@ fn full_pools(conn: &mut Conn, tapes: &[Tape]) -> Result<Vec<Attention>> {
     for (id, names) in used {
         let pool = pools::find(conn, id)?;
         let writable = |tape: &&Tape| {
-            tape.hold_reason.is_none()
+            tape.blocked().is_none()
                 && match tape.status {
                     TapeStatus::Blank | TapeStatus::Active => true,
                     TapeStatus::Expired => pool.allow_reuse != 0,

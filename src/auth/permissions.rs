@@ -183,6 +183,8 @@ pub const ROUTES: &[Route] = &[
     post("/api/v1/tapes/{id}/format", OPERATOR),
     post("/api/v1/tapes/{id}/export", OPERATOR),
     post("/api/v1/tapes/{id}/import", OPERATOR),
+    post("/api/v1/tapes/{id}/lost", OPERATOR),
+    post("/api/v1/tapes/{id}/found", OPERATOR),
     get("/api/v1/tapes/{id}/read-label", OPERATOR),
     post("/api/v1/tapes/batch-label", OPERATOR),
     get("/api/v1/tapes/batch-label/status", READONLY),

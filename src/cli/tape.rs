@@ -19,6 +19,7 @@ Examples:
   tapebackarr tape verify DAILY-001
   tapebackarr tape copy DAILY-001 --to OFFSITE
   tapebackarr tape export DAILY-001 --to 'Safe 2'
+  tapebackarr tape lost DAILY-001 --reason 'water damage'
   tapebackarr tape format DAILY-001 --drive 1")]
 pub struct TapeArgs {
     #[command(subcommand)]
@@ -130,6 +131,24 @@ enum TapeCommand {
         /// Check its label in this drive
         #[arg(long)]
         drive: Option<String>,
+    },
+    /// Give a tape up for lost: nothing asks for it any more, and what is on it counts as no copy
+    Lost {
+        /// Label, bar code, uuid or id
+        tape: String,
+        /// What became of it
+        #[arg(long)]
+        reason: Option<String>,
+        /// Also if it lies in a drive or a library: it can never be read again
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        sure: Sure,
+    },
+    /// A tape that was lost is there again: everything is as before
+    Found {
+        /// Label, bar code, uuid or id
+        tape: String,
     },
     /// Read the label of a tape in a drive and compare it with what is known
     Inspect {
@@ -261,6 +280,11 @@ pub fn run(args: TapeArgs, context: &Context) -> CliResult {
             let answer = client.post(&format!("tapes/{id}/import"), &body.json())?;
             follow::started(context, &answer, Wait::default(), &format!("{tape} is back"))
         }
+        TapeCommand::Lost { tape, reason, force, sure } => lose(context, &tape, reason, force, sure),
+        TapeCommand::Found { tape } => {
+            let id = resolve::id(client, TAPE, &tape)?;
+            format.done(&client.post(&format!("tapes/{id}/found"), &json!({}))?, &format!("{tape} is there again"))
+        }
         TapeCommand::Verify { tape, drive, wait } => {
             let id = resolve::id(client, TAPE, &tape)?;
             let body = Body::new().maybe("drive_id", resolve::optional_id(client, DRIVE, drive.as_deref())?);
@@ -296,6 +320,7 @@ fn list(context: &Context) -> CliResult {
         count("writes", "write_count"),
         time("last written", "last_written_at"),
         text("place", "offsite_location"),
+        time("lost since", "lost_at"),
     ];
     context.format.list(&context.client.get("tapes")?, &columns, "No tape yet: tapebackarr tape batch-label --help")
 }
@@ -311,6 +336,8 @@ fn show(context: &Context, tape: &str) -> CliResult {
         text("Pool", "pool_name"),
         text("Status", "status"),
         text("On hold", "hold_reason"),
+        time("Lost since", "lost_at"),
+        text("Lost because", "lost_reason"),
         bytes("Used", "used_bytes"),
         bytes("Capacity", "capacity_bytes"),
         count("Writes", "write_count"),
@@ -346,6 +373,27 @@ fn health(context: &Context, tape: &str) -> CliResult {
     ];
     let answer = context.client.get(&format!("tapes/{id}/health"))?;
     context.format.list(&answer, &columns, "No drive has told anything of this tape yet.")
+}
+
+fn lose(context: &Context, tape: &str, reason: Option<String>, force: bool, sure: Sure) -> CliResult {
+    let row = resolve::find(&context.client, TAPE, tape)?;
+    let label = text_at(&row, "label").unwrap_or(tape).to_owned();
+    let cost = format!("Nothing will read the tape {label} any more, and what is on it counts as no copy.");
+    sure.confirm(&cost, &label)?;
+    let body = Body::new().maybe("reason", reason).with("force", force);
+    let answer = context.client.post(&format!("tapes/{}/lost", id_of(&row)?), &body.json())?;
+    let list = |field: &str| answer.get(field).and_then(Value::as_array).cloned().unwrap_or_default();
+    let full_next = list("full_next");
+    let names: Vec<&str> = full_next.iter().filter_map(Value::as_str).collect();
+    let mut words = format!(
+        "{label} is recorded as lost: {} backup sets cannot be restored in full any more, {} can from copies",
+        list("lost_sets").len(),
+        list("from_copies").len()
+    );
+    if !names.is_empty() {
+        words += &format!("; the next run is a full backup of {}", names.join(", "));
+    }
+    context.format.done(&answer, &words)
 }
 
 fn batch_label(context: &Context, batch: BatchLabel) -> CliResult {

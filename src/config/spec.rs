@@ -72,6 +72,7 @@ pub const SPECS: &[Spec] = &[
     key("server.workers", Rule::Whole(0, 1024)),
     key("server.shutdown_seconds", Rule::Whole(1, 3600)),
     early("database.path", Rule::Text),
+    key("database.reserve_mb", Rule::Whole(0, 1 << 20)),
     key("tape.block_size", Rule::Numbers(&[65536, 131072, 262144, 524288, 1048576])),
     key("tape.buffer_size_mb", Rule::Whole(16, 1 << 20)),
     key("tape.start_percent", Rule::Whole(1, 100)),

@@ -24,7 +24,8 @@ impl Amount {
     }
 }
 
-/// Files of a state by the number of tapes that hold their content. A tape on hold does not count: it may be damaged.
+/// Files of a state by the number of tapes that hold their content. A tape on hold does not count, for it may be
+/// damaged, nor does one that is lost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Copies {
     /// On no tape that can be trusted.
@@ -89,7 +90,7 @@ impl Judge {
                     continue;
                 };
                 let tape_id = self.part_tapes.get(&(*set_id, *part)).copied().unwrap_or(set.tape_id);
-                let Some(tape) = self.tapes.get(&tape_id).filter(|tape| tape.hold_reason.is_none()) else { continue };
+                let Some(tape) = self.tapes.get(&tape_id).filter(|tape| tape.blocked().is_none()) else { continue };
                 on.insert(tape_id);
                 offsite |= tape.status == TapeStatus::Exported;
                 verified |= set.verified_at.is_some();

@@ -91,15 +91,20 @@ fn prepare(conn: &mut Conn) -> diesel::QueryResult<()> {
 
 /// Runs `work` in a transaction that holds the write lock from its beginning; inside another transaction, as a
 /// savepoint of it. Rolled back when `work` fails.
+#[track_caller]
 pub fn write_transaction<T>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
     let status = AnsiTransactionManager::transaction_manager_status_mut(conn);
     let nested = matches!(status.transaction_depth(), Ok(Some(_)));
     if nested {
         return conn.transaction(work);
     }
-    tape_drive::breakpoint::pass("before a transaction");
+    let caller = std::panic::Location::caller();
+    let pass = |name| {
+        tape_drive::breakpoint::pass_at(name, format_args!("{}:{}", caller.file(), caller.line()));
+    };
+    pass("before a transaction");
     let done = conn.immediate_transaction(work);
-    tape_drive::breakpoint::pass("after a transaction");
+    pass("after a transaction");
     done
 }
 

@@ -58,6 +58,8 @@ pub struct CopyRow {
     pub time: NaiveDateTime,
     /// Where it is in its life.
     pub status: DatabaseBackupStatus,
+    /// Whether its tape is lost.
+    pub lost: bool,
 }
 
 /// What the last look found about a set.
@@ -119,6 +121,7 @@ pub fn copies(conn: &mut Conn) -> Result<Vec<CopyRow>> {
             tapes::pool_id,
             database_backups::backup_time,
             database_backups::status,
+            tapes::lost_at.is_not_null(),
         ))
         .load(conn)?)
 }

@@ -806,6 +806,8 @@ diesel::table! {
         last_verified_at -> Nullable<Timestamp>,
         created_at -> Timestamp,
         updated_at -> Timestamp,
+        lost_at -> Nullable<Timestamp>,
+        lost_reason -> Nullable<Text>,
     }
 }
 

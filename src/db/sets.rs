@@ -4,7 +4,7 @@ use super::errors::{changed, found, refuse_if_used, stored};
 use super::kinds::{BackupType, FormatType, PartFormat, SetStatus, SpanningStatus};
 use super::schema::{backup_jobs, backup_set_parts, backup_sets, catalog_versions, set_copies, tape_pools, tapes};
 use super::time::{now, rfc3339, rfc3339_option};
-use super::{Conn, Page, write_transaction};
+use super::{Conn, Page, lost, write_transaction};
 use crate::db::returned::Returned;
 use crate::{Error, Result};
 use chrono::NaiveDateTime;
@@ -101,6 +101,11 @@ pub struct SetListed {
     pub pool_name: Option<String>,
     /// If it is a copy: the name on tape (uuid) of its original.
     pub copy_of: Option<String>,
+    /// Labels of the lost tapes that have parts of it.
+    pub lost_tapes: Vec<String>,
+    /// Whether its state cannot be restored in full any more: parts of it, or of a set that it builds on, are on lost tapes,
+    /// and no set with the same content is whole.
+    pub lost: bool,
 }
 
 /// A set that begins.
@@ -225,13 +230,26 @@ pub fn find_listed(conn: &mut Conn, id: i32) -> Result<SetListed> {
             set_copies::copy_of.nullable(),
         ))
         .first(conn);
-    found(row, format_args!("backup set {id}")).map(listed)
+    let row = found(row, format_args!("backup set {id}"))?;
+    listed(conn, vec![row])?.pop().ok_or_else(|| Error::not_found(format_args!("backup set {id}")))
 }
 
 type Listed = (BackupSet, String, String, Option<String>, Option<String>);
 
-fn listed((set, job_name, tape_label, pool_name, copy_of): Listed) -> SetListed {
-    SetListed { set, job_name, tape_label, pool_name, copy_of }
+fn listed(conn: &mut Conn, rows: Vec<Listed>) -> Result<Vec<SetListed>> {
+    let ids: Vec<i32> = rows.iter().map(|row| row.0.id).collect();
+    let mut lost_tapes = lost::tapes_of_sets(conn, &ids)?;
+    let lost = lost::sets(conn)?;
+    let one = |(set, job_name, tape_label, pool_name, copy_of): Listed| SetListed {
+        lost_tapes: lost_tapes.remove(&set.id).unwrap_or_default().into_iter().collect(),
+        lost: lost.contains(&set.id),
+        set,
+        job_name,
+        tape_label,
+        pool_name,
+        copy_of,
+    };
+    Ok(rows.into_iter().map(one).collect())
 }
 
 /// Sets, newest first.
@@ -260,7 +278,8 @@ pub fn list(conn: &mut Conn, filter: &SetFilter, page: Page) -> Result<Vec<SetLi
     if let Some(status) = filter.status {
         query = query.filter(backup_sets::status.eq(status));
     }
-    Ok(query.load(conn)?.into_iter().map(listed).collect())
+    let rows = query.load(conn)?;
+    listed(conn, rows)
 }
 
 /// The newest completed set of a job that an incremental can be an increment of: not one of version 1, which does not

@@ -278,7 +278,7 @@ fn open_rows(conn: &mut Conn, execution: i32) -> Result<Vec<TapeChange>> {
 /// The open request of an execution that this tape answers: it is the one that is wanted, or a writable one of the pool.
 pub fn open_for(conn: &mut Conn, execution: i32, tape: i32) -> Result<Option<TapeChange>> {
     let tape = super::tapes::find(conn, tape)?;
-    let writable = matches!(tape.status, TapeStatus::Blank | TapeStatus::Active) && tape.hold_reason.is_none();
+    let writable = matches!(tape.status, TapeStatus::Blank | TapeStatus::Active) && tape.blocked().is_none();
     Ok(open_rows(conn, execution)?.into_iter().find(|row| match row.pool_id {
         Some(_) => row.pool_id == tape.pool_id && writable,
         None => row.tape_id == Some(tape.id),

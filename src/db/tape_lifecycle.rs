@@ -7,7 +7,7 @@
 //!
 //! A tape leaves `active` or `full` for `blank` only through `expired` or by being formatted on purpose
 //! ([`formatted`]); so no click makes data vanish. A retired tape may come back as what its content says, but never
-//! directly as a tape for writing.
+//! directly as a tape for writing. Beside all that a tape may be lost ([`crate::db::lost`]): then its status stays.
 
 use super::errors::{changed, found};
 use super::kinds::TapeStatus;
@@ -37,6 +37,7 @@ pub fn allowed(from: TapeStatus, to: TapeStatus) -> bool {
 pub fn set_status(conn: &mut Conn, id: i32, to: TapeStatus) -> Result<Tape> {
     write_transaction(conn, |conn| {
         let tape = find(conn, id)?;
+        tape.must_not_be_lost()?;
         if !allowed(tape.status, to) {
             return Err(refused(&tape, to));
         }
@@ -65,6 +66,7 @@ fn refused(tape: &Tape, to: TapeStatus) -> Error {
 pub fn export(conn: &mut Conn, id: i32, location: Option<&str>) -> Result<Tape> {
     write_transaction(conn, |conn| {
         let tape = find(conn, id)?;
+        tape.must_not_be_lost()?;
         let problem = match tape.status {
             TapeStatus::Exported => Some("is exported already"),
             TapeStatus::Blank => Some("is blank: there is nothing on it to keep elsewhere"),
@@ -91,6 +93,7 @@ pub fn export(conn: &mut Conn, id: i32, location: Option<&str>) -> Result<Tape> 
 pub fn import(conn: &mut Conn, id: i32) -> Result<Tape> {
     write_transaction(conn, |conn| {
         let tape = find(conn, id)?;
+        tape.must_not_be_lost()?;
         if tape.status != TapeStatus::Exported {
             let message = format!("tape '{}' is {}, not exported", tape.label, tape.status);
             return Err(Error::conflict("tape_transition", message));
@@ -157,6 +160,7 @@ pub fn will_write(conn: &mut Conn, id: i32, set_uuid: &str) -> Result<()> {
 pub fn begin_writing(conn: &mut Conn, id: i32, set_uuid: &str) -> Result<Tape> {
     write_transaction(conn, |conn| {
         let tape = find(conn, id)?;
+        tape.must_not_be_lost()?;
         let writable = matches!(tape.status, TapeStatus::Blank | TapeStatus::Active | TapeStatus::Expired);
         if let Some(reason) = tape.hold_reason.as_deref() {
             let message = format!("tape '{}' is on hold: {reason}", tape.label);

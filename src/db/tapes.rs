@@ -75,9 +75,47 @@ pub struct Tape {
     /// When its row last changed.
     #[serde(serialize_with = "rfc3339")]
     pub updated_at: NaiveDateTime,
+    /// Since when a person has given it up for lost; absent: it is not lost.
+    #[serde(serialize_with = "rfc3339_option")]
+    pub lost_at: Option<NaiveDateTime>,
+    /// What became of it, in the words of that person.
+    pub lost_reason: Option<String>,
 }
 
 impl Tape {
+    /// Why nothing can be done with it at the moment, whatever its status: it is lost, or on hold.
+    pub fn blocked(&self) -> Option<String> {
+        match self.lost_at {
+            Some(since) => Some(format!("lost since {}{}", since.format("%Y-%m-%d"), self.why_lost())),
+            None => self.hold_reason.clone(),
+        }
+    }
+
+    /// ` (reason)`, if there is one.
+    pub fn why_lost(&self) -> String {
+        self.lost_reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default()
+    }
+
+    /// Refuses work that needs a tape which is lost.
+    ///
+    /// # Errors
+    /// `tape_lost`.
+    pub fn must_not_be_lost(&self) -> Result<()> {
+        match self.lost_at {
+            None => Ok(()),
+            Some(since) => Err(Error::conflict(
+                "tape_lost",
+                format!(
+                    "tape '{}' is recorded as lost since {}{}; if it is there again, say so first (`tape found {}`)",
+                    self.label,
+                    since.format("%Y-%m-%d"),
+                    self.why_lost(),
+                    self.label
+                ),
+            )),
+        }
+    }
+
     /// Bytes left; 0 when the capacity is unknown.
     pub fn free_bytes(&self) -> i64 {
         (self.capacity_bytes - self.used_bytes).max(0)

@@ -39,6 +39,7 @@ pub fn after(code: &str) -> Option<&'static str> {
         }
         "wrong_tape" => "Another tape is in the drive. Put in the one that is named.",
         "tape_full" | "tape_too_small" => "Add tapes to the pool, then retry: it goes on where it stopped.",
+        "tape_lost" => "The tape is recorded as lost. If it is there again, say so on its page.",
         "tape_on_hold" => "Somebody has to look at the tape first: its page says why it is on hold.",
         "tape_not_inserted" | "tape_not_available" => "Bring the tape and start it again.",
         "source_missing" | "source_not_mounted" | "source_not_a_directory" => {

@@ -54,6 +54,19 @@ pub enum Request {
 }
 
 impl Request {
+    /// Whether it puts something on tape that the database has to know of.
+    pub fn writes_tapes(&self) -> bool {
+        matches!(
+            self,
+            Request::Backup(_)
+                | Request::Copy(_)
+                | Request::DatabaseBackup(_)
+                | Request::Label(_)
+                | Request::BatchLabel(_)
+                | Request::Format(_)
+        )
+    }
+
     /// The execution's `kind`.
     pub fn kind(&self) -> &'static str {
         match self {

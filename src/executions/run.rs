@@ -6,10 +6,29 @@ use super::{
     library_action, maintenance, raw_read, rebuild, restore, scrub, v1, verify,
 };
 use crate::Result;
+use crate::config::Config;
+use crate::db::reserve;
 use serde_json::Value;
+use std::path::Path;
+
+/// Refuses what writes to tape while the server's own disks are nearly full: a run that cannot be written down must not
+/// begin.
+///
+/// # Errors
+/// `disk_full`.
+pub fn has_room(config: &Config, request: &Request) -> Result<()> {
+    if !request.writes_tapes() {
+        return Ok(());
+    }
+    let database = config.database_path();
+    let beside = database.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    reserve::check(&[beside, &config.data_dir], config.database.reserve_mb << 20)
+}
 
 /// Does the work of an execution on the calling thread and returns its result for the person who asked.
 pub fn run(context: &Context) -> Result<Value> {
+    // it may have waited in the queue
+    has_room(&context.services.config, &context.request)?;
     match context.request.clone() {
         Request::Backup(request) => backup::run(context, &request),
         Request::Restore(request) => restore::run(context, &request),

@@ -97,7 +97,7 @@ fn tapes(context: &Context, request: &ScrubRequest) -> Result<Vec<Tape>> {
                     id: tape.id,
                     verified: tape.last_verified_at,
                     place: lifecycle::place(&mut conn, &tape)?,
-                    held: tape.hold_reason.is_some(),
+                    held: tape.blocked().is_some(),
                     status: tape.status,
                 });
             }

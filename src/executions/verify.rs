@@ -7,6 +7,7 @@ use super::{Context, Lease, VerifyRequest, tape_reading};
 use crate::db;
 use crate::media::choose::Place;
 use crate::media::lifecycle;
+use crate::restore::lost::Parts;
 use crate::restore::members::Handler;
 use crate::restore::pieces::{self, Compared};
 use crate::restore::plan::{Item, Piece, Plan, Visit};
@@ -84,7 +85,9 @@ pub enum Where {
 /// Verifies one set, or what a tape has of it. What is wrong is in the answer.
 pub fn verify(context: &Context, set_id: i32, drive: Option<i32>, place: Where) -> Result<Verified> {
     context.phase("verifying", format!("Reading backup set {set_id} back from tape."))?;
-    let mut selected = everything(context, set_id)?;
+    // what is on other tapes than the one that is looked at does not matter, lost or not
+    let lost = if place == Where::Everywhere { Parts::LeftOut } else { Parts::Count };
+    let mut selected = everything(context, set_id, lost)?;
     let elsewhere = match place {
         Where::Everywhere => 0,
         Where::OnTape(tape) => select::only_on_tape(&mut selected.plan, tape)?,
@@ -143,10 +146,13 @@ pub fn verify(context: &Context, set_id: i32, drive: Option<i32>, place: Where) 
     Ok(result)
 }
 
-fn everything(context: &Context, set_id: i32) -> Result<select::Selected> {
+fn everything(context: &Context, set_id: i32, lost: Parts) -> Result<select::Selected> {
     let mut conn = context.conn()?;
-    let chain = select::alone(&mut conn, set_id)?;
-    select::plan(&mut conn, &Selection { chain, paths: Vec::new() })
+    let selection = Selection { chain: select::alone(&mut conn, set_id)?, paths: Vec::new() };
+    match lost {
+        Parts::LeftOut => select::plan(&mut conn, &selection),
+        Parts::Count => select::plan_with_lost(&mut conn, &selection),
+    }
 }
 
 /// What was found out about a set.
@@ -264,14 +270,14 @@ impl Verifying<'_> {
         if self.not_compared.is_empty() || self.result.error_count > 0 {
             return Ok(());
         }
-        let mut plan = everything(self.context, self.result.set_id)?.plan;
+        let mut plan = everything(self.context, self.result.set_id, Parts::Count)?.plan;
         plan.items = Arc::new(plan.items.filtered(|item| self.not_compared.contains_key(&item.path))?);
         plan.links.clear();
         select::arrange(&mut plan, &|_| 0)?;
         for tape in plan.tapes_read() {
             let mut conn = self.context.conn()?;
             let tape = db::tapes::find(&mut conn, tape)?;
-            if lifecycle::place(&mut conn, &tape)? == Place::Shelf {
+            if tape.lost_at.is_some() || lifecycle::place(&mut conn, &tape)? == Place::Shelf {
                 return Ok(());
             }
         }

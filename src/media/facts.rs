@@ -89,8 +89,8 @@ fn candidate(conn: &mut Conn, tape: &Tape, taken: &Taken) -> Result<Candidate> {
         labelled: tape.labeled_at.is_some(),
         hold: match tape.status {
             // what has expired is decided anew before it is written over
-            TapeStatus::Expired => retention::facts::why_not_anew(conn, tape)?,
-            _ => tape.hold_reason.clone(),
+            TapeStatus::Expired if tape.lost_at.is_none() => retention::facts::why_not_anew(conn, tape)?,
+            _ => tape.blocked(),
         },
         capacity_bytes: tape.capacity_bytes,
         used_bytes: tape.used_bytes,

@@ -140,6 +140,8 @@ pub const TOPICS: &[Topic] = &[
     topic(TAPES, "tape_full", "A tape is full", &["Tape Full"]),
     topic(TAPES, "tape_on_hold", "A tape is not written any more until a person looked at it", &["Tape On Hold"]),
     topic(TAPES, "tape_damaged", "A tape could not be read as it was written", &["Tape Damaged"]),
+    topic(TAPES, "tape_lost", "A tape was given up for lost", &["Tape Lost"]),
+    topic(TAPES, "tape_found", "A tape that was lost is there again", &["Tape Found"]),
     topic(TAPES, "media_wear", "A tape nears the end of its life", &["Media Wear"]),
     topic(TAPES, "media_expiry", "Everything on a tape has passed its retention", &["Tape Expired", "Tapes Expired"]),
     topic(TAPES, "expiry_near", "A tape, backup sets or an API key expire soon",

@@ -16,6 +16,8 @@ enum Effort {
     Shelf,
     /// It is out of the house.
     Exported,
+    /// It is lost.
+    Lost,
 }
 
 fn effort(status: TapeStatus, held: bool, place: Place) -> Effort {
@@ -34,7 +36,10 @@ fn of_set(conn: &mut Conn, set_id: i32) -> Result<(Effort, String)> {
     for part in db::set_parts::of_set(conn, set_id)? {
         let tape = db::tapes::find(conn, part.tape_id)?;
         let place = lifecycle::place(conn, &tape)?;
-        let effort = effort(tape.status, tape.hold_reason.is_some(), place);
+        let effort = match tape.lost_at {
+            Some(_) => Effort::Lost,
+            None => effort(tape.status, tape.hold_reason.is_some(), place),
+        };
         if worst.1.is_empty() || effort > worst.0 {
             let why = match (effort, tape.hold_reason) {
                 (Effort::Loadable, _) => "is at hand".into(),
@@ -42,6 +47,7 @@ fn of_set(conn: &mut Conn, set_id: i32) -> Result<(Effort, String)> {
                 (Effort::Doubtful, None) => "is retired".into(),
                 (Effort::Shelf, _) => "is in no drive and in no library".into(),
                 (Effort::Exported, _) => "is exported".into(),
+                (Effort::Lost, _) => "is lost".into(),
             };
             worst = (effort, format!("tape {} {why}", tape.label));
         }

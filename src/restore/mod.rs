@@ -18,6 +18,7 @@ pub mod feed;
 pub mod flow;
 pub mod items;
 pub mod layout;
+pub mod lost;
 pub mod members;
 pub mod metadata;
 pub mod pieces;

@@ -3,6 +3,7 @@
 use super::exclude::Exclude;
 use super::items::{Gathering, Items};
 use super::layout;
+use super::lost;
 use super::metadata::Metadata;
 use super::plan::{Before, Item, Link, Part, Piece, Plan, PlannedSet, Run, Segment};
 use super::schedule;
@@ -104,9 +105,18 @@ pub fn plan(conn: &mut Conn, selection: &Selection) -> Result<Selected> {
     plan_without(conn, selection, &[])
 }
 
+/// Makes the plan for a selection as if no tape were lost: for looking at what another tape has.
+pub fn plan_with_lost(conn: &mut Conn, selection: &Selection) -> Result<Selected> {
+    plan_of(conn, selection, &[], lost::Parts::Count)
+}
+
 /// Makes the plan for a selection without some of it: paths with all that is in them; where a path of the selection is
 /// deeper, that one counts.
 pub fn plan_without(conn: &mut Conn, selection: &Selection, exclude: &[String]) -> Result<Selected> {
+    plan_of(conn, selection, exclude, lost::Parts::LeftOut)
+}
+
+fn plan_of(conn: &mut Conn, selection: &Selection, exclude: &[String], parts: lost::Parts) -> Result<Selected> {
     let wanted = if selection.paths.is_empty() { vec![EVERYTHING.to_string()] } else { selection.paths.clone() };
     let found = select::select(conn, &selection.chain, &Wanted::Paths(wanted.clone()))?;
     let exclude = Exclude::new(&wanted, exclude);
@@ -132,11 +142,16 @@ pub fn plan_without(conn: &mut Conn, selection: &Selection, exclude: &[String]) 
     for set_id in &gathered.sets {
         plan_set(conn, *set_id, &mut plan)?;
     }
-    // of incomplete sets, what is as a whole or for some bytes in parts that are not known
-    let (incomplete, sets) = (incomplete(conn, &plan)?, plan.sets.clone());
+    // what is as a whole or for some bytes in parts that are not known, or on lost tapes
+    let mut why = incomplete(conn, &plan)?;
+    if parts == lost::Parts::LeftOut {
+        why.extend(lost::leave_out(conn, &mut plan)?);
+    }
+    let (sets, whole_files) = (plan.sets.clone(), plan.whole_files.clone());
     let gone = |item: &Item| {
-        let why = incomplete.get(&item.set)?;
-        let there = sets.get(item.set).is_some_and(|set| set.holds(item.tar_offset..item.tar_end()));
+        let why = why.get(&item.set)?;
+        let there = sets.get(item.set).is_some_and(|set| set.holds(item.tar_offset..item.tar_end()))
+            || whole_files.iter().any(|file| file.set == item.set && file.offsets.contains(&item.tar_offset));
         if there { None } else { Some(why.clone()) }
     };
     let broken = gathered.resolve(&mut plan, &gone)?;

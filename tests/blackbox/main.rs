@@ -17,6 +17,7 @@ mod files;
 mod hands;
 mod hostile_requests;
 mod incremental;
+mod lost_tapes;
 mod manual;
 mod many_sets;
 mod notify;

@@ -1,8 +1,10 @@
 //! A server's data folder that is made once and copied for every run, and the server that lives in it.
 
 use crate::api::Api;
+use crate::breakpoints;
 use crate::files;
 use crate::operator::Operator;
+use crate::room::Room;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
@@ -67,7 +69,7 @@ impl Variant {
         Variant { kind, hands: Hands::TwoDrives }
     }
 
-    fn drives(self) -> u16 {
+    pub fn drives(self) -> u16 {
         if self.hands == Hands::TwoDrives { 2 } else { 1 }
     }
 }
@@ -89,12 +91,11 @@ pub struct House {
     pub folder: TempDir,
     pub api: Api,
     pub source: PathBuf,
-    child: Option<Child>,
-    file_limit: Option<u64>,
-    pages: Option<u64>,
-    hands: Hands,
+    pub child: Option<Child>,
+    pub hands: Hands,
     operator: Option<Operator>,
-    disk: Option<u64>,
+    /// How much room there is from the next start on.
+    pub room: Room,
 }
 
 /// Runs something with the template of a variant, which is made the first time. It is a folder of this process's own that
@@ -214,85 +215,11 @@ impl House {
 
     fn in_folder(folder: TempDir, hands: Hands) -> House {
         let source = folder.path().join("source");
-        House {
-            folder,
-            api: Api::new(""),
-            source,
-            child: None,
-            file_limit: None,
-            pages: None,
-            hands,
-            operator: None,
-            disk: None,
-        }
+        House { folder, api: Api::new(""), source, child: None, hands, operator: None, room: Room::default() }
     }
 
     pub fn library(&self) -> PathBuf {
         self.folder.path().join("data/libraries/lib")
-    }
-
-    /// From the next start on no file of the server may grow beyond this.
-    pub fn limit_files(&mut self, bytes: Option<u64>) {
-        self.file_limit = bytes;
-    }
-
-    /// From the next start on the database may have so many pages more than it has now: then its disk is full.
-    pub fn limit_database(&mut self, more: Option<u64>) {
-        let length = std::fs::metadata(self.folder.path().join("data/tapebackarr.db")).unwrap().len();
-        self.pages = more.map(|more| length / 4096 + more);
-    }
-
-    /// From the next start on the data folder (but not the tapes) lies on a disk of this size of its own, which is gone when
-    /// the server is.
-    pub fn limit_disk(&mut self, bytes: Option<u64>) {
-        self.disk = bytes;
-    }
-
-    /// The data folder as the server sees it, if it has a disk of its own.
-    pub fn inside(&self) -> PathBuf {
-        let pid = self.child.as_ref().expect("a server").id();
-        let data = self.folder.path().join("data");
-        PathBuf::from(format!("/proc/{pid}/root{}", data.display()))
-    }
-
-    /// Takes all but so many bytes of the server's disk.
-    pub fn fill_disk(&self, but: u64) {
-        let data = self.inside();
-        let state = rustix::fs::statvfs(&data).unwrap();
-        let free = state.f_bavail * state.f_frsize;
-        let chunk = vec![0x5a; 1 << 20];
-        let mut ballast = std::fs::File::create(data.join("ballast")).unwrap();
-        let mut left = free.saturating_sub(but);
-        while left > 0 {
-            let length = left.min(chunk.len() as u64) as usize;
-            std::io::Write::write_all(&mut ballast, &chunk[..length]).unwrap();
-            left -= length as u64;
-        }
-    }
-
-    /// Gives it back.
-    pub fn free_disk(&self) {
-        std::fs::remove_file(self.inside().join("ballast")).unwrap();
-    }
-
-    fn breakpoint(&self) -> PathBuf {
-        self.folder.path().join("break")
-    }
-
-    /// The server gets killed at so many places behind the next one.
-    pub fn arm(&self, places: u64) {
-        let temporary = self.folder.path().join("break.new");
-        std::fs::write(&temporary, places.to_string()).unwrap();
-        std::fs::rename(temporary, self.breakpoint()).unwrap();
-    }
-
-    /// It does not any more. The place at which it was.
-    pub fn disarm(&self) -> Option<String> {
-        let _ = std::fs::remove_file(self.breakpoint());
-        let hit = self.breakpoint().with_extension("hit");
-        let place = std::fs::read_to_string(&hit).ok();
-        let _ = std::fs::remove_file(hit);
-        place
     }
 
     fn start_new(&mut self) {
@@ -308,7 +235,7 @@ impl House {
         self.spawn();
         std::thread::sleep(Duration::from_millis(1));
         let lives = self.lives();
-        if !lives && !self.breakpoint().with_extension("hit").exists() {
+        if !lives && !breakpoints::file(&self.folder).with_extension("hit").exists() {
             eprintln!(
                 "the server ended: {}",
                 std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
@@ -319,7 +246,7 @@ impl House {
 
     fn spawn(&mut self) -> Option<String> {
         let data = self.folder.path().join("data");
-        let mut command = match (self.file_limit, self.disk) {
+        let mut command = match (self.room.file, self.room.disk) {
             (None, None) => Command::new(PROGRAM),
             (_, Some(bytes)) => {
                 // a mount that only this process sees, and that needs no privilege; the tapes stay where they are
@@ -350,8 +277,9 @@ impl House {
             .env("TAPEBACKARR_TAPE__CHECKPOINT_MB", "5")
             .env("TAPEBACKARR_TAPE__WAIT_FOR_TAPE_MINUTES", "1")
             .env("TAPEBACKARR_AUTH__BCRYPT_COST", "4")
-            .env("TAPEBACKARR_BREAKPOINTS", self.breakpoint())
-            .env("TAPEBACKARR_DATABASE_PAGES", self.pages.map_or(String::new(), |pages| pages.to_string()))
+            .envs(self.room.reserve.map(|megabytes| ("TAPEBACKARR_DATABASE__RESERVE_MB", megabytes.to_string())))
+            .env("TAPEBACKARR_BREAKPOINTS", breakpoints::file(&self.folder))
+            .env("TAPEBACKARR_DATABASE_PAGES", self.room.pages.map_or(String::new(), |pages| pages.to_string()))
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(self.folder.path().join("log")).unwrap())
             .spawn()
@@ -393,8 +321,7 @@ impl House {
 
     /// The drives lose what was in their buffers. The server must be dead.
     pub fn cut_power(&self) {
-        let drives = if self.hands == Hands::TwoDrives { 2 } else { 1 };
-        for drive in 0..drives {
+        for drive in 0..if self.hands == Hands::TwoDrives { 2 } else { 1 } {
             library::power_cut(&self.library(), drive).unwrap();
         }
     }

@@ -5,8 +5,9 @@
 //! Each run begins with a copy of a house that was made once: a server's data folder with labelled tapes and one committed set;
 //! an operator changes the tapes of its drive, or a library, of one drive or two.
 //! A fault happens while a job writes a set over three tapes; afterwards [`judge`] looks at everything that must hold.
-//! What is tried is chosen by a seed, which is printed; `TAPEBACKARR_SEED=N` runs the same again. `cargo test` tries a
-//! few; `make soak SECONDS=n` goes on for that long.
+//! [`rehearsal`] finds out at which places a server can be killed and how many commands can fail; [`sweep`] goes through all of
+//! that. `cargo test` tries a few, chosen by a seed that is printed; `TAPEBACKARR_SEED=N` chooses others. `make soak
+//! SECONDS=n` goes on for that long, and `make soak SECONDS=0` until everything was tried once.
 
 #[path = "../blackbox/api.rs"]
 #[allow(dead_code, reason = "shared with the black-box tests")]
@@ -14,14 +15,23 @@ mod api;
 #[path = "../blackbox/files.rs"]
 #[allow(dead_code, reason = "shared with the black-box tests")]
 mod files;
+#[path = "../blackbox/notify/receiver.rs"]
+#[allow(dead_code, reason = "shared with the black-box tests")]
+mod receiver;
 
+mod breakpoints;
 mod capacity;
 mod device;
 mod disk;
 mod house;
 mod judge;
 mod kill;
+mod messages;
 mod operator;
+mod rehearsal;
 mod robot;
+mod room;
+mod safe;
 mod seed;
 mod soak;
+mod sweep;

@@ -13,12 +13,25 @@ use tape_drive::virt::library;
 /// Commands of a changer while the job runs, more or less.
 const COMMANDS: u64 = 24;
 
-/// What a changer does at one command, or from then on.
-fn plan(seed: &mut Seed) -> FaultPlan {
+/// What a changer does, or says.
+fn conditions() -> Vec<Condition> {
     let robots = Robot::ALL.iter().map(|robot| Condition::Robot(*robot));
     let others = [Condition::HardwareError, Condition::MediumChanged, Condition::NoReply(NoReply::CarriedOut)];
-    let others = others.into_iter().chain([Condition::NoReply(NoReply::Lost), Condition::Reset]);
-    let all: Vec<Condition> = robots.chain(others).collect();
+    robots.chain(others).chain([Condition::NoReply(NoReply::Lost), Condition::Reset, Condition::Aborted]).collect()
+}
+
+/// One fault at this command of the changer, or at the next that can have it; in each round another one. Whether it happened.
+pub fn at(variant: Variant, number: u64, round: u64) -> bool {
+    let all = conditions();
+    let condition = all[((number + round) % all.len() as u64) as usize];
+    let plan = FaultPlan::nth(number, condition);
+    let what = format!("{variant}, {condition:?} at command {number} of the changer");
+    device::with(variant, &FaultPlan::default(), Some(&plan), &what)
+}
+
+/// What a changer does at one command, or from then on.
+fn plan(seed: &mut Seed) -> FaultPlan {
+    let all = conditions();
     let condition = all[seed.below(all.len() as u64) as usize];
     let repeat = if seed.below(4) == 0 { Repeat::Always } else { Repeat::Once };
     let when = match condition {

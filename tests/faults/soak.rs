@@ -1,39 +1,12 @@
-//! All of it, for as long as `SOAK_SECONDS` says.
+//! The whole sweep, for as long as `SOAK_SECONDS` says.
 
-use crate::house::{Hands, Variant};
-use crate::kill::{self, Loss};
 use crate::seed::Seed;
-use crate::{capacity, device, robot};
+use crate::sweep::{self, Item};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-
-/// What can go wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Trouble {
-    /// The server is killed at a device command or a commit.
-    Killed,
-    /// The same, and the drives' buffers are lost.
-    PowerCut,
-    /// One command of each drive fails.
-    Command,
-    /// Several commands of drives and changer fail.
-    Commands,
-    /// The library does not do what it is told, or says what is not so.
-    Robot,
-    /// Tapes end anywhere.
-    Capacity,
-}
-
-const TROUBLES: [Trouble; 7] = [
-    Trouble::Killed,
-    Trouble::Command,
-    Trouble::PowerCut,
-    Trouble::Robot,
-    Trouble::Killed,
-    Trouble::Commands,
-    Trouble::Capacity,
-];
 
 /// What came of it.
 #[derive(Debug, Default)]
@@ -43,62 +16,72 @@ struct Count {
     violations: u64,
 }
 
-/// One run; whether anything went wrong on the way. `turn` counts the runs of its kind: places, commands and capacities are
-/// gone through one after the other, in wide steps, so that a long soak has had them all.
-fn one(variant: Variant, trouble: Trouble, turn: u64, seed: &mut Seed) -> bool {
-    let walk = |all: u64, seed: &mut Seed| 1 + (turn * 61 + seed.first % all) % all;
-    match trouble {
-        Trouble::Killed => return kill::at(variant, walk(kill::PLACES, seed), Loss::Process),
-        Trouble::PowerCut => return kill::at(variant, walk(kill::PLACES, seed), Loss::Power),
-        Trouble::Command => device::one(variant, walk(device::COMMANDS, seed), seed),
-        Trouble::Commands => device::several(variant, seed),
-        Trouble::Robot => robot::any(variant, seed),
-        Trouble::Capacity => capacity::at(variant, walk(capacity::STEPS, seed), seed),
+impl Count {
+    fn add(&mut self, other: &Count) {
+        self.runs += other.runs;
+        self.faults += other.faults;
+        self.violations += other.violations;
     }
-    true
 }
 
-/// Run by `make soak`. Ends in lines of JSON: one for each way to change tapes and each kind of trouble, and one for all.
+/// One run with its number, which is all that it depends on.
+fn one(items: &[Item], number: u64) -> (&Item, Count) {
+    let length = items.len() as u64;
+    let item = &items[(number % length) as usize];
+    let run = || item.run(number / length, &mut Seed::of(number));
+    let (fault, broken) = match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(fault) => (fault, false),
+        Err(_) => {
+            println!("violation: {}, {:?}: TAPEBACKARR_SEED={number}", item.variant, item.fault);
+            (true, true)
+        }
+    };
+    (item, Count { runs: 1, faults: u64::from(fault), violations: u64::from(broken) })
+}
+
+/// Run by `make soak`. It goes on for `SOAK_SECONDS`, or with 0 until everything was tried once; `SOAK_JOBS` runs are made at
+/// the same time. Ends in lines of JSON: one for each way to change tapes and each kind of fault, one for each way, and one
+/// for all.
 #[test]
 #[ignore = "make soak SECONDS=n"]
 fn soak() {
-    let seconds = std::env::var("SOAK_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
+    let setting = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let seconds = setting("SOAK_SECONDS").unwrap_or(60);
+    let first = Seed::of_the_day("soak").first;
+    let items = sweep::all();
+    println!("{} faults are known", items.len());
     let until = Instant::now() + Duration::from_secs(seconds);
-    let first = Seed::new("soak").first;
-    let mut counts: BTreeMap<(String, Trouble), Count> = BTreeMap::new();
-    for round in 0.. {
-        if Instant::now() >= until {
-            break;
+    let next = AtomicU64::new(0);
+    let counts: Mutex<BTreeMap<(String, &str), Count>> = Mutex::default();
+    std::thread::scope(|scope| {
+        for _ in 0..setting("SOAK_JOBS").unwrap_or(2).max(1) {
+            scope.spawn(|| {
+                loop {
+                    let round = next.fetch_add(1, Ordering::Relaxed);
+                    let over = if seconds == 0 { round >= items.len() as u64 } else { Instant::now() >= until };
+                    if over {
+                        break;
+                    }
+                    let (item, count) = one(&items, first.wrapping_add(round));
+                    let key = (format!("{:?}", item.variant.hands), item.fault.kind());
+                    counts.lock().unwrap().entry(key).or_default().add(&count);
+                }
+            });
         }
-        // each round can be run again by itself: it depends on this number only
-        let number = first.wrapping_add(round);
-        let mut seed = Seed::of(number);
-        let variant = Variant::ALL[(number % Variant::ALL.len() as u64) as usize];
-        let mut trouble = TROUBLES[(number / 6 % TROUBLES.len() as u64) as usize];
-        if variant.hands == Hands::Operator && trouble == Trouble::Robot {
-            trouble = Trouble::Commands;
-        }
-        let turn = number / (6 * TROUBLES.len() as u64);
-        let run = catch_unwind(AssertUnwindSafe(|| one(variant, trouble, turn, &mut seed)));
-        let count = counts.entry((format!("{:?}", variant.hands), trouble)).or_default();
-        count.runs += 1;
-        match run {
-            Ok(fault) => count.faults += u64::from(fault),
-            Err(_) => {
-                count.violations += 1;
-                println!("violation: {variant}, {trouble:?}: TAPEBACKARR_SEED={number}");
-            }
-        }
+    });
+    let counts = counts.into_inner().unwrap();
+    let (mut ways, mut all) = (BTreeMap::<&str, Count>::new(), Count::default());
+    let figures = |Count { runs, faults, violations }: &Count| {
+        format!("\"runs\":{runs},\"faults\":{faults},\"violations\":{violations}")
+    };
+    for ((hands, fault), count) in &counts {
+        ways.entry(hands).or_default().add(count);
+        all.add(count);
+        println!("{{\"tapes_changed_by\":\"{hands}\",\"fault\":\"{fault}\",{}}}", figures(count));
     }
-    let mut all = Count::default();
-    for ((hands, trouble), Count { runs, faults, violations }) in &counts {
-        all = Count { runs: all.runs + runs, faults: all.faults + faults, violations: all.violations + violations };
-        println!(
-            "{{\"tapes_changed_by\":\"{hands}\",\"trouble\":\"{trouble:?}\",\"runs\":{runs},\"faults\":{faults},\
-             \"violations\":{violations}}}"
-        );
+    for (hands, count) in &ways {
+        println!("{{\"tapes_changed_by\":\"{hands}\",{}}}", figures(count));
     }
-    let Count { runs, faults, violations } = all;
-    println!("{{\"runs\":{runs},\"faults\":{faults},\"violations\":{violations},\"seed\":{first}}}");
-    assert_eq!(violations, 0);
+    println!("{{{},\"seed\":{first}}}", figures(&all));
+    assert_eq!(all.violations, 0);
 }

@@ -210,7 +210,7 @@ impl Attempts<'_> {
     fn writable(&self, tape_id: i32) -> Result<bool> {
         let tape = db::tapes::find(&mut *self.context.conn()?, tape_id)?;
         let usable = matches!(tape.status, TapeStatus::Blank | TapeStatus::Active);
-        Ok(usable && tape.hold_reason.is_none() && !self.failed.contains(&tape_id))
+        Ok(usable && tape.blocked().is_none() && !self.failed.contains(&tape_id))
     }
 }
 

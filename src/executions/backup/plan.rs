@@ -81,7 +81,8 @@ pub fn make(context: &Context, request: &BackupRequest) -> Result<Plan> {
         context.why(&["This run goes on with the set of the one that was interrupted.".into()])?;
     } else if wanted != backup_type {
         context.why(&[
-            "This run is a full backup: the job has no completed set that an incremental could build on, or it has expired."
+            "This run is a full backup: the job has no completed set that an incremental could build on, or it has \
+             expired, or is on a lost tape."
                 .into(),
         ])?;
     } else if let Some(parent) = &parent {

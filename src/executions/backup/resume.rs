@@ -64,11 +64,21 @@ pub fn reopen(context: &Context, set_id: i32, source_path: &str) -> Result<Backu
     if matches!(set.status, SetStatus::Completed | SetStatus::Cancelled) {
         return Err(lost(&format!("it is {}", set.status)));
     }
+    if let Some(label) = lost_tape(&mut conn, set_id, progress.tape_id)? {
+        return Err(lost(&format!("tape {label}, on which it is, is lost")));
+    }
     if progress.source_path != source_path {
         return Err(lost(&format!("it was reading {}, and the source is {source_path} now", progress.source_path)));
     }
     db::sets::reopen(&mut conn, set_id)?;
     db::sets::find(&mut conn, set_id)
+}
+
+/// A lost tape that has a part of a set, or on which one was being written.
+fn lost_tape(conn: &mut Conn, set_id: i32, open: Option<i32>) -> Result<Option<String>> {
+    let open = open.map(|id| db::tapes::find(conn, id)).transpose()?.filter(|tape| tape.lost_at.is_some());
+    let closed = db::lost::tapes_of_sets(conn, &[set_id])?.remove(&set_id).unwrap_or_default();
+    Ok(open.map(|tape| tape.label).or_else(|| closed.into_iter().next()))
 }
 
 /// Gives up what failed runs of a job have left: a new run begins.
@@ -240,13 +250,17 @@ impl Keeper {
             let before = checkpoints::last_checkpoint(&mut conn, self.set_id)?;
             let before = before.map(|text| Checkpoints::parse(&text)).transpose()?;
             let text = serde_json::to_string(&Checkpoints::with(checkpoint, before))?;
-            checkpoints::checkpoint(&mut conn, self.set_id, &text, &checkpoint.frames.encode()?)
+            tape_drive::breakpoint::pass("before a checkpoint is stored");
+            checkpoints::checkpoint(&mut conn, self.set_id, &text, &checkpoint.frames.encode()?)?;
+            tape_drive::breakpoint::pass("after a checkpoint was stored");
+            Ok(())
         };
         store().map_err(|error| FormatError::Source(error.message))
     }
 
     /// The data of the part is on tape.
     pub fn data_ended(&self, place: &Place) -> tape_format::Result<()> {
+        tape_drive::breakpoint::pass("before the end of a part's data is stored");
         let store = || checkpoints::data_ended(&mut *self.db.get()?, self.set_id, &place.text()?);
         store().map_err(|error: Error| FormatError::Source(error.message))
     }

@@ -89,6 +89,11 @@ impl Source {
 /// A plan that reads a set from its first byte to its last.
 fn one_run(conn: &mut Conn, set_id: i32) -> Result<Plan> {
     let chain = select::alone(conn, set_id)?;
+    if let Some(lost) = crate::db::lost::tapes_of_sets(conn, &[set_id])?.remove(&set_id) {
+        let labels: Vec<String> = lost.into_iter().collect();
+        let message = format!("backup set {set_id} cannot be copied: tape {} is lost", labels.join(", "));
+        return Err(Error::conflict("tape_lost", message));
+    }
     let selected = select::plan(conn, &Selection { chain, paths: Vec::new() })?;
     let mut plan = selected.plan;
     if let Some((path, why)) = selected.broken.first() {

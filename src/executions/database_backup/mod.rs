@@ -93,7 +93,7 @@ fn target(context: &Context, request: &DatabaseBackupRequest) -> Result<(i32, Op
     let suits = |tape: &db::tapes::Tape| {
         tape.pool_id == Some(pool_id)
             && tape.status == TapeStatus::Active
-            && tape.hold_reason.is_none()
+            && tape.blocked().is_none()
             && (tape.capacity_bytes == 0 || tape.free_bytes() > size)
     };
     let named = after.filter(suits);

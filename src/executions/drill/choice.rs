@@ -59,7 +59,7 @@ pub fn sets(conn: &mut Conn, job_id: Option<i32>, max_bytes: i64) -> Result<Vec<
         let mut at_hand = !parts.is_empty();
         for part in parts {
             let tape = db::tapes::find(conn, part.tape_id)?;
-            let gone = matches!(tape.status, TapeStatus::Retired | TapeStatus::Exported);
+            let gone = tape.lost_at.is_some() || matches!(tape.status, TapeStatus::Retired | TapeStatus::Exported);
             at_hand &= !gone && lifecycle::place(conn, &tape)? != Place::Shelf;
         }
         if at_hand {

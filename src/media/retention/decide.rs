@@ -18,6 +18,8 @@ pub enum Stage {
     Open,
     /// Found on tapes, and not all of it.
     Partial,
+    /// Completed, but what it needs is on a lost tape, and nowhere else.
+    Lost,
     /// Never completed, and it will not be.
     Broken,
 }
@@ -90,6 +92,8 @@ pub enum Reason {
     Open,
     /// It was found on tapes, and not all of it: it is kept until a person decides.
     Partial,
+    /// What it needs is on a lost tape and nowhere else: it is kept until a person decides, and counts for no rule.
+    Lost,
     /// Neither its job nor its pool gives days.
     Forever,
     /// Its days are over then.
@@ -134,6 +138,9 @@ impl fmt::Display for Reason {
             Reason::Partial => {
                 f.write_str("found on tapes, and parts of it are missing: kept until somebody deletes it")
             }
+            Reason::Lost => f.write_str(
+                "what it needs is on a lost tape and nowhere else: kept until somebody deletes it, or finds the tape",
+            ),
             Reason::Forever => f.write_str("kept for ever"),
             Reason::Until(end) => write!(f, "its days are over on {}", end.format(MINUTE)),
             Reason::Last { place, of } => write!(f, "number {place} of the last {of}"),
@@ -233,6 +240,7 @@ fn by_itself(set: &SetFact, owners: &HashMap<i32, Owner>, at: NaiveDateTime) -> 
         (Stage::Broken, _) => {}
         (Stage::Open, _) => reasons.push(Reason::Open),
         (Stage::Partial, _) => reasons.push(Reason::Partial),
+        (Stage::Lost, _) => reasons.push(Reason::Lost),
         (Stage::Complete, None) => reasons.push(Reason::Unclear),
         (Stage::Complete, Some(owner)) => match days_over(set, owner) {
             None => reasons.push(Reason::Forever),

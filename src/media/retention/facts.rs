@@ -80,7 +80,8 @@ impl Evaluation {
             let rules = pools.into_values().map(|pool| (pool.id, Rule::of_pool(&pool))).collect();
             let sets = rows::sets(conn)?;
             let copies = Copies::of(&sets, &rules, &mut owners);
-            let sets = judged_sets(sets, &copies, &rows::resumable_sets(conn)?, &owners, at);
+            let lost = crate::db::lost::sets(conn)?;
+            let sets = judged_sets(sets, &copies, &rows::resumable_sets(conn)?, &lost, &owners, at);
             let copies = judged_copies(rows::copies(conn)?, &rules, at);
             let index = sets.iter().enumerate().map(|(index, set)| (set.row.id, index)).collect();
             let whole_or_found = [SetStatus::Completed, SetStatus::Incomplete];
@@ -135,7 +136,7 @@ impl Evaluation {
             id: tape.id,
             label: tape.label.clone(),
             status: tape.status,
-            hold: tape.hold_reason.clone(),
+            hold: tape.blocked(),
             cut_off: self.cut_off.get(&tape.id).copied(),
             recorded,
             kept,
@@ -203,6 +204,7 @@ fn judged_sets(
     rows: Vec<SetRow>,
     copies: &Copies,
     resumable: &HashSet<i32>,
+    lost: &HashSet<i32>,
     owners: &HashMap<i32, Owner>,
     at: NaiveDateTime,
 ) -> Vec<Judged<SetRow>> {
@@ -210,6 +212,7 @@ fn judged_sets(
         id: row.id,
         owner: copies.owner(row),
         stage: match row.status {
+            SetStatus::Completed if lost.contains(&row.id) => Stage::Lost,
             SetStatus::Completed => Stage::Complete,
             SetStatus::Pending | SetStatus::Running => Stage::Open,
             SetStatus::Failed | SetStatus::Cancelled if resumable.contains(&row.id) => Stage::Open,
@@ -236,6 +239,7 @@ fn judged_copies(rows: Vec<CopyRow>, rules: &HashMap<i32, Rule>, at: NaiveDateTi
         id: row.id,
         owner: row.pool_id.unwrap_or(NO_POOL),
         stage: match row.status {
+            DatabaseBackupStatus::Completed if row.lost => Stage::Lost,
             DatabaseBackupStatus::Completed => Stage::Complete,
             DatabaseBackupStatus::Pending => Stage::Open,
             DatabaseBackupStatus::Failed => Stage::Broken,
@@ -258,10 +262,13 @@ fn judged_copies(rows: Vec<CopyRow>, rules: &HashMap<i32, Rule>, at: NaiveDateTi
 }
 
 /// What the next incremental set of a job builds on: its newest completed set, unless that has expired and may be gone
-/// any moment.
+/// any moment, or cannot be restored because a tape is lost.
 pub fn base_of(conn: &mut Conn, job_id: i32) -> Result<Option<BackupSet>> {
     let newest = crate::db::sets::latest_completed(conn, job_id)?;
     let Some(newest) = newest else { return Ok(None) };
+    if crate::db::lost::sets(conn)?.contains(&newest.id) {
+        return Ok(None);
+    }
     let evaluation = Evaluation::read(conn, crate::db::now())?;
     Ok(Some(newest).filter(|set| evaluation.keeps(set.id)))
 }

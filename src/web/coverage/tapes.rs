@@ -28,7 +28,7 @@ pub struct TapesInView {
     offsite_bytes: i64,
     /// Whose last verification is the longest ago: never first (of those the oldest), at most ten.
     unverified: Vec<TapeInView>,
-    /// Doubtful ones that hold something: on hold or retired.
+    /// Doubtful ones that hold something: lost, on hold or retired.
     doubtful: Vec<TapeInView>,
     /// On which the most sets were begun, at most ten.
     most_written: Vec<TapeInView>,
@@ -58,7 +58,7 @@ pub struct TapeInView {
     /// When it was last read back and compared.
     #[serde(serialize_with = "rfc3339_option")]
     last_verified_at: Option<NaiveDateTime>,
-    /// Why nothing is written to it at the moment.
+    /// Why nothing is written to it at the moment: it is on hold, or lost.
     hold_reason: Option<String>,
 }
 
@@ -68,7 +68,7 @@ impl TapesInView {
         let mut full: Vec<&Tape> = judge.tapes().filter(|tape| tape.used_bytes > 0).collect();
         full.sort_by_key(|tape| (tape.last_verified_at, tape.last_written_at, tape.id));
         let offsite = |tape: &&&Tape| tape.status == TapeStatus::Exported;
-        let doubtful = |tape: &&Tape| tape.hold_reason.is_some() || tape.status == TapeStatus::Retired;
+        let doubtful = |tape: &&Tape| tape.blocked().is_some() || tape.status == TapeStatus::Retired;
         let mut written = full.clone();
         written.sort_by_key(|tape| (std::cmp::Reverse(tape.write_count), tape.id));
         Ok(TapesInView {
@@ -96,7 +96,7 @@ fn in_view<'t>(conn: &mut Conn, tapes: impl Iterator<Item = &'t Tape>) -> Result
             labeled_at: tape.labeled_at,
             last_written_at: tape.last_written_at,
             last_verified_at: tape.last_verified_at,
-            hold_reason: tape.hold_reason.clone(),
+            hold_reason: tape.blocked(),
         })
     };
     tapes.map(one).collect()

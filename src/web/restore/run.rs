@@ -3,7 +3,7 @@
 use super::request::{RestoreBody, chain, destination};
 use crate::app::App;
 use crate::auth::Identity;
-use crate::db::sets;
+use crate::db::{lost, sets};
 use crate::executions::Request;
 use crate::restore::required::{self, RequiredTape};
 use crate::restore::select;
@@ -13,6 +13,7 @@ use crate::{Error, Result};
 use actix_web::{HttpResponse, post, web};
 use serde::Serialize;
 use serde_json::json;
+use std::collections::BTreeSet;
 use utoipa::ToSchema;
 
 /// What a restore would need.
@@ -36,6 +37,8 @@ pub struct PlanView {
     missing: Vec<String>,
     /// Members that cannot be brought back, and why.
     broken: Vec<BrokenMember>,
+    /// Labels of the lost tapes that would be needed for all of it.
+    lost_tapes: Vec<String>,
 }
 
 /// A member that cannot be brought back.
@@ -60,14 +63,22 @@ pub async fn plan(app: web::Data<App>, body: web::Json<RestoreBody>) -> Result<w
         let selection = select::Selection { chain: chain.clone(), paths };
         let selected = select::plan_without(conn, &selection, &request.exclude_paths)?;
         let required_tapes = required::tapes(conn, &selected.plan)?;
-        let message = match required_tapes.is_empty() {
-            true => "Nothing of what is wanted is in this state",
-            false => "Insert the tapes in the order shown to begin restore",
+        let lost: BTreeSet<String> = lost::tapes_of_sets(conn, &chain)?.into_values().flatten().collect();
+        let lost_tapes: Vec<String> = if selected.broken.is_empty() { Vec::new() } else { lost.into_iter().collect() };
+        let message = match (required_tapes.is_empty(), lost_tapes.is_empty()) {
+            (true, true) => "Nothing of what is wanted is in this state".into(),
+            (false, true) => "Insert the tapes in the order shown to begin restore".into(),
+            (nothing, false) => format!(
+                "{} files cannot be brought back, for tape {} is lost{}",
+                selected.broken.len(),
+                lost_tapes.join(", "),
+                if nothing { "" } else { "; insert the tapes in the order shown for the others" }
+            ),
         };
         let broken = selected.broken.into_iter().map(|(path, reason)| BrokenMember { path, reason });
         Ok(PlanView {
             required_tapes,
-            message: message.into(),
+            message,
             backup_set_id: request.backup_set_id,
             chain,
             why,
@@ -75,6 +86,7 @@ pub async fn plan(app: web::Data<App>, body: web::Json<RestoreBody>) -> Result<w
             total_bytes: selected.plan.total_bytes(),
             missing: selected.missing,
             broken: broken.collect(),
+            lost_tapes,
         })
     });
     plan.await.map(web::Json)

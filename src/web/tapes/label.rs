@@ -55,6 +55,7 @@ fn label_work(conn: &mut Conn, id: i32, body: LabelBody) -> Result<Work> {
     if let Some(drive) = body.drive_id {
         fields::existing("drive_id", drives::find(conn, drive))?;
     }
+    tape.must_not_be_lost()?;
     if tape.status == TapeStatus::Exported {
         return Err(exported(&tape.label));
     }
@@ -132,6 +133,7 @@ pub async fn format(
     let work = query(&app.services.db, move |conn| {
         let tape = tapes::find(conn, *id)?;
         confirmed(body.0.confirm)?;
+        tape.must_not_be_lost()?;
         if let Some(drive) = body.0.drive_id {
             fields::existing("drive_id", drives::find(conn, drive))?;
         }
@@ -148,6 +150,7 @@ pub async fn format(
 
 /// The complete sets of which a part is on a tape; 409 with this code if there are none.
 fn complete_sets(conn: &mut Conn, tape: &Tape, code: &'static str) -> Result<Vec<i32>> {
+    tape.must_not_be_lost()?;
     let sets = sets::on_tape(conn, tape.id)?;
     let ids: Vec<i32> = sets.iter().filter(|set| set.status == SetStatus::Completed).map(|set| set.id).collect();
     match ids.is_empty() {

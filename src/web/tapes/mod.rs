@@ -7,6 +7,7 @@ mod health;
 mod label;
 mod list;
 mod location;
+mod lost;
 mod status;
 
 use super::Routes;
@@ -28,6 +29,8 @@ pub fn routes(routes: Routes) -> Routes {
         .add(location::export)
         .add(location::import)
         .add(location::read_label)
+        .add(lost::lose)
+        .add(lost::found)
         .add(label::label)
         .add(label::format)
         .add(label::verify)

@@ -93,6 +93,12 @@ impl Receiver {
         *self.plan.lock().unwrap() = Box::new(plan);
     }
 
+    /// What has come and was not looked at yet.
+    #[allow(dead_code, reason = "shared between test programs")]
+    pub fn taken(&self) -> Vec<Request> {
+        self.requests.try_iter().collect()
+    }
+
     #[track_caller]
     pub fn next(&self) -> Request {
         self.requests.recv_timeout(Duration::from_secs(60)).expect("a request")

@@ -33,8 +33,10 @@ impl<C: Changer> FaultChanger<C> {
 
     /// What is to happen to the next command.
     fn next(&mut self, operation: Operation) -> Option<Condition> {
-        crate::breakpoint::pass("before a command of a changer");
-        self.faults.command(operation, None)
+        crate::breakpoint::pass_at("before a command of a changer", format_args!("{operation}"));
+        let condition = self.faults.command(operation, None)?;
+        crate::breakpoint::tell(format_args!("fault: {condition:?}: {operation}"));
+        Some(condition)
     }
 
     fn answer<T>(

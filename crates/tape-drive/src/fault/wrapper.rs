@@ -83,9 +83,10 @@ impl<D: Faulty> FaultDrive<D> {
     }
 
     fn course(&mut self, operation: Operation) -> Course {
-        crate::breakpoint::pass("before a command of a drive");
+        crate::breakpoint::pass_at("before a command of a drive", format_args!("{operation}"));
         let position = self.inner.peek_position();
         let Some(condition) = self.faults.command(operation, position) else { return Course::Pass };
+        crate::breakpoint::tell(format_args!("fault: {condition:?}: {operation}"));
         let error = |key, asc, ascq| located(DriveError::from_sense(operation, Sense::new(key, asc, ascq)), position);
         match condition {
             Condition::EarlyWarning => Course::Warn(WriteOutcome::EarlyWarning),
