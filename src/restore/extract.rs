@@ -4,6 +4,7 @@
 //! then its name: what has a final name is right. Directories get their modes and times last, deepest first
 //! ([`Extractor::finish`]), so that filling them does not spoil them.
 
+mod assembly;
 mod finish;
 
 use super::existing::{self, ExistingPolicy, Published};
@@ -11,6 +12,7 @@ use super::metadata::{Applier, Complaints, Entry, Metadata, Trust};
 use super::safe::{Destination, Missing, SafeError, SafePath};
 use super::temporary::Unfinished;
 use super::write::{self, Broken};
+use assembly::Assembly;
 use rustix::fs::{AtFlags, FileType, Mode};
 use rustix::io::Errno;
 use std::collections::{HashMap, HashSet};
@@ -102,6 +104,8 @@ pub struct Extractor {
     renamed: HashMap<Vec<u8>, Vec<u8>>,
     kept: HashSet<Vec<u8>>,
     failed: HashSet<Vec<u8>>,
+    /// Files of which some pieces are there.
+    assemblies: HashMap<Vec<u8>, Assembly>,
     root_is_ours: bool,
     notes: Vec<Note>,
     buffer: Vec<u8>,
@@ -122,6 +126,7 @@ impl Extractor {
             renamed: HashMap::new(),
             kept: HashSet::new(),
             failed: HashSet::new(),
+            assemblies: HashMap::new(),
             root_is_ours,
             notes: Vec::new(),
             buffer: vec![0; write::BUFFER],
@@ -135,6 +140,7 @@ impl Extractor {
 
     /// A member that will not come: hard links to it fail too, with the right reason.
     pub fn give_up(&mut self, path: &[u8]) {
+        self.abandon(path);
         self.failed.insert(path.to_vec());
     }
 

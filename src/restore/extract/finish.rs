@@ -8,6 +8,7 @@ use rustix::fs::Mode;
 impl Extractor {
     /// Gives all directories their metadata, deepest first. What could not be set is in the notes.
     pub fn finish(&mut self) {
+        self.abandon_all();
         let mut directories: Vec<_> = std::mem::take(&mut self.directories).into_iter().collect();
         directories
             .sort_unstable_by_key(|(path, _)| std::cmp::Reverse(path.iter().filter(|byte| **byte == b'/').count()));
