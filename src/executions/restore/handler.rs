@@ -49,7 +49,7 @@ impl Handler for Restoring<'_> {
     }
 
     fn link(&mut self, item: &Item, target: &Item) -> Result<bool, Failed> {
-        if !self.extractor.has_restored(&target.path) {
+        if !self.extractor.has_restored(&target.path)? {
             return Ok(false);
         }
         let placed = self.extractor.hard_link(&item.path, &target.path, item.expected().as_ref())?;
@@ -133,7 +133,7 @@ impl Restoring<'_> {
             self.context.check()?;
             let item = item?;
             let Some(expected) = item.expected().filter(|_| item.kind == MemberKind::File) else { continue };
-            if !self.extractor.has_restored(&item.path) {
+            if !self.extractor.has_restored(&item.path).map_err(destination_error)? {
                 continue;
             }
             let path = to_text(&item.path);

@@ -40,14 +40,12 @@ impl Extractor {
     /// Then nothing of the file is left, and its other pieces must not come.
     pub fn piece(&mut self, piece: &Piece, data: &mut dyn Read) -> Result<Option<Placed>, Failed> {
         let path = &piece.item.path;
-        if self.kept.contains(&**path) {
+        if self.kept.contains(path)? {
             return Ok(None);
         }
         let placed = self.take(piece, data);
         match &placed {
-            Ok(Some(Placed::Skipped(_))) => {
-                self.kept.insert(path.to_vec());
-            }
+            Ok(Some(Placed::Skipped(_))) => self.kept.insert(path.to_vec(), Vec::new())?,
             Ok(Some(_)) => {
                 self.failed.remove(&**path);
             }
