@@ -148,7 +148,7 @@ fn a_file_that_lacks_a_piece_is_named_once_and_leaves_nothing() {
         let turned = |plan: &mut Plan| plan.visits = order.iter().map(|at| plan.visits[*at].clone()).collect();
         let done = bench.restore_in(last, &[], turned);
         let [failed] = done.failed.as_slice() else { panic!("{:?}", done.failed) };
-        assert!(failed.starts_with("e-huge: ") && failed.contains("MEDIUM ERROR"), "{failed}");
+        assert!(failed.starts_with("e-huge: ") && failed.to_lowercase().contains("medium"), "{failed}");
         assert!(!done.at("e-huge").exists());
         assert_eq!(unfinished(&done), 0, "{order:?}");
         assert_eq!(std::fs::read(done.at("f-last")).unwrap(), b"last");
