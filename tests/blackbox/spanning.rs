@@ -204,7 +204,7 @@ fn moves(server: &Server, row: &Value) -> usize {
 
 /// A full set on tape 2, and an incremental one around it: a file larger than a tape goes over tape 1, what is left of
 /// tape 2, and others.
-fn sets_that_share_tapes(drives: u16) -> (Server, std::path::PathBuf, Value, usize) {
+fn sets_that_share_tapes(drives: u32) -> (Server, std::path::PathBuf, Value, usize) {
     let server = Server::with_library(Library { drives, slots: 7, capacity_mb: 40 });
     let api = &server.api;
     let source = server.folder("s");
