@@ -186,7 +186,8 @@ impl Asking {
                 // how many of them the offset has passed
                 let all = Page { limit: i64::MAX, offset: 0 };
                 let before = Asking { page: all, ..*self };
-                let count = before.load(conn, &page_sql(IN_DIR, "v.dir_id"), Start::Dir(id), behind, (rest, end.as_deref()))?;
+                let count =
+                    before.load(conn, &page_sql(IN_DIR, "v.dir_id"), Start::Dir(id), behind, (rest, end.as_deref()))?;
                 self.page.offset -= count.len() as i64;
             } else {
                 self.page.offset = 0;

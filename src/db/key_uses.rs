@@ -135,8 +135,8 @@ fn counts(conn: &mut Conn) -> Result<Vec<KeyUse>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::encryption_keys::NewEncryptionKey;
     use crate::db::database_backups::{self, DatabaseBackupChanges};
+    use crate::db::encryption_keys::NewEncryptionKey;
     use crate::db::{jobs, set_parts, testing};
 
     fn key(conn: &mut Conn, name: &str) -> i32 {
@@ -179,7 +179,10 @@ mod tests {
         let of_list = |id: i32| listed.iter().find(|row| row.key.id == id).map(|row| row.uses.clone()).expect("key");
         let nothing = KeyUse { key_id: idle, ..KeyUse::default() };
         assert_eq!(of_list(idle), nothing);
-        assert_eq!(of_list(used), KeyUse { key_id: used, jobs: 1, sets: 1, bytes: 1000, tapes: 1, ..KeyUse::default() });
+        assert_eq!(
+            of_list(used),
+            KeyUse { key_id: used, jobs: 1, sets: 1, bytes: 1000, tapes: 1, ..KeyUse::default() }
+        );
         let copy = database_backups::insert(conn, tape.id).expect("copy").id;
         let encrypted = DatabaseBackupChanges {
             key_fingerprint: Some(Some("idle".into())),

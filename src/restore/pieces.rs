@@ -279,7 +279,8 @@ mod tests {
     fn a_header_of_something_else_is_told() {
         let (bytes, _, item) = file();
         let other = Item { path: b"d/other".to_vec().into(), ..item.clone() };
-        let piece = |item| Piece { item, whole: None, part: 1, tar: 4096..4096 + 1024, before: Before::Nothing, behind: None };
+        let piece =
+            |item| Piece { item, whole: None, part: 1, tar: 4096..4096 + 1024, before: Before::Nothing, behind: None };
         assert!(looked_at(&piece(other), &bytes[..1024]).unwrap_err().contains("d/huge"));
         let larger = Item { size: 9_999, ..item };
         assert!(looked_at(&piece(larger), &bytes[..1024]).unwrap_err().contains("10000"));

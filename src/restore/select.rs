@@ -214,7 +214,9 @@ pub fn only_on_tape(plan: &mut Plan, tape_id: i32) -> Result<usize> {
         let here = sets.get(item.set).is_some_and(|set| set.holds(item.tar_offset..item.tar_end()))
             || whole_files.iter().any(|file| file.set == item.set && file.offsets.contains(&item.tar_offset));
         if let Some(set) = whole.get(item.set).filter(|_| !here) {
-            pieces.extend(pieces::of(set, item, None).into_iter().filter(|(tape, _)| *tape == tape_id).map(|(_, piece)| piece));
+            pieces.extend(
+                pieces::of(set, item, None).into_iter().filter(|(tape, _)| *tape == tape_id).map(|(_, piece)| piece),
+            );
         }
         here
     })?;

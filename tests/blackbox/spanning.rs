@@ -192,7 +192,10 @@ fn a_full_tape_is_handed_off_to_another_drive_before_anybody_is_asked() {
 fn order_of_tapes(server: &Server, row: &Value) -> Vec<String> {
     let log = server.api.get(&format!("/api/v1/executions/{}/logs", row["id"])).ok();
     let lines = log.as_array().unwrap().iter().filter_map(|line| line["message"].as_str());
-    lines.filter_map(|line| line.strip_prefix("Reading from tape ")).map(|tape| tape.trim_end_matches('.').into()).collect()
+    lines
+        .filter_map(|line| line.strip_prefix("Reading from tape "))
+        .map(|tape| tape.trim_end_matches('.').into())
+        .collect()
 }
 
 /// How often the robot brought a tape for an execution, as its log has it.
@@ -224,7 +227,11 @@ fn sets_that_share_tapes(drives: u32) -> (Server, std::path::PathBuf, Value, usi
     let parts = api.get(&format!("/api/v1/backup-sets/{set}")).ok()["parts"].clone();
     let mut labels: Vec<String> =
         parts.as_array().unwrap().iter().map(|part| part["tape_label"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(labels.iter().position(|label| label == "A00002L9"), Some(1), "the full set's tape is in the middle: {parts}");
+    assert_eq!(
+        labels.iter().position(|label| label == "A00002L9"),
+        Some(1),
+        "the full set's tape is in the middle: {parts}"
+    );
     labels.sort();
     labels.dedup();
     assert_eq!(labels.len(), 5, "{parts}");

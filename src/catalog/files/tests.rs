@@ -3,8 +3,7 @@ use crate::catalog::explain::assert_no_scan;
 use crate::catalog::testing::Catalog;
 use crate::catalog::{browse, lookup, search};
 
-const PATHS: [&str; 11] =
-    ["a", "b/", "b/1", "b/12", "b/c/", "b/c/1", "b/c/d/1", "b-/1", "bc", "x/1", "x/ü/1"];
+const PATHS: [&str; 11] = ["a", "b/", "b/1", "b/12", "b/c/", "b/c/1", "b/c/d/1", "b-/1", "bc", "x/1", "x/ü/1"];
 
 fn paths(catalog: &Catalog, set: i32, wish: &Wish<'_>, page: Page) -> Vec<String> {
     let rows = of_set(&mut catalog.db.conn(), set, wish, page).expect("files");

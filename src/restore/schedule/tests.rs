@@ -215,10 +215,8 @@ fn file(set: usize, tar_offset: u64, tar_length: u64) -> Item {
 
 #[test]
 fn pieces_of_a_file_over_three_tapes_do_not_tie_them() {
-    let sets = [
-        known(set(&[(1, 2, 100 * MIB), (2, 900, 200 * MIB), (3, 2, 300 * MIB)])),
-        known(set(&[(2, 2, 500 * MIB)])),
-    ];
+    let sets =
+        [known(set(&[(1, 2, 100 * MIB), (2, 900, 200 * MIB), (3, 2, 300 * MIB)])), known(set(&[(2, 2, 500 * MIB)]))];
     let items = [file(0, 99 * MIB, 110 * MIB), file(1, 0, 512)];
     assert_eq!(order(&sets, &items), [(1, vec![(0, 99)]), (2, vec![(0, 0), (1, 100)]), (3, vec![(2, 200)])]);
     // the one that is in a drive is read first, and none is put away for another
@@ -228,10 +226,8 @@ fn pieces_of_a_file_over_three_tapes_do_not_tie_them() {
 
 #[test]
 fn pieces_do_not_go_in_circles() {
-    let sets = [
-        known(set(&[(1, 2, 100 * MIB), (2, 2, 200 * MIB)])),
-        known(set(&[(2, 900, 100 * MIB), (1, 900, 200 * MIB)])),
-    ];
+    let sets =
+        [known(set(&[(1, 2, 100 * MIB), (2, 2, 200 * MIB)])), known(set(&[(2, 900, 100 * MIB), (1, 900, 200 * MIB)]))];
     let items = [file(0, 99 * MIB, 2 * MIB), file(1, 99 * MIB, 2 * MIB)];
     assert_eq!(order(&sets, &items), [(1, vec![(0, 99), (1, 100)]), (2, vec![(1, 100), (0, 99)])]);
 }
