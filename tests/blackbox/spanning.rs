@@ -216,7 +216,7 @@ fn sets_that_share_tapes(drives: u32) -> (Server, std::path::PathBuf, Value, usi
     let job = api.job("j", api.source("s", &source), 1, json!({"backup_type": "incremental"}));
     api.run_job(job, json!({"tape_id": 2}));
     std::fs::create_dir(source.join("later")).unwrap();
-    random(&source.join("huge"), 130 << 20);
+    random(&source.join("huge"), 90 << 20);
     for number in 0..20u64 {
         std::fs::write(source.join(format!("later/f{number:02}")), files::noise(number, 100_000)).unwrap();
     }
