@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tape_format::MemberRecord;
 use tapebackarr::backup::diff::Baseline as _;
-use tapebackarr::catalog::{CatalogWriter, baseline, browse, chain, search, select};
+use tapebackarr::catalog::{CatalogWriter, baseline, browse, chain, files, search, select};
 use tapebackarr::coverage::{counter, judge::Judge};
 use tapebackarr::db::coverage;
 use tapebackarr::db::{self, BackupType, Conn, Page, jobs, pools, sets, sources, tapes};
@@ -182,7 +182,21 @@ fn listings(conn: &mut Conn, chain: &[i32], paths: u64) -> anyhow::Result<()> {
         let dir = directory(mixed(time) % dirs);
         let last = chain.last().map(std::slice::from_ref).unwrap_or_default();
         Ok(browse::list(conn, last, &dir, Page::first(1000))?.entries.len())
-    })
+    })?;
+    let full = chain.last().copied().unwrap_or_default();
+    let mut files = |prefix: &str, after: Option<&str>| -> anyhow::Result<usize> {
+        let wish = files::Wish { prefix, after, members: files::Members::Files };
+        Ok(files::of_set(conn, full, &wish, Page::first(100))?.len())
+    };
+    timed("list        100 files behind a path", 200, |time| {
+        let number = mixed(time) % paths;
+        files("", Some(&format!("{}/{}", directory(number / FILES_PER_DIR), name(number))))
+    })?;
+    timed("list        files that begin with a path", 200, |time| {
+        let number = mixed(time) % paths;
+        files(&format!("{}/{}", directory(number / FILES_PER_DIR), name(number)), None)
+    })?;
+    timed("list        files that begin with nothing", 200, |time| files(&format!("srv/zz{time}"), None))
 }
 
 fn searches(conn: &mut Conn, paths: u64) -> anyhow::Result<()> {

@@ -24,6 +24,10 @@ pub struct Version {
     pub job_id: i32,
     /// Its name.
     pub job_name: String,
+    /// The source of the job: the same path in another source is another file.
+    pub source_id: i32,
+    /// Its name.
+    pub source_name: String,
     /// `file`, `directory` …, or `deleted`: the set recorded that it is gone.
     pub kind: &'static str,
     /// Size in bytes of a file.
@@ -63,6 +67,10 @@ struct Row {
     #[diesel(sql_type = Text)]
     job_name: String,
     #[diesel(sql_type = Integer)]
+    source_id: i32,
+    #[diesel(sql_type = Text)]
+    source_name: String,
+    #[diesel(sql_type = Integer)]
     kind: i32,
     #[diesel(sql_type = BigInt)]
     size: i64,
@@ -87,18 +95,22 @@ struct Row {
 }
 
 // CROSS JOIN: the order of the tables is the order of the lookups. First the few sets that know the directory.
-const VERSIONS: &str = "SELECT v.set_id, s.start_time, s.job_id, j.name AS job_name, v.kind, v.size, v.mode, v.mtime_ns, \
+// Of each source the newest.
+const VERSIONS: &str = "SELECT * FROM (SELECT v.set_id, s.start_time, s.job_id, j.name AS job_name, j.source_id, \
+         q.name AS source_name, \
+         row_number() OVER (PARTITION BY j.source_id ORDER BY s.start_time DESC, v.set_id DESC) AS newer, v.kind, v.size, v.mode, v.mtime_ns, \
          v.sha256, v.part, v.block, t.id AS tape_id, t.label AS tape_label, s.verified_at, c.copy_of \
      FROM catalog_dir_sets k \
      CROSS JOIN catalog_versions v ON v.set_id = k.set_id AND v.dir_id = k.dir_id AND v.name = ? \
      CROSS JOIN backup_sets s ON s.id = v.set_id AND s.status IN (?, ?) \
      CROSS JOIN backup_jobs j ON j.id = s.job_id \
+     CROSS JOIN backup_sources q ON q.id = j.source_id \
      LEFT JOIN set_copies c ON c.set_id = v.set_id \
      LEFT JOIN backup_set_parts p ON p.backup_set_id = v.set_id AND p.part_number = v.part \
      CROSS JOIN tapes t ON t.id = ifnull(p.tape_id, s.tape_id) \
-     WHERE k.dir_id = ? ORDER BY s.start_time DESC, k.set_id DESC LIMIT ?";
+     WHERE k.dir_id = ?) WHERE newer <= ? ORDER BY start_time DESC, set_id DESC";
 
-/// The versions of a path in sets that can be read, newest first, at most `limit`.
+/// The versions of a path in sets that can be read, newest first, at most `limit` of each source.
 pub fn versions(conn: &mut Conn, full: &str, limit: i64) -> Result<Vec<Version>> {
     let full = path::normal(full);
     let (dir, name) = if full.is_empty() { ("", ".") } else { path::split(full) };
@@ -109,7 +121,7 @@ pub fn versions(conn: &mut Conn, full: &str, limit: i64) -> Result<Vec<Version>>
     }
 }
 
-/// The versions of a name in a directory.
+/// The versions of a name in a directory: of each source that has it at most `limit`.
 pub(super) fn of_name(
     conn: &mut Conn,
     dir_id: i64,
@@ -136,6 +148,8 @@ fn version(row: Row, place: Whereabouts) -> Version {
         start_time: row.start_time,
         job_id: row.job_id,
         job_name: row.job_name,
+        source_id: row.source_id,
+        source_name: row.source_name,
         kind: kind::from_code(row.kind).map_or("deleted", |kind| kind.as_str()),
         size: row.size,
         mode: row.mode,

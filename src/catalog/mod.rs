@@ -43,4 +43,6 @@ pub mod writer;
 pub use writer::CatalogWriter;
 
 #[cfg(test)]
+pub mod explain;
+#[cfg(test)]
 pub mod testing;

@@ -44,8 +44,12 @@ pub struct Found {
 /// A path that matches.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Hit {
-    /// The path.
+    /// The path, in its source.
     pub path: String,
+    /// The source: the same path in another source is another hit.
+    pub source_id: i32,
+    /// Its name.
+    pub source_name: String,
     /// Its newest versions, newest first, with their sets and tapes.
     pub versions: Vec<Version>,
 }
@@ -74,7 +78,8 @@ impl FromStr for Cursor {
 }
 
 /// Paths that match `text`: it occurs in the path, or, when it has `*` or `?`, is a pattern for the path or its name
-/// (see [`Pattern::new`]). At most `limit` hits, behind `from` (the `next` of the page before).
+/// (see [`Pattern::new`]). At most `limit` paths, behind `from` (the `next` of the page before); each is a hit for every source
+/// that has it.
 pub fn search(conn: &mut Conn, text: &str, from: Option<&str>, limit: usize) -> Result<Found> {
     if text.is_empty() {
         return Err(Error::bad_request("search pattern required"));
@@ -95,12 +100,27 @@ pub fn search(conn: &mut Conn, text: &str, from: Option<&str>, limit: usize) -> 
         let mut places = Places::default();
         for found in matches {
             let versions = lookup::of_name(conn, found.dir_id, &found.name, VERSIONS_PER_HIT, &mut places)?;
-            if !versions.is_empty() {
-                hits.push(Hit { path: path::join(&found.dir, &found.name), versions });
-            }
+            hits.extend(by_source(&path::join(&found.dir, &found.name), versions));
         }
         Ok(Found { hits, next: next.map(|cursor| cursor.to_string()) })
     })
+}
+
+/// A hit for each source that has the path; the one that was backed up last comes first.
+fn by_source(path: &str, versions: Vec<Version>) -> Vec<Hit> {
+    let mut hits: Vec<Hit> = Vec::new();
+    for version in versions {
+        match hits.iter_mut().find(|hit| hit.source_id == version.source_id) {
+            Some(hit) => hit.versions.push(version),
+            None => hits.push(Hit {
+                path: path.to_owned(),
+                source_id: version.source_id,
+                source_name: version.source_name.clone(),
+                versions: vec![version],
+            }),
+        }
+    }
+    hits
 }
 
 struct Match {
@@ -251,6 +271,34 @@ mod tests {
         let sets: Vec<_> = found.hits[0].versions.iter().map(|version| version.backup_set_id).collect();
         assert_eq!(sets, [second, full]);
         assert_eq!(found.hits[0].versions[0].tape_label, "A00001");
+    }
+
+    #[test]
+    fn the_same_path_in_two_sources_is_two_hits() {
+        let mut catalog = Catalog::empty();
+        let first = indexed(&mut catalog, None, &["etc/passwd"], &[]);
+        let other = crate::db::testing::job(&mut catalog.db.conn(), "elsewhere");
+        let mut newer = Vec::new();
+        // more versions than a hit shows: they must not hide the other source
+        for _ in 0..VERSIONS_PER_HIT + 2 {
+            let set = catalog.of_job(&other, &["etc/passwd", "etc/passwd-"]);
+            catalog.writer.index(set).expect("index");
+            newer.insert(0, set);
+        }
+        let found = search(&mut catalog.db.conn(), "etc/passwd", None, 1).expect("search");
+        let seen: Vec<_> = found
+            .hits
+            .iter()
+            .map(|hit| {
+                let sets: Vec<i32> = hit.versions.iter().map(|version| version.backup_set_id).collect();
+                (hit.path.as_str(), hit.source_id == other.source_id, sets)
+            })
+            .collect();
+        let newest = newer[..VERSIONS_PER_HIT as usize].to_vec();
+        assert_eq!(seen, [("etc/passwd", true, newest), ("etc/passwd", false, vec![first])]);
+        assert_ne!(found.hits[0].source_name, found.hits[1].source_name);
+        let next = search(&mut catalog.db.conn(), "etc/passwd", found.next.as_deref(), 1).expect("search");
+        assert_eq!(next.hits.iter().map(|hit| hit.path.as_str()).collect::<Vec<_>>(), ["etc/passwd-"]);
     }
 
     #[test]

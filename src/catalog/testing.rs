@@ -48,6 +48,14 @@ impl Catalog {
         set
     }
 
+    /// A completed set of another job with these members.
+    pub fn of_job(&mut self, job: &jobs::Job, members: &[&str]) -> i32 {
+        let own = std::mem::replace(&mut self.job, job.clone());
+        let set = self.filled(None, members, &[]);
+        self.job = own;
+        set
+    }
+
     fn placed(&mut self, path: &str, set: i32) -> (MemberRecord, u64) {
         let mut record = match path.strip_suffix('/') {
             Some(dir) => directory(dir),

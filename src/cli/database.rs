@@ -116,6 +116,8 @@ pub fn run(args: DatabaseArgs, global: &Global) -> CliResult {
                 text("tape", "tape_label"),
                 count("file", "tape_file"),
                 bytes("size", "file_size"),
+                text("key", "key_name"),
+                text("key fingerprint", "key_fingerprint"),
                 text("error", "error_message"),
             ];
             format.list(&client.get("database-backup")?, &columns, "No copy yet: tapebackarr database backup --help")

@@ -29,6 +29,7 @@ pub fn run(args: &FindArgs, context: &Context) -> CliResult {
     }
     let rows = ["entries", "results"].iter().find_map(|name| answer.get(name)).unwrap_or(&answer);
     let columns = [
+        text("source", "source_name"),
         text("set", "backup_set_id"),
         text("tape", "tape_label"),
         bytes("size", "file_size"),

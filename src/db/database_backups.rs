@@ -2,10 +2,11 @@
 
 use super::errors::{found, stored};
 use super::kinds::DatabaseBackupStatus;
-use super::schema::{database_backups, tapes};
+use super::schema::{database_backups, encryption_keys, tapes};
 use super::time::{now, rfc3339};
 use super::{Conn, Page};
 use crate::Result;
+use crate::db::encryption_keys::EncryptionKey;
 use crate::db::returned::Returned;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -39,6 +40,11 @@ pub struct DatabaseBackup {
     /// When it was asked for.
     #[serde(serialize_with = "rfc3339")]
     pub created_at: NaiveDateTime,
+    /// Fingerprint of the key that opens it; none: not known. A rebuild of the catalog from its tape learns it.
+    pub key_fingerprint: Option<String>,
+    /// Whoever asked for the copy named its key, instead of leaving that to the settings: it may be another one than that of
+    /// the copies around it.
+    pub key_by_hand: bool,
 }
 
 /// A copy as lists show it.
@@ -49,6 +55,8 @@ pub struct DatabaseBackupListed {
     pub backup: DatabaseBackup,
     /// Label of its tape.
     pub tape_label: String,
+    /// Name of the key that opens it; none: not known, or this server does not have the key.
+    pub key_name: Option<String>,
 }
 
 /// What to change of a copy; `None` leaves a field as it is, `Some(None)` clears it.
@@ -71,6 +79,10 @@ pub struct DatabaseBackupChanges {
     pub status: Option<DatabaseBackupStatus>,
     /// Why it failed.
     pub error_message: Option<Option<String>>,
+    /// Fingerprint of the key that opens it.
+    pub key_fingerprint: Option<Option<String>>,
+    /// Whether its key was named for it.
+    pub key_by_hand: Option<bool>,
 }
 
 /// The copy with this id.
@@ -81,14 +93,17 @@ pub fn find(conn: &mut Conn, id: i32) -> Result<DatabaseBackup> {
 
 /// Copies, newest first.
 pub fn list(conn: &mut Conn, page: Page) -> Result<Vec<DatabaseBackupListed>> {
-    let rows: Vec<(DatabaseBackup, String)> = database_backups::table
+    let key = encryption_keys::key_fingerprint.nullable().eq(database_backups::key_fingerprint);
+    let rows: Vec<(DatabaseBackup, String, Option<String>)> = database_backups::table
         .inner_join(tapes::table)
-        .select((DatabaseBackup::as_select(), tapes::label))
+        .left_join(encryption_keys::table.on(key))
+        .select((DatabaseBackup::as_select(), tapes::label, encryption_keys::name.nullable()))
         .order(database_backups::id.desc())
         .limit(page.limit)
         .offset(page.offset)
         .load(conn)?;
-    Ok(rows.into_iter().map(|(backup, tape_label)| DatabaseBackupListed { backup, tape_label }).collect())
+    let listed = |(backup, tape_label, key_name)| DatabaseBackupListed { backup, tape_label, key_name };
+    Ok(rows.into_iter().map(listed).collect())
 }
 
 /// Records that a copy on this tape is asked for.
@@ -119,6 +134,18 @@ pub fn update_of_set(conn: &mut Conn, set_uuid: &str, changes: &DatabaseBackupCh
         .set(changes)
         .execute(conn)?;
     Ok(())
+}
+
+/// Copies that nobody can read without a key: those it encrypts, and those made since there is the key of which nobody knows
+/// which one they need.
+pub fn count_of_key(conn: &mut Conn, key: &EncryptionKey) -> Result<(i64, i64)> {
+    let there = database_backups::status.ne(DatabaseBackupStatus::Failed);
+    let its_own = database_backups::key_fingerprint.eq(&key.key_fingerprint);
+    let unknown = database_backups::key_fingerprint.is_null().and(database_backups::set_uuid.is_not_null());
+    let since = database_backups::backup_time.ge(key.created_at);
+    let count = database_backups::table.filter(there.and(its_own)).count().returned(conn)?;
+    let perhaps = database_backups::table.filter(there.and(unknown).and(since)).count().returned(conn)?;
+    Ok((count, perhaps))
 }
 
 /// After a start nothing is being written: copies that were have failed. How many.

@@ -3,7 +3,7 @@
 use super::errors::{changed, found, refuse_if_used, stored};
 use super::schema::{backup_jobs, backup_sets, encryption_keys};
 use super::time::{now, rfc3339};
-use super::{Conn, write_transaction};
+use super::{Conn, database_backups, write_transaction};
 use crate::Result;
 use crate::db::returned::Returned;
 use chrono::NaiveDateTime;
@@ -97,7 +97,8 @@ pub fn rewrap(conn: &mut Conn, id: i32, key_data: &str) -> Result<()> {
     changed(row.execute(conn), format_args!("encryption key {id}"))
 }
 
-/// Deletes a key that no job uses and that no set needs: without it those sets could never be read again.
+/// Deletes a key that no job uses and that neither a set nor a copy of the database needs: without it those could never be
+/// read again.
 pub fn delete(conn: &mut Conn, id: i32) -> Result<()> {
     write_transaction(conn, |conn| {
         let key = find(conn, id)?;
@@ -110,8 +111,19 @@ pub fn delete(conn: &mut Conn, id: i32) -> Result<()> {
             .count()
             .returned(conn)?;
         let what = format!("encryption key '{}'", key.name);
-        let advice = "delete those first, or keep the key";
-        refuse_if_used(&what, &[("backup jobs", jobs), ("backup sets", sets)], advice)?;
+        let (copies, perhaps) = database_backups::count_of_key(conn, &key)?;
+        let advice = match (jobs + sets, copies, perhaps) {
+            (0, 0, 1..) => "rebuild the catalog from their tapes to learn which key they need, or keep the key",
+            (0, ..) => "keep the key until their tapes are written anew",
+            _ => "delete those first, or keep the key",
+        };
+        let uses = [
+            ("backup jobs", jobs),
+            ("backup sets", sets),
+            ("copies of the database on tape", copies),
+            ("copies of the database on tape whose key is not known", perhaps),
+        ];
+        refuse_if_used(&what, &uses, advice)?;
         changed(diesel::delete(encryption_keys::table.find(id)).execute(conn), what)
     })
 }
@@ -128,7 +140,11 @@ pub fn used_by_drive(conn: &mut Conn, set_id: i32, key_id: i32) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::{jobs, testing};
+    use crate::db::{DatabaseBackupStatus, jobs, testing};
+
+    fn failed() -> database_backups::DatabaseBackupChanges {
+        database_backups::DatabaseBackupChanges { status: Some(DatabaseBackupStatus::Failed), ..Default::default() }
+    }
 
     #[test]
     fn a_key_in_use_stays_and_shows_nothing() {
@@ -160,7 +176,36 @@ mod tests {
         let error = delete(conn, key.id).expect_err("in use");
         assert!(error.message.contains("still used by 1 backup jobs"), "{error}");
         jobs::delete(conn, using.id).expect("job");
-        delete(conn, key.id).expect("delete");
+        let tape = testing::tape(conn, "A00001");
+        let copy = database_backups::insert(conn, tape.id).expect("copy").id;
+        let mut change = |key_fingerprint: Option<&str>, status| {
+            let changes = database_backups::DatabaseBackupChanges {
+                key_fingerprint: Some(key_fingerprint.map(str::to_owned)),
+                set_uuid: Some(Some("u".into())),
+                status: Some(status),
+                ..Default::default()
+            };
+            database_backups::update(conn, copy, &changes).expect("copy");
+            delete(conn, key.id).map_err(|error| error.message)
+        };
+        for status in [DatabaseBackupStatus::Pending, DatabaseBackupStatus::Completed] {
+            let why = change(Some("9ff6"), status).expect_err("a copy needs it");
+            assert!(why.contains("1 copies of the database on tape; keep the key until"), "{why}");
+            let why = change(None, status).expect_err("perhaps a copy needs it");
+            assert!(why.contains("whose key is not known; rebuild"), "{why}");
+        }
+        change(Some("other"), DatabaseBackupStatus::Completed).expect("another key's copy");
+        insert(conn, &new).expect("imported again");
+        let named = database_backups::DatabaseBackupChanges {
+            key_fingerprint: Some(Some("9ff6".into())),
+            ..Default::default()
+        };
+        database_backups::update(conn, copy, &named).expect("copy");
+        let listed = &database_backups::list(conn, crate::db::Page::first(1)).expect("list")[0];
+        assert_eq!(listed.key_name.as_deref(), Some("K1"));
+        database_backups::update(conn, copy, &failed()).expect("copy");
+        let key = find_by_fingerprint(conn, "9ff6").expect("find").expect("key");
+        delete(conn, key.id).expect("a failed copy needs nothing");
         assert!(list(conn).expect("list").is_empty());
     }
 }

@@ -25,9 +25,12 @@ pub struct KeyUse {
     /// Tapes that they are on.
     #[diesel(sql_type = BigInt)]
     pub tapes: i64,
-    /// Copies of the database on tape that were made since there is the key: they may need it.
+    /// Copies of the database on tape that are encrypted with it.
     #[diesel(sql_type = BigInt)]
     pub database_copies: i64,
+    /// Those made since there is the key of which nobody knows which one they need: perhaps it.
+    #[diesel(sql_type = BigInt)]
+    pub database_copies_unknown: i64,
 }
 
 /// A key as lists show it.
@@ -93,7 +96,9 @@ const COUNTS: &str = "\
         (SELECT count(DISTINCT p.tape_id) FROM backup_set_parts p JOIN backup_sets s ON s.id = p.backup_set_id \
             WHERE k.id IN (s.encryption_key_id, s.hw_encryption_key_id)) AS tapes, \
         (SELECT count(*) FROM database_backups d \
-            WHERE d.status = 'completed' AND d.backup_time >= k.created_at) AS database_copies \
+            WHERE d.status <> 'failed' AND d.key_fingerprint = k.key_fingerprint) AS database_copies, \
+        (SELECT count(*) FROM database_backups d WHERE d.status <> 'failed' AND d.key_fingerprint IS NULL \
+            AND d.set_uuid IS NOT NULL AND d.backup_time >= k.created_at) AS database_copies_unknown \
     FROM encryption_keys k";
 
 const JOBS: &str =
@@ -130,6 +135,7 @@ fn counts(conn: &mut Conn) -> Result<Vec<KeyUse>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::db::database_backups::{self, DatabaseBackupChanges};
     use crate::db::encryption_keys::NewEncryptionKey;
     use crate::db::{jobs, set_parts, testing};
 
@@ -173,7 +179,23 @@ mod tests {
         let of_list = |id: i32| listed.iter().find(|row| row.key.id == id).map(|row| row.uses.clone()).expect("key");
         let nothing = KeyUse { key_id: idle, ..KeyUse::default() };
         assert_eq!(of_list(idle), nothing);
-        assert_eq!(of_list(used), KeyUse { key_id: used, jobs: 1, sets: 1, bytes: 1000, tapes: 1, database_copies: 0 });
+        assert_eq!(
+            of_list(used),
+            KeyUse { key_id: used, jobs: 1, sets: 1, bytes: 1000, tapes: 1, ..KeyUse::default() }
+        );
+        let copy = database_backups::insert(conn, tape.id).expect("copy").id;
+        let encrypted = DatabaseBackupChanges {
+            key_fingerprint: Some(Some("idle".into())),
+            set_uuid: Some(Some("u".into())),
+            ..Default::default()
+        };
+        database_backups::update(conn, copy, &encrypted).expect("key");
+        assert_eq!(of(conn, idle).expect("uses").uses, KeyUse { database_copies: 1, ..nothing.clone() });
+        assert_eq!(of(conn, used).expect("uses").uses.database_copies, 0);
+        let unknown = DatabaseBackupChanges { key_fingerprint: Some(None), ..Default::default() };
+        database_backups::update(conn, copy, &unknown).expect("key");
+        assert_eq!(of(conn, idle).expect("uses").uses, KeyUse { database_copies_unknown: 1, ..nothing });
+
         let named = of(conn, used).expect("uses");
         assert_eq!((named.jobs[0].name.as_str(), named.tapes[0].label.as_str()), ("secure", "A00001"));
         assert_eq!((named.tapes[0].sets, named.tapes[0].bytes), (1, 400));

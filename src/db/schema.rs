@@ -240,6 +240,8 @@ diesel::table! {
         status -> Text,
         error_message -> Nullable<Text>,
         created_at -> Timestamp,
+        key_fingerprint -> Nullable<Text>,
+        key_by_hand -> Bool,
     }
 }
 

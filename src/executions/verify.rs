@@ -103,6 +103,7 @@ pub fn verify(context: &Context, set_id: i32, drive: Option<i32>, place: Where) 
         whole: elsewhere == 0,
         result: Verified { set_id, ..Verified::default() },
         not_compared: HashMap::new(),
+        left: HashMap::new(),
         buffer: vec![0; check::BUFFER],
     };
     for (path, why) in &selected.broken {
@@ -199,6 +200,8 @@ struct Verifying<'a> {
     result: Verified,
     /// Files of which pieces could not be compared, with the parts that those are in.
     not_compared: HashMap<Box<[u8]>, Vec<i32>>,
+    /// Of files that are read in pieces, by their numbers in the plan: how much of their tar stream has not come yet.
+    left: HashMap<usize, u64>,
     buffer: Vec<u8>,
 }
 
@@ -222,7 +225,16 @@ impl Handler for Verifying<'_> {
     fn piece(&mut self, piece: &Piece, data: &mut dyn Read) -> Result<(), Failed> {
         self.context.progress.set_path(to_text(&piece.item.path).into_owned());
         let compared = pieces::compare(piece, data, &mut self.buffer, &self.context.control.flag())?;
-        self.result.pieces += 1;
+        match piece.whole {
+            None => self.result.pieces += 1,
+            Some(number) => {
+                let left = self.left.entry(number).or_insert(piece.item.tar_length);
+                *left = left.saturating_sub(piece.tar.end.saturating_sub(piece.tar.start));
+                if *left == 0 {
+                    self.read(&piece.item);
+                }
+            }
+        }
         if compared == Compared::ReadOnly {
             self.not_compared.entry(piece.item.path.clone()).or_default().push(piece.part);
         }
@@ -285,6 +297,7 @@ impl Verifying<'_> {
             "{} files that are cut over several tapes are read from all of them, for their pieces cannot be compared alone.",
             plan.items.len()
         ));
+        self.left.clear();
         tape_reading::read(self.context, &plan, drive, self, &|_, _| Ok(()))?;
         if self.result.error_count == 0 {
             self.not_compared.clear();

@@ -4,13 +4,17 @@
 //! then its name: what has a final name is right. Directories get their modes and times last, deepest first
 //! ([`Extractor::finish`]), so that filling them does not spoil them.
 
+mod assembly;
 mod finish;
+mod paths;
 
 use super::existing::{self, ExistingPolicy, Published};
 use super::metadata::{Applier, Complaints, Entry, Metadata, Trust};
 use super::safe::{Destination, Missing, SafeError, SafePath};
 use super::temporary::Unfinished;
 use super::write::{self, Broken};
+use assembly::Assembly;
+use paths::Paths;
 use rustix::fs::{AtFlags, FileType, Mode};
 use rustix::io::Errno;
 use std::collections::{HashMap, HashSet};
@@ -95,13 +99,16 @@ pub struct Extractor {
     policy: ExistingPolicy,
     applier: Applier,
     stop: Arc<AtomicBool>,
-    /// Directories made in this run, or to be given their metadata at its end.
-    directories: HashMap<Vec<u8>, Option<Metadata>>,
+    /// Directories made in this run, each with the metadata that it is given at its end; none is known of an empty one.
+    directories: Paths,
     /// Metadata of directories that may have to be made on the way to something else.
     known: HashMap<Vec<u8>, Metadata>,
     renamed: HashMap<Vec<u8>, Vec<u8>>,
-    kept: HashSet<Vec<u8>>,
+    /// Files that were there already, and stayed.
+    kept: Paths,
     failed: HashSet<Vec<u8>>,
+    /// Files of which some pieces are there.
+    assemblies: HashMap<Vec<u8>, Assembly>,
     root_is_ours: bool,
     notes: Vec<Note>,
     buffer: Vec<u8>,
@@ -117,11 +124,12 @@ impl Extractor {
             policy,
             applier: Applier::new(trust),
             stop,
-            directories: HashMap::new(),
+            directories: Paths::default(),
             known: HashMap::new(),
             renamed: HashMap::new(),
-            kept: HashSet::new(),
+            kept: Paths::default(),
             failed: HashSet::new(),
+            assemblies: HashMap::new(),
             root_is_ours,
             notes: Vec::new(),
             buffer: vec![0; write::BUFFER],
@@ -135,12 +143,16 @@ impl Extractor {
 
     /// A member that will not come: hard links to it fail too, with the right reason.
     pub fn give_up(&mut self, path: &[u8]) {
+        self.abandon(path);
         self.failed.insert(path.to_vec());
     }
 
     /// Whether a member's path was restored, as opposed to kept or failed. Only for paths that were tried.
-    pub fn has_restored(&self, path: &[u8]) -> bool {
-        !self.failed.contains(path) && !self.kept.contains(path)
+    ///
+    /// # Errors
+    /// The list of what was kept cannot be read.
+    pub fn has_restored(&mut self, path: &[u8]) -> Result<bool, Failed> {
+        Ok(!self.failed.contains(path) && !self.kept.contains(path)?)
     }
 
     /// What the operator should know, since this was last asked.
@@ -164,12 +176,10 @@ impl Extractor {
     ) -> Result<Placed, Failed> {
         let placed = self.place(path, member, expected, data);
         match &placed {
-            Ok(Placed::Skipped(_)) => {
-                self.kept.insert(path.to_vec());
-            }
+            Ok(Placed::Skipped(_)) => self.kept.insert(path.to_vec(), Vec::new())?,
             Ok(_) => {
                 self.failed.remove(path);
-                self.kept.remove(path);
+                self.kept.remove(path)?;
             }
             Err(_) => {
                 self.failed.insert(path.to_vec());
@@ -206,7 +216,7 @@ impl Extractor {
         let metadata = Metadata::from(member);
         if safe.is_root() {
             if self.root_is_ours || matches!(self.policy, ExistingPolicy::Overwrite) {
-                self.directories.insert(plain, Some(metadata));
+                self.directories.insert(plain, metadata.to_bytes())?;
             }
             return Ok(Placed::Directory);
         }
@@ -218,7 +228,7 @@ impl Extractor {
                 let there = existing::look(parent, name)?;
                 match there {
                     Some(there) if there.file_type == FileType::Directory => {
-                        let ours = self.directories.contains_key(&plain);
+                        let ours = self.directories.contains(&plain)?;
                         if !ours && self.policy.keeps(&there, member.mtime_ns).is_some() {
                             return Ok(Placed::Directory);
                         }
@@ -243,7 +253,7 @@ impl Extractor {
             }
             Err(error) => return Err(SafeError::System { action: "make it", error }.into()),
         }
-        self.directories.insert(plain, Some(metadata));
+        self.directories.insert(plain, metadata.to_bytes())?;
         Ok(Placed::Directory)
     }
 
@@ -323,10 +333,12 @@ impl Extractor {
     pub fn hard_link(&mut self, path: &[u8], target: &[u8], expected: Option<&Expected>) -> Result<Placed, Failed> {
         let outcome = self.make_hard_link(path, target, expected);
         match &outcome {
-            Err(_) => self.failed.insert(path.to_vec()),
-            Ok(Placed::Skipped(_)) => self.kept.insert(path.to_vec()),
-            Ok(_) => false,
-        };
+            Err(_) => {
+                self.failed.insert(path.to_vec());
+            }
+            Ok(Placed::Skipped(_)) => self.kept.insert(path.to_vec(), Vec::new())?,
+            Ok(_) => {}
+        }
         outcome
     }
 
@@ -338,7 +350,7 @@ impl Extractor {
         if self.failed.contains(target) {
             return Err(Failed::Member(format!("it is another name of {target_text}, which could not be restored")));
         }
-        if self.kept.contains(target) && !self.has_content(target, expected) {
+        if self.kept.contains(target)? && !self.has_content(target, expected) {
             return Err(Failed::Member(format!(
                 "it is another name of {target_text}, but the file that was kept there at the destination has other \
                  content; restore to another place, or with the policy 'overwrite'"
@@ -388,18 +400,18 @@ impl Extractor {
         Ok(rustix::fs::syncfs(self.destination.root()).map_err(SafeError::system("write everything to the disk"))?)
     }
 
-    fn make_parents(&mut self, safe: &SafePath<'_>) -> Result<(), SafeError> {
+    fn make_parents(&mut self, safe: &SafePath<'_>) -> Result<(), Failed> {
         self.destination.parent(safe, Missing::Make)?;
         for made in self.destination.take_made() {
-            let metadata = self.known.get(&made).cloned();
-            self.directories.insert(made, metadata);
+            let metadata = self.known.get(&made).map(Metadata::to_bytes).unwrap_or_default();
+            self.directories.insert(made, metadata)?;
         }
         Ok(())
     }
 
-    fn must_keep(&mut self, safe: &SafePath<'_>, member: &Member) -> Result<Option<&'static str>, SafeError> {
+    fn must_keep(&mut self, safe: &SafePath<'_>, member: &Member) -> Result<Option<&'static str>, Failed> {
         self.make_parents(safe)?;
-        self.kept_by_policy(safe, member.mtime_ns)
+        Ok(self.kept_by_policy(safe, member.mtime_ns)?)
     }
 
     fn kept_by_policy(&mut self, safe: &SafePath<'_>, mtime_ns: i64) -> Result<Option<&'static str>, SafeError> {

@@ -123,7 +123,9 @@ impl Read for Stream<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if !self.fill() {
             return match &self.next {
-                Some(Next::Message(Message::Lost(why))) => Err(io::Error::other(why.clone())),
+                Some(Next::Message(Message::Lost(why) | Message::End { missing: Some(why), .. })) => {
+                    Err(io::Error::other(why.clone()))
+                }
                 Some(Next::Message(_)) => Ok(0),
                 Some(Next::HungUp) | None => Err(io::Error::other("the drive stopped reading")),
             };

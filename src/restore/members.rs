@@ -7,6 +7,7 @@ use super::flow::{Message, Next, Receiving, Stream};
 use super::items::ItemRef;
 use super::plan::{Item, Piece, Plan, Run};
 use crate::{Error, ErrorKind, Result};
+use std::collections::HashSet;
 use std::io::Read;
 use tape_format::Member;
 use tape_format::path_text::to_text;
@@ -24,13 +25,14 @@ pub trait Handler {
         Ok(false)
     }
 
-    /// Takes what a tape that is looked at alone has of a file.
+    /// Takes what a tape has of a file that is cut. Its other pieces come in any order, if they are [wanted](Piece::whole);
+    /// none does once one has failed.
     fn piece(&mut self, piece: &Piece, data: &mut dyn Read) -> Result<(), Failed> {
         let _ = (piece, data);
         Err(Failed::Member("only a piece of it is on the tapes that are read".into()))
     }
 
-    /// An item could not be had, or was refused by [`Handler::member`] or [`Handler::piece`].
+    /// An item could not be had, in part or at all, or was refused by [`Handler::member`] or [`Handler::piece`].
     fn failed(&mut self, item: &Item, why: &str);
 
     /// Asked between members: an error ends everything.
@@ -40,7 +42,7 @@ pub trait Handler {
 /// Takes everything that is sent for a plan. Ends when the sender is gone, and then reports what never came.
 pub fn consume(plan: &Plan, receiver: &Receiving, handler: &mut dyn Handler) -> Result<()> {
     let done = plan.runs.iter().map(|run| run.items.start).collect();
-    let mut consumer = Consumer { plan, handler, done, pieces: vec![false; plan.pieces.len()] };
+    let mut consumer = Consumer { plan, handler, done, pieces: vec![false; plan.pieces.len()], torn: HashSet::new() };
     let mut next = receive(receiver);
     loop {
         next = match next {
@@ -74,6 +76,8 @@ struct Consumer<'p> {
     done: Vec<usize>,
     /// The pieces that something is known of.
     pieces: Vec<bool>,
+    /// Numbers of the items of which a piece has failed.
+    torn: HashSet<usize>,
 }
 
 impl<'p> Consumer<'p> {
@@ -108,18 +112,25 @@ impl<'p> Consumer<'p> {
     fn end(&mut self, run: usize, why: &str) -> Result<()> {
         self.fail_rest(run, u64::MAX, why)?;
         if let Some(piece) = self.plan.runs.get(run).and_then(|run| run.piece) {
-            self.take_piece(piece, |handler, piece| handler.failed(&piece.item, why));
+            self.take_piece(piece, |handler, piece| {
+                handler.failed(&piece.item, why);
+                false
+            });
         }
         Ok(())
     }
 
-    /// Lets the handler have a piece, if it was not told of it before.
-    fn take_piece(&mut self, index: usize, tell: impl FnOnce(&mut dyn Handler, &Piece)) {
+    /// Lets the handler have a piece, if it was not told of it before, nor that the file cannot be had. `tell` says whether the
+    /// piece is good.
+    fn take_piece(&mut self, index: usize, tell: impl FnOnce(&mut dyn Handler, &Piece) -> bool) {
         if let Some(known) = self.pieces.get_mut(index).filter(|known| !**known)
             && let Some(piece) = self.plan.pieces.get(index)
         {
             *known = true;
-            tell(self.handler, piece);
+            let torn = piece.whole.is_some_and(|number| self.torn.contains(&number));
+            if !torn && !tell(self.handler, piece) {
+                self.torn.extend(piece.whole);
+            }
         }
     }
 
@@ -138,6 +149,7 @@ impl<'p> Consumer<'p> {
                     handler.failed(&piece.item, &format!("it could not be read from the tape: {error}"));
                 }
             }
+            taken.is_ok()
         });
         self.handler.check()?;
         match taken {

@@ -6,6 +6,7 @@
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd};
 use rustix::fs::{AtFlags, Gid, Mode, Timespec, Timestamps, UTIME_OMIT, Uid, XattrFlags};
 use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
 use tape_format::Member;
 
 /// Set-user-id and set-group-id.
@@ -21,7 +22,7 @@ pub enum Trust {
 }
 
 /// The metadata of one entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metadata {
     /// Permission bits.
     pub mode: u32,
@@ -33,6 +34,18 @@ pub struct Metadata {
     pub mtime_ns: i64,
     /// Extended attributes and ACLs.
     pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Metadata {
+    /// As bytes, for [`Metadata::from_bytes`].
+    pub fn to_bytes(&self) -> Vec<u8> {
+        rmp_serde::to_vec(self).unwrap_or_default()
+    }
+
+    /// What [`Metadata::to_bytes`] wrote.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Metadata> {
+        rmp_serde::from_slice(bytes).ok()
+    }
 }
 
 impl From<&Member> for Metadata {

@@ -1,46 +1,140 @@
-//! Compares what one tape has of a file that is cut over several, without the other tapes.
+//! A file that is cut over several tapes is read in pieces, each without the others.
 //!
 //! Where a file is cut its hash has an intermediate value, which the catalog and the table of contents know. A piece is right
 //! if its content leads from the value before it to the one behind it, or to the hash of the file.
 
 use super::extract::Failed;
-use super::plan::{Before, Piece};
+use super::plan::{Before, Item, Part, Piece, PlannedSet};
 use crate::backup::hash::ContentHash;
 use std::io::{Error, ErrorKind, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 use tape_format::path_text::to_text;
 use tape_format::tar::{self, Reader};
+use tape_format::{Member, MemberKind};
 
 /// How much is known of a piece that was read from its first byte to its last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compared {
     /// Its content is the one that was saved.
     Same,
+    /// Its content does not lead to the value behind it.
+    Differs,
     /// Only what frames and drive check was checked: an intermediate value is not known.
     ReadOnly,
 }
 
-/// Reads all of a piece.
+/// The pieces of a member that is cut, each with the row of its tape. `whole`: its number in the plan.
+pub fn of(set: &PlannedSet, item: &Item, whole: Option<usize>) -> Vec<(i32, Piece)> {
+    let piece = |part: &Part| {
+        let layout = &part.layout;
+        let tar = layout.tar_start.max(item.tar_offset)..layout.tar_end.min(item.tar_end());
+        if tar.start >= tar.end {
+            return None;
+        }
+        let before = match set.parts.iter().find(|before| before.layout.tar_end == tar.start) {
+            _ if tar.start == item.tar_offset => Before::Nothing,
+            Some(Part { cut: Some(value), .. }) => Before::Known(*value),
+            _ => Before::Unknown,
+        };
+        let behind = part.cut.filter(|_| tar.end < item.tar_end());
+        let part_number = layout.part_number as i32;
+        Some((part.tape_id, Piece { item: item.clone(), whole, part: part_number, tar, before, behind }))
+    };
+    set.parts.iter().filter_map(piece).collect()
+}
+
+/// The pieces of a file that is cut over several tapes, if each of them can be put in its place and compared without the others.
+pub fn readable_alone(set: &PlannedSet, item: &Item, number: usize) -> Option<Vec<Piece>> {
+    let in_one = |part: &Part| part.layout.tar_start <= item.tar_offset && item.tar_end() <= part.layout.tar_end;
+    if item.kind != MemberKind::File || item.sha256.is_none() || set.parts.iter().any(in_one) {
+        return None;
+    }
+    let all = of(set, item, Some(number));
+    let (first, _) = all.first()?;
+    if all.iter().all(|(tape, _)| tape == first) {
+        return None;
+    }
+    // a sparse file has no value where it is cut
+    let content = content_start(item)..content_start(item).saturating_add(item.size);
+    let known = |piece: &Piece| {
+        let begun = piece.is_first() || matches!(piece.before, Before::Known(_)) && content.contains(&piece.tar.start);
+        begun && (piece.is_last() || piece.behind.is_some())
+    };
+    let mut at = item.tar_offset;
+    let follow_on = all.iter().all(|(_, piece)| std::mem::replace(&mut at, piece.tar.end) == piece.tar.start);
+    let usable = follow_on && at == item.tar_end() && all.iter().all(|(_, piece)| known(piece));
+    usable.then(|| all.into_iter().map(|(_, piece)| piece).collect())
+}
+
+/// Where the content of a file that is not sparse begins in the set's tar stream.
+fn content_start(item: &Item) -> u64 {
+    let padded = item.size.saturating_add(tar::padding(item.size) as u64);
+    item.tar_end().saturating_sub(padded)
+}
+
+/// What was read of a piece.
+#[derive(Debug)]
+pub struct Found {
+    /// Whether it is right.
+    pub compared: Compared,
+    /// The file's header, if it is in this piece.
+    pub header: Option<Member>,
+}
+
+/// Takes bytes at an offset of the file.
+pub type Sink<'s> = &'s mut dyn FnMut(u64, &[u8]) -> Result<(), Failed>;
+
+/// Reads all of a piece, and compares it.
 ///
 /// # Errors
 /// [`Failed::Member`] if it is not as the catalog says, [`Failed::Source`] if it cannot be read.
 pub fn compare(piece: &Piece, data: &mut dyn Read, buffer: &mut [u8], stop: &AtomicBool) -> Result<Compared, Failed> {
+    match read(piece, data, buffer, stop, &mut |_, _| Ok(()))?.compared {
+        Compared::Differs => Err(damaged()),
+        compared => Ok(compared),
+    }
+}
+
+/// What is said of content that is not the one that was saved.
+pub fn damaged() -> Failed {
+    Failed::Member(
+        "what this tape has of it has not the SHA-256 of the catalog: the data on this tape is damaged; use another copy \
+         or an older version"
+            .into(),
+    )
+}
+
+/// Reads all of a piece and hands its content to `sink`. Of a sparse file the offsets would mean nothing: it is not handed on.
+///
+/// # Errors
+/// Those of `sink`; [`Failed::Member`] if it is not what the catalog says, [`Failed::Source`] if it cannot be read.
+pub fn read(
+    piece: &Piece,
+    data: &mut dyn Read,
+    buffer: &mut [u8],
+    stop: &AtomicBool,
+    sink: Sink<'_>,
+) -> Result<Found, Failed> {
     let (item, tar) = (&piece.item, &piece.tar);
-    let padded = item.size.saturating_add(tar::padding(item.size) as u64);
     // of a sparse file this is no place, and no hash is made of it
-    let content = item.tar_end().saturating_sub(padded);
+    let content = content_start(item);
     let mut at = tar.start;
+    let mut member = None;
     let mut hash = match piece.before {
         Before::Nothing => {
-            let (sparse, header) = header(piece, data)?;
-            at = at.saturating_add(header);
+            let (found, length) = header(piece, data)?;
+            at = at.saturating_add(length);
+            let sparse = member.insert(found).sparse.is_some();
             (!sparse).then(ContentHash::default)
         }
-        Before::Known(value) => tar.start.checked_sub(content).map(|before| ContentHash::go_on_behind(&value, before)),
+        Before::Known(value) => {
+            let before = tar.start.checked_sub(content).map(|before| before.min(item.size));
+            before.map(|before| ContentHash::go_on_behind(&value, before))
+        }
         Before::Unknown => None,
     };
     let mut left = tar.end.saturating_sub(at);
-    let mut of_content = content.saturating_add(item.size).saturating_sub(at);
+    let end = content.saturating_add(item.size);
     while left > 0 {
         if stop.load(Ordering::Relaxed) {
             return Err(Failed::Source(Error::new(ErrorKind::Interrupted, "told to stop")));
@@ -52,31 +146,31 @@ pub fn compare(piece: &Piece, data: &mut dyn Read, buffer: &mut [u8], stop: &Ato
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) => return Err(Failed::Source(error)),
         };
-        let counts = usize::try_from(of_content).map_or(length, |rest| rest.min(length));
         if let Some(hash) = &mut hash {
-            hash.update(buffer.get(..counts).unwrap_or_default());
+            // not the zeros that fill up the last record
+            let counts = usize::try_from(end.saturating_sub(at)).map_or(length, |rest| rest.min(length));
+            let bytes = buffer.get(..counts).unwrap_or_default();
+            hash.update(bytes);
+            sink(at.saturating_sub(content), bytes)?;
         }
-        of_content -= counts as u64;
+        at = at.saturating_add(length as u64);
         left -= length as u64;
     }
     let same = match (hash, piece.is_last()) {
-        (None, _) => return Ok(Compared::ReadOnly),
+        (None, _) => None,
         (Some(hash), true) => item.sha256.map(|expected| hash.finish() == expected),
         (Some(hash), false) => piece.behind.map(|expected| hash.chaining() == Some(expected)),
     };
-    match same {
-        None => Ok(Compared::ReadOnly),
-        Some(true) => Ok(Compared::Same),
-        Some(false) => Err(Failed::Member(
-            "what this tape has of it has not the SHA-256 of the catalog: the data on this tape is damaged; use another \
-             copy or an older version"
-                .into(),
-        )),
-    }
+    let compared = match same {
+        None => Compared::ReadOnly,
+        Some(true) => Compared::Same,
+        Some(false) => Compared::Differs,
+    };
+    Ok(Found { compared, header: member })
 }
 
-/// Reads the header of the file: whether it is sparse, and how many bytes of tar are before the data.
-fn header(piece: &Piece, data: &mut dyn Read) -> Result<(bool, u64), Failed> {
+/// Reads the header of the file: what it says, and how many bytes of tar are before the data.
+fn header(piece: &Piece, data: &mut dyn Read) -> Result<(Member, u64), Failed> {
     let item = &piece.item;
     let mut reader = Reader::new(data);
     let member = reader.next_member().map_err(|error| Failed::Source(error.into_io()))?;
@@ -96,7 +190,7 @@ fn header(piece: &Piece, data: &mut dyn Read) -> Result<(bool, u64), Failed> {
             item.size
         )));
     }
-    Ok((member.sparse.is_some(), reader.place().data_offset))
+    Ok((member, reader.place().data_offset))
 }
 
 #[cfg(test)]
@@ -155,6 +249,7 @@ mod tests {
             let (from, to) = (pair[0], pair[1]);
             let piece = Piece {
                 item: item.clone(),
+                whole: None,
                 part: 1,
                 tar: 4096 + from as u64..4096 + to as u64,
                 before: match from {
@@ -184,7 +279,8 @@ mod tests {
     fn a_header_of_something_else_is_told() {
         let (bytes, _, item) = file();
         let other = Item { path: b"d/other".to_vec().into(), ..item.clone() };
-        let piece = |item| Piece { item, part: 1, tar: 4096..4096 + 1024, before: Before::Nothing, behind: None };
+        let piece =
+            |item| Piece { item, whole: None, part: 1, tar: 4096..4096 + 1024, before: Before::Nothing, behind: None };
         assert!(looked_at(&piece(other), &bytes[..1024]).unwrap_err().contains("d/huge"));
         let larger = Item { size: 9_999, ..item };
         assert!(looked_at(&piece(larger), &bytes[..1024]).unwrap_err().contains("10000"));

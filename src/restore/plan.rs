@@ -135,11 +135,13 @@ pub struct Run {
     pub piece: Option<usize>,
 }
 
-/// What there is on one tape of a file that is cut over several.
+/// What there is on one tape of a file that is cut over several. Pieces of a file are read in any order, each with its tape.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Piece {
     /// The whole file.
     pub item: Item,
+    /// Its number among the plan's items, if all of its pieces are read; none where a tape is looked at alone.
+    pub whole: Option<usize>,
     /// Number of the part it is in.
     pub part: i32,
     /// Where the piece is in the set's tar stream.
@@ -162,6 +164,11 @@ pub enum Before {
 }
 
 impl Piece {
+    /// Whether the file begins in it.
+    pub fn is_first(&self) -> bool {
+        self.tar.start <= self.item.tar_offset
+    }
+
     /// Whether the file ends in it.
     pub fn is_last(&self) -> bool {
         self.tar.end >= self.item.tar_end()
@@ -201,7 +208,7 @@ pub struct Plan {
     pub whole_files: Vec<WholeFile>,
     /// The members to be read, by set and position.
     pub items: Arc<Items>,
-    /// Pieces of files, where a tape is looked at alone.
+    /// Pieces of files that are cut over several tapes.
     pub pieces: Vec<Piece>,
     /// Hard links to be made.
     pub links: Vec<Link>,
@@ -275,7 +282,14 @@ impl Plan {
         for visit in &self.visits {
             let at = share_of(&mut shares, visit.tape_id);
             for segment in &visit.segments {
-                let numbers = self.runs.get(segment.run).map_or(0..0, |run| run.items.clone());
+                let run = self.runs.get(segment.run);
+                if let Some(piece) = run.and_then(|run| self.pieces.get(run.piece?)) {
+                    if let Some(share) = shares.get_mut(at).filter(|_| piece.whole.is_some() && piece.is_first()) {
+                        share.add(&piece.item);
+                    }
+                    continue;
+                }
+                let numbers = run.map_or(0..0, |run| run.items.clone());
                 let begin = |at: u64| self.items.partition_point(numbers.clone(), |item| item.tar_offset < at);
                 self.share(&mut shares, at, begin(segment.start)?..begin(segment.end)?)?;
             }
@@ -296,9 +310,7 @@ impl Plan {
             return Ok(());
         }
         for item in self.items.range(numbers) {
-            let item = item?;
-            share.files += u64::from(item.kind == MemberKind::File);
-            share.bytes += item.size;
+            share.add(&*item?);
         }
         Ok(())
     }
@@ -357,4 +369,11 @@ pub struct TapeShare {
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
+}
+
+impl TapeShare {
+    fn add(&mut self, item: &Item) {
+        self.files += u64::from(item.kind == MemberKind::File);
+        self.bytes += item.size;
+    }
 }

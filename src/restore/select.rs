@@ -5,7 +5,8 @@ use super::items::{Gathering, Items};
 use super::layout;
 use super::lost;
 use super::metadata::Metadata;
-use super::plan::{Before, Item, Link, Part, Piece, Plan, PlannedSet, Run, Segment};
+use super::pieces;
+use super::plan::{Item, Link, Plan, PlannedSet, Run, Segment};
 use super::schedule;
 use super::serpentine::Serpentine;
 use crate::catalog::layers::{self, Chain};
@@ -183,12 +184,14 @@ fn nearness(conn: &mut Conn, plan: &mut Plan) -> Result<HashMap<i32, u8>> {
     Ok(near)
 }
 
-/// Fills in runs and visits, and which items are in which data file of version 1. `near`: how much trouble a tape is to
+/// Fills in runs, visits and the pieces of files that are cut, and which items are in which data file of version 1. `near`: how much trouble a tape is to
 /// get; less comes first.
 pub fn arrange(plan: &mut Plan, near: &dyn Fn(i32) -> u8) -> Result<()> {
     let whole: BTreeSet<usize> = plan.whole_files.iter().map(|file| file.set).collect();
     let items = &plan.items;
-    let runs: Vec<(Run, Vec<Segment>)> = schedule::runs(&plan.sets, items, &plan.pieces, &|set| whole.contains(&set))?;
+    plan.pieces.retain(|piece| piece.whole.is_none());
+    let runs: Vec<(Run, Vec<Segment>)> =
+        schedule::runs(&plan.sets, items, &mut plan.pieces, &|set| whole.contains(&set))?;
     let at = |place: (usize, u64)| items.partition_point(0..items.len(), |item| item.place() < place);
     let mut placed = 0;
     for file in &mut plan.whole_files {
@@ -226,35 +229,15 @@ pub fn only_on_tape(plan: &mut Plan, tape_id: i32) -> Result<usize> {
         let here = sets.get(item.set).is_some_and(|set| set.holds(item.tar_offset..item.tar_end()))
             || whole_files.iter().any(|file| file.set == item.set && file.offsets.contains(&item.tar_offset));
         if let Some(set) = whole.get(item.set).filter(|_| !here) {
-            pieces.extend(pieces_on(set, item, tape_id));
+            pieces.extend(
+                pieces::of(set, item, None).into_iter().filter(|(tape, _)| *tape == tape_id).map(|(_, piece)| piece),
+            );
         }
         here
     })?;
     *items = Arc::new(there);
     arrange(plan, &|_| 0)?;
     Ok(elsewhere)
-}
-
-/// What a tape has of a member that is cut.
-fn pieces_on(set: &PlannedSet, item: &Item, tape_id: i32) -> Vec<Piece> {
-    let piece = |part: &Part| {
-        let layout = &part.layout;
-        let tar = layout.tar_start.max(item.tar_offset)..layout.tar_end.min(item.tar_end());
-        let before = match set.parts.iter().find(|before| before.layout.tar_end == tar.start) {
-            _ if tar.start == item.tar_offset => Before::Nothing,
-            Some(Part { cut: Some(value), .. }) => Before::Known(*value),
-            _ => Before::Unknown,
-        };
-        let behind = part.cut.filter(|_| tar.end < item.tar_end());
-        (tar.start < tar.end).then(|| Piece {
-            item: item.clone(),
-            part: layout.part_number as i32,
-            tar,
-            before,
-            behind,
-        })
-    };
-    set.parts.iter().filter(|part| part.tape_id == tape_id).filter_map(piece).collect()
 }
 
 /// Adds a set to the plan, with where its parts are.

@@ -36,12 +36,23 @@ impl<'d> Unfinished<'d> {
         Err(SafeError::System { action, error: Errno::EXIST })
     }
 
-    /// An empty regular file, open for writing.
+    /// An empty regular file, open for reading and writing.
     pub fn file(parent: BorrowedFd<'d>) -> Result<(Unfinished<'d>, OwnedFd), SafeError> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         Unfinished::make(parent, "create it", |parent, name| {
             rustix::fs::openat(parent.as_fd(), name, flags, Mode::RUSR | Mode::WUSR)
         })
+    }
+
+    /// It is gone on with later: it stays, and whoever has its name sees to its end.
+    pub fn keep(mut self) -> Vec<u8> {
+        self.armed = false;
+        std::mem::take(&mut self.name)
+    }
+
+    /// What was [kept](Self::keep).
+    pub fn kept(parent: BorrowedFd<'d>, name: Vec<u8>) -> Unfinished<'d> {
+        Unfinished { parent, name, armed: true }
     }
 
     /// Its name.

@@ -99,6 +99,79 @@ fn a_set_over_three_tapes_comes_back_with_the_files_that_are_split() {
     }
 }
 
+/// A file over three tapes of which the middle one has another set, and files around it.
+fn shared_tapes() -> (Bench, i32, Vec<u8>) {
+    let mut bench = Bench::new(&[1, 2, 3]);
+    let full = bench.write(&SetSpec::on(2), &small_files(20), &[]);
+    let huge = noise(3 << 20, 5);
+    let members = [file("d/f001", b"changed"), file("e-huge", &huge), file("f-last", b"last")];
+    let parts = vec![(1, Some(700_000)), (2, Some(900_000)), (3, None)];
+    let last = bench.write(&SetSpec { parent: Some(full), parts, ..SetSpec::on(1) }, &members, &[]);
+    (bench, last, huge)
+}
+
+fn unfinished(done: &Done) -> usize {
+    let names = std::fs::read_dir(done.at("")).unwrap().map(|entry| entry.unwrap().file_name());
+    names.filter(|name| name.to_string_lossy().starts_with(".tapebackarr-")).count()
+}
+
+#[test]
+fn each_tape_is_loaded_once_and_pieces_come_in_any_order() {
+    let (mut bench, last, huge) = shared_tapes();
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let done = bench.restore_in(last, &[], |plan| {
+            assert_eq!(plan.visits.len(), 3, "{:?}", plan.visits);
+            plan.visits = order.iter().map(|at| plan.visits[*at].clone()).collect();
+        });
+        assert_eq!(done.failed, Vec::<String>::new(), "{order:?}");
+        assert!(std::fs::read(done.at("e-huge")).unwrap() == huge, "{order:?}");
+        let metadata = std::fs::metadata(done.at("e-huge")).unwrap();
+        assert_eq!((metadata.mtime(), metadata.mode() & 0o777), (TIME / 1_000_000_000, 0o640));
+        assert_eq!(std::fs::read(done.at("d/f001")).unwrap(), b"changed");
+        assert_eq!(std::fs::read(done.at("d/f002")).unwrap(), noise(300 + 2 * 37, 2));
+        assert_eq!(std::fs::read(done.at("f-last")).unwrap(), b"last");
+        assert_eq!(unfinished(&done), 0);
+        let shares = done.plan.tapes().unwrap();
+        assert_eq!(shares.iter().map(|share| share.files).sum::<u64>(), done.plan.file_count());
+    }
+    let only = bench.restore(last, &["e-huge"]);
+    assert_eq!((only.plan.visits.len(), only.failed.len()), (3, 0));
+    assert_eq!(bench.verify(last), Vec::<String>::new());
+}
+
+#[test]
+fn a_file_that_lacks_a_piece_is_named_once_and_leaves_nothing() {
+    let (mut bench, last, _) = shared_tapes();
+    let part = bench.select(last, &["e-huge"]).unwrap().plan.sets[0].parts[1].layout.clone();
+    bench.fault(2, FaultPlan::unreadable_block(part.first_block + 3));
+    for order in [[0, 1, 2], [1, 2, 0], [2, 0, 1]] {
+        let turned = |plan: &mut Plan| plan.visits = order.iter().map(|at| plan.visits[*at].clone()).collect();
+        let done = bench.restore_in(last, &[], turned);
+        let [failed] = done.failed.as_slice() else { panic!("{:?}", done.failed) };
+        assert!(failed.starts_with("e-huge: ") && failed.to_lowercase().contains("medium"), "{failed}");
+        assert!(!done.at("e-huge").exists());
+        assert_eq!(unfinished(&done), 0, "{order:?}");
+        assert_eq!(std::fs::read(done.at("f-last")).unwrap(), b"last");
+    }
+    // a tape that is not there at all
+    let done = bench.restore_in(last, &[], |plan| drop(plan.visits.pop()));
+    assert!(done.failed.iter().any(|failed| failed.starts_with("e-huge: ")), "{:?}", done.failed);
+    assert_eq!(unfinished(&done), 0);
+}
+
+#[test]
+fn the_hash_of_the_file_decides_where_an_intermediate_one_is_wrong() {
+    let (mut bench, last, huge) = shared_tapes();
+    bench.spoil_cuts();
+    let done = bench.restore(last, &[]);
+    assert_eq!(done.failed, Vec::<String>::new());
+    assert!(std::fs::read(done.at("e-huge")).unwrap() == huge);
+    bench.corrupt_catalog(last, "e-huge");
+    let done = bench.restore(last, &[]);
+    assert!(done.failed.len() == 1 && done.failed[0].contains("damaged"), "{:?}", done.failed);
+    assert!(!done.at("e-huge").exists() && unfinished(&done) == 0);
+}
+
 #[test]
 fn what_cannot_be_read_is_named_and_everything_else_is_restored() {
     for (codec, key) in CODECS.into_iter().zip([None, Some(Key::new([9; 32])), None]) {

@@ -166,7 +166,8 @@ pub fn read_back(file: &File, buffer: &mut [u8], stop: &AtomicBool) -> Result<(u
     }
 }
 
-fn failed(action: &'static str) -> impl Fn(std::io::Error) -> Broken {
+/// For `map_err`: what was tried at the destination.
+pub fn failed(action: &'static str) -> impl Fn(std::io::Error) -> Broken {
     move |error| {
         let error = error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error);
         Broken::Destination(SafeError::System { action, error })

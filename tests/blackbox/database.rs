@@ -11,12 +11,26 @@ fn the_database_goes_to_tape_encrypted_or_not_at_all() {
     let source = server.folder("s");
     files::fill(&source);
     api.post("/api/v1/database-backup/backup", json!({"tape_id": 1})).fails(409, "no_key");
-    api.post("/api/v1/encryption-keys", json!({"name": "k1", "description": ""})).ok();
+    let key = api.post("/api/v1/encryption-keys", json!({"name": "k1", "description": ""})).ok()["key"].clone();
     let started = api.post("/api/v1/database-backup/backup", json!({"tape_id": 1})).ok();
     let row = api.complete(started);
     let list = api.get("/api/v1/database-backup").ok();
     assert_eq!(list[0]["status"], "completed", "{list}");
     assert_eq!(list[0]["checksum"], row["result"]["checksum"]);
+    // its key is known, and stays as long as the copy does
+    assert_eq!((&list[0]["key_name"], &list[0]["key_by_hand"]), (&json!("k1"), &json!(false)), "{list}");
+    assert_eq!(list[0]["key_fingerprint"], key["key_fingerprint"], "{list}");
+    let delete = |key: &Value| api.send("DELETE", &format!("/api/v1/encryption-keys/{}", key["id"]), None);
+    let why = delete(&key).fails(409, "in_use");
+    assert!(why.contains("1 copies of the database on tape"), "{why}");
+    let newer = api.post("/api/v1/encryption-keys", json!({"name": "k2", "description": ""})).ok()["key"].clone();
+    let named = json!({"tape_id": 1, "encryption_key_id": key["id"]});
+    api.complete(api.post("/api/v1/database-backup/backup", named).ok());
+    let list = api.get("/api/v1/database-backup").ok();
+    assert_eq!((&list[0]["key_name"], &list[0]["key_by_hand"]), (&json!("k1"), &json!(true)), "{list}");
+    let uses = api.get(&format!("/api/v1/encryption-keys/{}/uses", key["id"])).ok()["uses"].clone();
+    assert_eq!((&uses["database_copies"], &uses["database_copies_unknown"]), (&json!(2), &json!(0)), "{uses}");
+    delete(&newer).ok();
     // the tape goes on taking sets behind it
     let job = api.job("j", api.source("s", &source), 1, json!({}));
     let run = api.run_job(job, json!({"tape_id": 1}));

@@ -172,7 +172,7 @@ fn a_full_tape_is_handed_off_to_another_drive_before_anybody_is_asked() {
     assert_eq!(api.get(&format!("/api/v1/tape-changes/{}", request["id"])).ok()["status"], "completed");
     assert!(run["why"].to_string().contains("already in drive D1"), "{}", run["why"]);
 
-    // two of the three are in drives: the one that was taken out comes for the one that is needed last
+    // two of the three are in drives: only the other one is asked for, when they have been read
     let to = hands.server.dir.path().join("r");
     let started = api.post("/api/v1/restore/run", json!({"backup_set_id": set, "dest_path": to})).ok();
     let (mut last, mut asked) = (Value::Null, Vec::new());
@@ -184,6 +184,98 @@ fn a_full_tape_is_handed_off_to_another_drive_before_anybody_is_asked() {
         last = wanted["id"].clone();
     }
     api.complete(started);
-    assert_eq!(asked, ["H00001L9", "H00003L9"], "what was pushed out is asked for once more");
+    assert_eq!(asked.len(), 1, "what is in the drives is read first, and not asked for again: {asked:?}");
     files::assert_equal(&source, &to);
+}
+
+/// Labels of the tapes that an execution read, in order, as its log has it.
+fn order_of_tapes(server: &Server, row: &Value) -> Vec<String> {
+    let log = server.api.get(&format!("/api/v1/executions/{}/logs", row["id"])).ok();
+    let lines = log.as_array().unwrap().iter().filter_map(|line| line["message"].as_str());
+    lines
+        .filter_map(|line| line.strip_prefix("Reading from tape "))
+        .map(|tape| tape.trim_end_matches('.').into())
+        .collect()
+}
+
+/// How often the robot brought a tape for an execution, as its log has it.
+fn moves(server: &Server, row: &Value) -> usize {
+    let log = server.api.get(&format!("/api/v1/executions/{}/logs", row["id"])).ok();
+    let lines = log.as_array().unwrap().iter().filter_map(|line| line["message"].as_str());
+    lines.filter(|line| line.starts_with("The robot ")).count()
+}
+
+/// A full set on tape 2, and an incremental one around it: a file larger than a tape goes over tape 1, what is left of
+/// tape 2, and others.
+fn sets_that_share_tapes(drives: u32) -> (Server, std::path::PathBuf, Value, usize) {
+    let server = Server::with_library(Library { drives, slots: 7, capacity_mb: 40 });
+    let api = &server.api;
+    let source = server.folder("s");
+    files::fill(&source);
+    files::whole_seconds(&source);
+    let job = api.job("j", api.source("s", &source), 1, json!({"backup_type": "incremental"}));
+    api.run_job(job, json!({"tape_id": 2}));
+    std::fs::create_dir(source.join("later")).unwrap();
+    random(&source.join("huge"), 90 << 20);
+    for number in 0..20u64 {
+        std::fs::write(source.join(format!("later/f{number:02}")), files::noise(number, 100_000)).unwrap();
+    }
+    random(&source.join("zz huge"), 20 << 20);
+    files::whole_seconds(&source);
+    let run = api.run_job(job, json!({"tape_id": 1}));
+    let set = run["result"]["backup_set_id"].clone();
+    let parts = api.get(&format!("/api/v1/backup-sets/{set}")).ok()["parts"].clone();
+    let mut labels: Vec<String> =
+        parts.as_array().unwrap().iter().map(|part| part["tape_label"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(
+        labels.iter().position(|label| label == "A00002L9"),
+        Some(1),
+        "the full set's tape is in the middle: {parts}"
+    );
+    labels.sort();
+    labels.dedup();
+    assert_eq!(labels.len(), 5, "{parts}");
+    (server, source, set, 5)
+}
+
+#[track_caller]
+fn assert_each_once(server: &Server, row: &Value, most: usize) -> Vec<String> {
+    let order = order_of_tapes(server, row);
+    let mut once = order.clone();
+    once.sort();
+    once.dedup();
+    assert_eq!(order.len(), once.len(), "a tape was loaded twice: {order:?}");
+    assert!(order.len() <= most, "{order:?}");
+    order
+}
+
+#[test]
+fn sets_that_share_tapes_with_cut_files_need_each_tape_once() {
+    for drives in [1, 2] {
+        let (server, source, set, tapes) = sets_that_share_tapes(drives);
+        let api = &server.api;
+        let (whole, row) = restored(&server, &set, "whole", &[]);
+        files::assert_equal(&source, &whole);
+        assert_eq!(assert_each_once(&server, &row, tapes).len(), tapes);
+        // the file that is larger than a tape, and what shares a tape with its middle
+        let (part, row) = restored(&server, &set, "part", &["huge", "docs/file007.txt"]);
+        assert!(std::fs::read(part.join("huge")).unwrap() == std::fs::read(source.join("huge")).unwrap());
+        assert!(std::fs::read(part.join("docs/file007.txt")).unwrap() == files::noise(7, 7 * 37));
+        assert_each_once(&server, &row, tapes);
+        let plan = api.post("/api/v1/restore/plan", json!({"backup_set_id": set})).ok();
+        assert_eq!(plan["required_tapes"].as_array().unwrap().len(), tapes, "{plan}");
+        let started = api.post(&format!("/api/v1/backup-sets/{set}/verify"), json!({})).ok();
+        let row = api.complete(started);
+        assert_each_once(&server, &row, tapes);
+        let sets = &row["result"]["sets"][0];
+        assert_eq!((&sets["verified"], &sets["error_count"]), (&json!(true), &json!(0)), "{row}");
+
+        // what is in drives is read first: nothing is put away and fetched again
+        let state = tape_drive::virt::library::read(&server.library_dir()).unwrap();
+        let inside = state.drives.iter().filter(|bay| bay.cartridge.is_some()).count();
+        assert!(inside > 0, "{state:?}");
+        let (_, row) = restored(&server, &set, "again", &[]);
+        assert_each_once(&server, &row, tapes);
+        assert_eq!(moves(&server, &row), tapes - inside, "{row}");
+    }
 }

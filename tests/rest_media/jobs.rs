@@ -222,7 +222,15 @@ fn a_whole_run_is_cataloged_browsed_searched_verified_restored_and_deleted() {
     house.get("/catalog/search").about("q");
     let found = house.get("/catalog/search?q=notes").is(200);
     assert_eq!((found.as_array().unwrap().len(), &found[0]["file_path"]), (2, &json!("notes.txt")), "{found}");
-    assert_eq!(house.get("/catalog/find?q=*.txt").is(200)["hits"][0]["path"], json!("notes.txt"));
+    assert_ne!(found[0]["id"], found[1]["id"], "{found}");
+    let hit = house.get("/catalog/find?q=*.txt").is(200)["hits"][0].clone();
+    assert_eq!(hit["path"], json!("notes.txt"));
+    let source = &house.get(&format!("/jobs/{job}")).is(200)["source_id"];
+    assert_eq!((&hit["source_id"], &found[0]["source_id"]), (source, source), "{hit} {found}");
+    assert_eq!(hit["source_name"], found[0]["source_name"], "{hit} {found}");
+    let of_source = house.get(&format!("/catalog/versions?path=notes.txt&source_id={source}")).is(200);
+    assert_eq!(of_source.as_array().unwrap().len(), 2, "{of_source}");
+    house.get("/catalog/versions?path=notes.txt&source_id=99").fails(404, "not_found");
 
     let contents = house.get("/tapes/1/contents").is(200);
     assert_eq!(contents["parts"].as_array().unwrap().len(), 2, "{contents}");

@@ -175,6 +175,8 @@ pub struct DatabaseCopy {
     pub first_block: u64,
     /// Checksum of its list of files.
     pub checksum: String,
+    /// Fingerprint of the key that opens it.
+    pub key_fingerprint: String,
 }
 
 /// Lists a copy of the database; `false` if it is listed already.
@@ -190,8 +192,13 @@ pub fn store_database_copy(conn: &mut Conn, copy: &DatabaseCopy) -> Result<bool>
             sets::delete(conn, set.id)?;
             super::set::drop_stand_in(conn, set.job_id)?;
         }
+        let key_fingerprint = Some(copy.key_fingerprint.clone()).filter(|known| !known.is_empty()).map(Some);
         let known: i64 = table::table.filter(table::set_uuid.eq(&uuid)).count().get_result(conn)?;
         if known > 0 {
+            if key_fingerprint.is_some() {
+                let learned = database_backups::DatabaseBackupChanges { key_fingerprint, ..Default::default() };
+                database_backups::update_of_set(conn, &uuid, &learned)?;
+            }
             return Ok(false);
         }
         let row = database_backups::insert(conn, copy.tape_id)?;
@@ -201,6 +208,7 @@ pub fn store_database_copy(conn: &mut Conn, copy: &DatabaseCopy) -> Result<bool>
             block_offset: Some(Some(number(copy.first_block))),
             tape_file: Some(Some(number(copy.tape_file))),
             set_uuid: Some(Some(uuid)),
+            key_fingerprint,
             status: Some(crate::db::DatabaseBackupStatus::Completed),
             ..Default::default()
         };

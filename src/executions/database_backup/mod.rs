@@ -58,20 +58,19 @@ pub fn run(context: &Context, request: &DatabaseBackupRequest) -> Result<Value> 
 }
 
 fn back_up(context: &Context, request: &DatabaseBackupRequest, row: &mut Option<i32>) -> Result<(EncryptionKey, Copy)> {
-    let (key_row, key) = key(context, request.encryption_key_id)?;
-    let key = Arc::new(key);
+    let lock = lock(context, request)?;
     let (pool_id, mut named) = target(context, request)?;
     let mut tries = 1;
     loop {
         let tape = next_tape(context, pool_id, named, &[])?;
-        match write(context, &key, pool_id, tape, row) {
+        match write(context, &lock, pool_id, tape, row) {
             // the tape has become full, and another one is chosen now; one that a person named is not exchanged
             Err(error) if error.code == "tape_full" && request.tape_id.is_none() && tries < TRIES => {
                 context.log(&format!("{}; trying another tape.", error.message));
                 tries += 1;
                 named = None;
             }
-            done => return done.map(|copy| (key_row, copy)),
+            done => return done.map(|copy| (lock.row, copy)),
         }
     }
 }
@@ -103,9 +102,17 @@ fn target(context: &Context, request: &DatabaseBackupRequest) -> Result<(i32, Op
     Ok((pool_id, named.map(|tape| tape.id)))
 }
 
-fn key(context: &Context, wanted: Option<i32>) -> Result<(EncryptionKey, Key)> {
+/// What the copy is encrypted with.
+struct Lock {
+    row: EncryptionKey,
+    key: Arc<Key>,
+    /// Whoever asked for the copy named it.
+    by_hand: bool,
+}
+
+fn lock(context: &Context, request: &DatabaseBackupRequest) -> Result<Lock> {
     let mut conn = context.conn()?;
-    let id = match wanted {
+    let id = match request.encryption_key_id {
         Some(id) => id,
         None => db::encryption_keys::list(&mut conn)?.iter().map(|key| key.id).max().ok_or_else(|| {
             Error::conflict(
@@ -115,13 +122,15 @@ fn key(context: &Context, wanted: Option<i32>) -> Result<(EncryptionKey, Key)> {
         })?,
     };
     let key = context.services.keys.for_writing(&mut conn, id)?;
-    Ok((db::encryption_keys::find(&mut conn, id)?, key))
+    // after a run it is the settings that name it
+    let by_hand = request.encryption_key_id.is_some() && request.after_tape.is_none();
+    Ok(Lock { row: db::encryption_keys::find(&mut conn, id)?, key: Arc::new(key), by_hand })
 }
 
 /// Copies the database, and the copy to a tape. `row` is its row in the list, which is made if there is none.
-fn write(context: &Context, key: &Arc<Key>, pool_id: i32, tape: OpenTape, row: &mut Option<i32>) -> Result<Copy> {
+fn write(context: &Context, lock: &Lock, pool_id: i32, tape: OpenTape, row: &mut Option<i32>) -> Result<Copy> {
     let uuid = Uuid::new_v4();
-    let id = announce(context, tape.tape_id, uuid, row)?;
+    let id = announce(context, lock, tape.tape_id, uuid, row)?;
     context.phase("scanning", "Copying the database.")?;
     let folder = tempfile::Builder::new().prefix("database-backup-").tempdir_in(&context.services.config.data_dir)?;
     let file = folder.path().join(MEMBER);
@@ -139,7 +148,7 @@ fn write(context: &Context, key: &Arc<Key>, pool_id: i32, tape: OpenTape, row: &
             copy_of: None,
         },
         codec: Codec::Zstd { level: 3 },
-        key: Some(key.clone()),
+        key: Some(lock.key.clone()),
         drive_key: None,
         drive_compression: Compression::Off,
         block_size: context.services.config.tape.block_size,
@@ -173,9 +182,11 @@ fn write(context: &Context, key: &Arc<Key>, pool_id: i32, tape: OpenTape, row: &
     Ok(Copy { part, checksum, size })
 }
 
-/// Stores, before the copy is made, what will be written to which tape: the copy must know of itself.
-fn announce(context: &Context, tape_id: i32, uuid: Uuid, row: &mut Option<i32>) -> Result<i32> {
+/// Stores, before the copy is made, what will be written to which tape with which key: the copy must know of itself, and from
+/// now on the key cannot be deleted.
+fn announce(context: &Context, lock: &Lock, tape_id: i32, uuid: Uuid, row: &mut Option<i32>) -> Result<i32> {
     db::write_transaction(&mut *context.conn()?, |conn| {
+        db::encryption_keys::find(conn, lock.row.id)?;
         let id = match *row {
             Some(id) => id,
             None => database_backups::insert(conn, tape_id)?.id,
@@ -184,6 +195,8 @@ fn announce(context: &Context, tape_id: i32, uuid: Uuid, row: &mut Option<i32>) 
         let changes = DatabaseBackupChanges {
             tape_id: Some(tape_id),
             set_uuid: Some(Some(uuid.to_string())),
+            key_fingerprint: Some(Some(lock.row.key_fingerprint.clone())),
+            key_by_hand: Some(lock.by_hand),
             ..DatabaseBackupChanges::default()
         };
         database_backups::update(conn, id, &changes)?;

@@ -4,7 +4,7 @@ use crate::executions::{Context, tape_reading};
 use crate::restore::extract::Extractor;
 use crate::restore::members::Handler;
 use crate::restore::metadata::Trust;
-use crate::restore::plan::Item;
+use crate::restore::plan::{Item, Piece};
 use crate::restore::select::Selected;
 use crate::restore::{ExistingPolicy, Failed};
 use crate::{Error, ErrorKind, Result, db};
@@ -79,7 +79,18 @@ impl Handler for Rehearsal<'_> {
         Ok(())
     }
 
+    fn piece(&mut self, piece: &Piece, data: &mut dyn Read) -> Result<(), Failed> {
+        self.context.progress.set_path(to_text(&piece.item.path).into_owned());
+        if self.extractor.piece(piece, data)?.is_some() {
+            self.extractor.take_notes();
+            self.context.progress.files.fetch_add(1, Ordering::Relaxed);
+            self.context.progress.bytes.fetch_add(piece.item.size, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
     fn failed(&mut self, item: &Item, why: &str) {
+        self.extractor.abandon(&item.path);
         self.failed.insert(item.path.clone(), why.into());
     }
 

@@ -168,6 +168,7 @@ impl<'r> Taking<'r> {
         self.end_feed()?;
         let (kind, last, end) = (head.set.kind, head.part.last, head.end);
         let (uuid, start) = (head.set.uuid, head.set.start);
+        let key_fingerprint = head.key_fingerprint.clone();
         let chaining = head.part.cut.as_ref().and_then(Cut::chaining);
         let layout = PartLayout::from_toc(head, self.spot.toc_block, end_block)?;
         let Some(tape) = &self.reading.tape else { return Ok(()) };
@@ -182,6 +183,7 @@ impl<'r> Taking<'r> {
                 tape_file: layout.tape_file,
                 first_block: layout.first_block,
                 checksum: tally.hash.clone().finish(),
+                key_fingerprint,
             };
             let new = part::store_database_copy(&mut conn, &copy)?;
             line.outcome = if new { Outcome::Added } else { Outcome::Known };

@@ -6,7 +6,7 @@ use crate::Result;
 use crate::executions::Context;
 use crate::restore::extract::{Extractor, Failed, Placed};
 use crate::restore::members::Handler;
-use crate::restore::plan::{Item, Plan};
+use crate::restore::plan::{Item, Piece, Plan};
 use std::io::Read;
 use std::sync::atomic::Ordering;
 use tape_format::path_text::to_text;
@@ -39,8 +39,17 @@ impl Handler for Restoring<'_> {
         Ok(())
     }
 
+    fn piece(&mut self, piece: &Piece, data: &mut dyn Read) -> Result<(), Failed> {
+        self.context.progress.set_path(to_text(&piece.item.path).into_owned());
+        let mut counted = Counted { data, context: self.context };
+        if let Some(placed) = self.extractor.piece(piece, &mut counted)? {
+            self.placed(&piece.item.path, placed);
+        }
+        Ok(())
+    }
+
     fn link(&mut self, item: &Item, target: &Item) -> Result<bool, Failed> {
-        if !self.extractor.has_restored(&target.path) {
+        if !self.extractor.has_restored(&target.path)? {
             return Ok(false);
         }
         let placed = self.extractor.hard_link(&item.path, &target.path, item.expected().as_ref())?;
@@ -49,6 +58,7 @@ impl Handler for Restoring<'_> {
     }
 
     fn failed(&mut self, item: &Item, why: &str) {
+        self.extractor.abandon(&item.path);
         self.unread.push((item.path.clone(), why.into()));
     }
 
@@ -123,7 +133,7 @@ impl Restoring<'_> {
             self.context.check()?;
             let item = item?;
             let Some(expected) = item.expected().filter(|_| item.kind == MemberKind::File) else { continue };
-            if !self.extractor.has_restored(&item.path) {
+            if !self.extractor.has_restored(&item.path).map_err(destination_error)? {
                 continue;
             }
             let path = to_text(&item.path);

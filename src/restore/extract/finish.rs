@@ -1,6 +1,6 @@
 //! The end of an extraction: directories get their modes and times, now that nothing is put into them any more.
 
-use super::{Extractor, Note, PLAIN_DIRECTORY};
+use super::{Extractor, Failed, Note, PLAIN_DIRECTORY};
 use crate::restore::metadata::{Complaints, Metadata};
 use crate::restore::safe::{SafeError, SafePath};
 use rustix::fs::Mode;
@@ -8,17 +8,17 @@ use rustix::fs::Mode;
 impl Extractor {
     /// Gives all directories their metadata, deepest first. What could not be set is in the notes.
     pub fn finish(&mut self) {
-        let mut directories: Vec<_> = std::mem::take(&mut self.directories).into_iter().collect();
-        directories
-            .sort_unstable_by_key(|(path, _)| std::cmp::Reverse(path.iter().filter(|byte| **byte == b'/').count()));
-        // the destination itself is the least deep, but `.` has as many slashes as its children
-        directories.sort_by_key(|(path, _)| path == b".");
-        for (path, metadata) in directories {
-            let complaints = match self.finish_directory(&path, metadata) {
+        self.abandon_all();
+        let done = std::mem::take(&mut self.directories).deepest_first(|path, metadata| {
+            let complaints = match self.finish_directory(path, Metadata::from_bytes(metadata)) {
                 Ok(complaints) => complaints,
                 Err(error) => vec![format!("its permissions and times could not be set: {error}")],
             };
-            self.notes.extend(complaints.into_iter().map(|message| Note { path: path.clone(), message }));
+            self.notes.extend(complaints.into_iter().map(|message| Note { path: path.to_vec(), message }));
+        });
+        if let Err(Failed::Member(why) | Failed::Destination(why)) = done {
+            let message = format!("the permissions and times of directories could not be set: {why}");
+            self.notes.push(Note { path: b".".to_vec(), message });
         }
         if std::mem::take(&mut self.applier.not_owned) > 0 {
             self.notes.push(Note {

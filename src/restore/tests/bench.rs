@@ -1,6 +1,7 @@
 //! Virtual tapes, sets on them, and a catalog that knows them.
 
 use crate::Result;
+use crate::backup::hash::ContentHash;
 use crate::catalog::CatalogWriter;
 use crate::db::testing::{self, TestDatabase};
 use crate::db::{self, jobs::Job, sets, tapes::Tape};
@@ -8,7 +9,8 @@ use crate::restore::extract::{Extractor, Failed};
 use crate::restore::flow::{self, Message};
 use crate::restore::members::{self, Handler};
 use crate::restore::metadata::Trust;
-use crate::restore::plan::{Item, Plan};
+use crate::restore::pieces;
+use crate::restore::plan::{Item, Piece, Plan};
 use crate::restore::reader::{self, ReadError, SegmentJob};
 use crate::restore::select::{self, Selected, Selection};
 use crate::restore::{ExistingPolicy, check};
@@ -175,6 +177,14 @@ impl Bench {
         assert_eq!(changed.unwrap(), 1);
     }
 
+    /// The catalog knows wrong intermediate hashes.
+    pub fn spoil_cuts(&self) {
+        use crate::db::schema::backup_set_parts;
+        let spoiled = backup_set_parts::table.filter(backup_set_parts::cut_sha256.is_not_null());
+        let changed = diesel::update(spoiled).set(backup_set_parts::cut_sha256.eq(vec![0u8; 32]));
+        assert!(changed.execute(&mut *self.db.conn()).unwrap() > 0);
+    }
+
     /// Writes a set, catalogs it and completes it.
     pub fn write(&mut self, spec: &SetSpec, members: &[(Member, Vec<u8>)], deleted: &[&str]) -> i32 {
         let first = &self.tapes[&spec.parts[0].0].row;
@@ -231,6 +241,7 @@ impl Bench {
                 file_count: 0,
                 content_bytes: 0,
                 frame_table: layout.frames.encode().unwrap(),
+                cut_sha256: value_at(members, layout.tar_end).map(Vec::from),
                 ..testing::part(set.id, tape.row.id, part.part_number as i32)
             };
             db::set_parts::insert(&mut self.db.conn(), &row).unwrap();
@@ -264,8 +275,14 @@ impl Bench {
 
     /// Restores the state of a set to a new folder.
     pub fn restore(&mut self, set: i32, paths: &[&str]) -> Done {
+        self.restore_in(set, paths, |_| {})
+    }
+
+    /// The same, with the tapes in another order.
+    pub fn restore_in(&mut self, set: i32, paths: &[&str], order: impl FnOnce(&mut Plan)) -> Done {
         let folder = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
-        let selected = self.select(set, paths).unwrap();
+        let mut selected = self.select(set, paths).unwrap();
+        order(&mut selected.plan);
         assert!(selected.missing.is_empty() && selected.broken.is_empty(), "{selected:?}");
         let mut extractor = Extractor::new(folder.path(), ExistingPolicy::Keep, Trust::Own, Arc::default()).unwrap();
         for (path, metadata) in &selected.plan.directories {
@@ -371,6 +388,13 @@ impl Handler for Taker {
         }
     }
 
+    fn piece(&mut self, piece: &Piece, data: &mut dyn Read) -> Result<(), Failed> {
+        match &mut self.extractor {
+            Some(extractor) => extractor.piece(piece, data).map(drop),
+            None => pieces::compare(piece, data, &mut vec![0; check::BUFFER], &AtomicBool::new(false)).map(drop),
+        }
+    }
+
     fn failed(&mut self, item: &Item, why: &str) {
         if let Some(extractor) = &mut self.extractor {
             extractor.give_up(&item.path);
@@ -381,6 +405,24 @@ impl Handler for Taker {
     fn check(&mut self) -> Result<()> {
         Ok(())
     }
+}
+
+/// The intermediate hash of the file that goes on behind this place of the tar stream.
+fn value_at(members: &[(Member, Vec<u8>)], tar_end: u64) -> Option<[u8; 32]> {
+    let mut stream = Vec::new();
+    for (member, data) in members {
+        tar::write_header(member, &mut stream).unwrap();
+        let here = usize::try_from(tar_end).unwrap().checked_sub(stream.len())?;
+        if member.sparse.is_none() && here < data.len() {
+            let mut hash = ContentHash::default();
+            hash.update(&data[..here]);
+            return hash.chaining();
+        }
+        tar::sparse_map(member, &mut stream).unwrap();
+        stream.extend_from_slice(data);
+        stream.resize(stream.len().next_multiple_of(512), 0);
+    }
+    None
 }
 
 /// Everything in frames of at most the wanted size; a frame never begins in a header.

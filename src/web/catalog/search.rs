@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::catalog::lookup::{self, Version};
 use crate::catalog::search::{self as index, Found, Hit, MOST_HITS};
 use crate::db::time::rfc3339;
-use crate::db::{Page, jobs};
+use crate::db::{Page, jobs, sources};
 use crate::web::fields::invalid;
 use crate::web::query;
 use actix_web::{HttpResponse, get, web};
@@ -23,7 +23,7 @@ const NEXT: &str = "X-Next";
 pub struct SearchQuery {
     /// What occurs in the path; with `*` or `?`: a pattern for the path or its name.
     q: Option<String>,
-    /// At most so many paths; 100 unless said otherwise.
+    /// At most so many paths; 100 unless said otherwise. A path that several sources have is a hit for each of them.
     limit: Option<i64>,
     /// Where the page before stopped (`next`, or the header `X-Next`).
     from: Option<String>,
@@ -41,7 +41,7 @@ impl SearchQuery {
 /// A version of a path that was found.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct FoundFile {
-    /// A number of its own within the answer's set.
+    /// A name of its own in the answer: its source, its set and its path.
     id: String,
     /// The set that has it.
     backup_set_id: i32,
@@ -71,12 +71,16 @@ pub struct FoundFile {
     job_id: i32,
     /// Its name.
     job_name: String,
+    /// The source of the job: the same path in another source is another file.
+    source_id: i32,
+    /// Its name.
+    source_name: String,
 }
 
 fn flat(hit: Hit) -> impl Iterator<Item = FoundFile> {
     let path = hit.path;
     hit.versions.into_iter().filter(|version| version.kind != "deleted").map(move |version| FoundFile {
-        id: format!("{}:{}:{}", version.backup_set_id, version.part, version.block_offset),
+        id: format!("{}:{}:{path}", version.source_id, version.backup_set_id),
         backup_set_id: version.backup_set_id,
         file_path: path.clone(),
         kind: version.kind,
@@ -90,6 +94,8 @@ fn flat(hit: Hit) -> impl Iterator<Item = FoundFile> {
         tape_label: version.tape_label,
         job_id: version.job_id,
         job_name: version.job_name,
+        source_id: version.source_id,
+        source_name: version.source_name,
     })
 }
 
@@ -127,6 +133,8 @@ pub struct VersionsQuery {
     path: String,
     /// Only those of this job.
     job_id: Option<i32>,
+    /// Only those of this source.
+    source_id: Option<i32>,
     /// At most so many; 100 unless said otherwise.
     limit: Option<i64>,
 }
@@ -139,10 +147,18 @@ pub async fn versions(app: web::Data<App>, wanted: web::Query<VersionsQuery>) ->
     let wanted = wanted.into_inner();
     let limit = Page::new(wanted.limit, None, 100).limit;
     let versions = query(&app.services.db, move |conn| {
-        let Some(job) = wanted.job_id else { return lookup::versions(conn, &wanted.path, limit) };
-        jobs::find(conn, job)?;
-        let mut versions = lookup::versions(conn, &wanted.path, crate::db::paging::MAX_LIMIT)?;
-        versions.retain(|version| version.job_id == job);
+        if let Some(job) = wanted.job_id {
+            jobs::find(conn, job)?;
+        }
+        if let Some(source) = wanted.source_id {
+            sources::find(conn, source)?;
+        }
+        let most = if wanted.job_id.is_some() { crate::db::paging::MAX_LIMIT } else { limit };
+        let mut versions = lookup::versions(conn, &wanted.path, most)?;
+        versions.retain(|version| {
+            wanted.job_id.is_none_or(|job| job == version.job_id)
+                && wanted.source_id.is_none_or(|source| source == version.source_id)
+        });
         versions.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(versions)
     });

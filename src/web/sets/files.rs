@@ -2,8 +2,8 @@
 
 use crate::Result;
 use crate::app::App;
-use crate::catalog::files::{FileRow, Members, of_set};
-use crate::db::Page;
+use crate::catalog::files::{FileRow, Members, Wish, of_set};
+use crate::db::{Conn, Page};
 use crate::web::query;
 use actix_web::{get, web};
 use serde::Deserialize;
@@ -20,8 +20,10 @@ pub struct FilesQuery {
     directories: bool,
     /// At most so many; 1000 unless said otherwise.
     limit: Option<i64>,
-    /// After so many.
+    /// After so many. They are all looked at: `after` costs nothing.
     offset: Option<i64>,
+    /// Behind this path, the last of the page before.
+    after: Option<String>,
 }
 
 /// A page of the files of a set.
@@ -29,7 +31,11 @@ pub async fn page_of(app: &App, set_id: i32, wanted: FilesQuery) -> Result<web::
     let page = Page::new(wanted.limit, wanted.offset, 1000);
     let members = if wanted.directories { Members::All } else { Members::Files };
     let prefix = wanted.prefix.unwrap_or_default();
-    query(&app.services.db, move |conn| of_set(conn, set_id, &prefix, members, page)).await.map(web::Json)
+    let list = move |conn: &mut Conn| {
+        let wish = Wish { prefix: &prefix, after: wanted.after.as_deref(), members };
+        of_set(conn, set_id, &wish, page)
+    };
+    query(&app.services.db, list).await.map(web::Json)
 }
 
 /// The files that a set has itself, without those of the sets it builds on.

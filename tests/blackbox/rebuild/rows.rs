@@ -59,7 +59,7 @@ pub const QUERIES: &[(&str, &str)] = &[
     ),
     (
         "database copies",
-        "SELECT t.label, c.file_size, c.checksum, c.block_offset, c.tape_file, c.set_uuid, c.status \
+        "SELECT t.label, c.file_size, c.checksum, c.block_offset, c.tape_file, c.set_uuid, c.status, c.key_fingerprint \
          FROM database_backups c JOIN tapes t ON t.id = c.tape_id ORDER BY c.set_uuid",
     ),
 ];

@@ -69,10 +69,10 @@ async function sources(q: string): Promise<Hit[]> {
 async function files(q: string): Promise<Hit[]> {
 	const found = await fetched(api.GET('/api/v1/catalog/find', { params: { query: { q, limit: PER_GROUP } } }));
 	return found.hits.map((hit) => ({
-		id: `file-${hit.path}`,
+		id: `file-${hit.source_id}-${hit.path}`,
 		group: 'Files',
 		title: hit.path.slice(hit.path.lastIndexOf('/') + 1),
-		about: hit.path,
+		about: `${hit.source_name}: ${hit.path}`,
 		href: `/restore?q=${encodeURIComponent(hit.path)}`
 	}));
 }

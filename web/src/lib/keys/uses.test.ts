@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { keptBecause, usesWords } from './uses';
 
-const none = { jobs: 0, sets: 0, bytes: 0, tapes: 0, database_copies: 0 };
+const none = { jobs: 0, sets: 0, bytes: 0, tapes: 0, database_copies: 0, database_copies_unknown: 0 };
 
 it('says what needs a key', () => {
 	expect(usesWords(none)).toBeUndefined();
@@ -9,6 +9,8 @@ it('says what needs a key', () => {
 });
 
 it('says why a key stays', () => {
-	expect(keptBecause({ ...none, database_copies: 3 })).toBeUndefined();
+	expect(keptBecause(none)).toBeUndefined();
+	expect(keptBecause({ ...none, database_copies: 3 })).toBe('Needed by 3 copies of the database: keep the key until the tapes with them are written anew.');
+	expect(keptBecause({ ...none, database_copies_unknown: 1 })).toContain('Perhaps needed by 1 copy of the database');
 	expect(keptBecause({ ...none, jobs: 1, sets: 2 })).toBe('Needed by 2 sets and 1 job: delete those first, or keep the key.');
 });

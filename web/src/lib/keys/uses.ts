@@ -8,7 +8,8 @@ export function usesWords(uses: Schemas['KeyUse']): string | undefined {
 	const parts = [
 		uses.jobs > 0 ? counted(uses.jobs, 'job') : '',
 		uses.sets > 0 ? `${counted(uses.sets, 'set')} (${bytes(uses.bytes)})` : '',
-		uses.tapes > 0 ? counted(uses.tapes, 'tape') : ''
+		uses.tapes > 0 ? counted(uses.tapes, 'tape') : '',
+		uses.database_copies > 0 ? counted(uses.database_copies, 'copy of the database', 'copies of the database') : ''
 	].filter(Boolean);
 	return parts.length === 0 ? undefined : parts.join(', ');
 }
@@ -21,5 +22,11 @@ export function shortFingerprint(fingerprint: string): string {
 /** Why the server will not delete a key; nothing if it will. */
 export function keptBecause(uses: Schemas['KeyUse']): string | undefined {
 	const needed = [uses.sets > 0 ? counted(uses.sets, 'set') : '', uses.jobs > 0 ? counted(uses.jobs, 'job') : ''].filter(Boolean);
-	return needed.length === 0 ? undefined : `Needed by ${needed.join(' and ')}: delete those first, or keep the key.`;
+	if (needed.length > 0) return `Needed by ${needed.join(' and ')}: delete those first, or keep the key.`;
+	const copies = (count: number) => counted(count, 'copy of the database', 'copies of the database');
+	if (uses.database_copies > 0) return `Needed by ${copies(uses.database_copies)}: keep the key until the tapes with them are written anew.`;
+	if (uses.database_copies_unknown > 0) {
+		return `Perhaps needed by ${copies(uses.database_copies_unknown)}: rebuild the catalog from the tapes with them to learn which key they need.`;
+	}
+	return undefined;
 }

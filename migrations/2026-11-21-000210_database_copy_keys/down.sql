@@ -1,0 +1,2 @@
+ALTER TABLE database_backups DROP COLUMN key_by_hand;
+ALTER TABLE database_backups DROP COLUMN key_fingerprint;

@@ -1,0 +1,60 @@
+//! For tests: how the database would answer what a function asks it.
+
+use crate::db::Conn;
+use diesel::connection::{Instrumentation, InstrumentationEvent};
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use std::sync::{Arc, Mutex};
+
+#[derive(QueryableByName)]
+struct Step {
+    #[diesel(sql_type = Text)]
+    detail: String,
+}
+
+struct Listening(Arc<Mutex<Vec<String>>>);
+
+impl Instrumentation for Listening {
+    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        if let InstrumentationEvent::StartQuery { query, .. } = event {
+            // behind it the values
+            let text = query.to_string();
+            self.0.lock().expect("queries").push(text.split(" -- binds").next().unwrap_or_default().to_owned());
+        }
+    }
+}
+
+/// Runs `ask` and gives the steps of all its queries.
+pub fn steps<T>(conn: &mut Conn, ask: impl FnOnce(&mut Conn) -> T) -> Vec<String> {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    conn.set_instrumentation(Listening(asked.clone()));
+    ask(conn);
+    conn.set_instrumentation(None::<Box<dyn Instrumentation>>);
+    let asked = std::mem::take(&mut *asked.lock().expect("queries"));
+    let mut steps = Vec::new();
+    for sql in asked.iter().filter(|sql| sql.trim_start().starts_with("SELECT")) {
+        let plan = diesel::sql_query(format!("EXPLAIN QUERY PLAN {sql}")).load::<Step>(conn);
+        steps.extend(plan.unwrap_or_else(|error| panic!("{sql}: {error}")).into_iter().map(|step| step.detail));
+    }
+    assert!(!steps.is_empty(), "nothing was asked");
+    steps
+}
+
+/// Fails if a query goes through a whole table, instead of looking rows up.
+#[track_caller]
+pub fn assert_no_scan<T>(conn: &mut Conn, ask: impl FnOnce(&mut Conn) -> T) {
+    let steps = steps(conn, ask);
+    // what a subquery has found is gone through, and that is no table
+    let named = |step: &String| step.strip_prefix("CO-ROUTINE ").or(step.strip_prefix("MATERIALIZE ")).map(first_word);
+    let subqueries: Vec<String> = steps.iter().filter_map(named).collect();
+    for step in &steps {
+        let Some(table) = step.strip_prefix("SCAN ").map(first_word) else { continue };
+        // the index of texts answers what it was asked
+        let answered = table == "catalog_search" && step.contains("VIRTUAL TABLE");
+        assert!(answered || table == "CONSTANT" || subqueries.contains(&table), "{step}, of {steps:#?}");
+    }
+}
+
+fn first_word(rest: &str) -> String {
+    rest.split(' ').next().unwrap_or_default().to_owned()
+}
