@@ -62,7 +62,7 @@ it('there are pages, and the navigation leads to no other', async () => {
 });
 
 // One heading, nothing that axe finds, nothing wider than the window, no request to another host, no error in the console.
-describe.concurrent('every page is in order', { timeout: 300_000 }, () => {
+describe.concurrent('every page is in order', { timeout: 600_000 }, () => {
 	it('of a server without anything, for an administrator, dark', async () => {
 		await look(empty, ADMIN, fixed, { colorScheme: 'dark' });
 	});

@@ -140,7 +140,7 @@ it('a drive that a person feeds asks for a second tape, which is brought with a 
 		await panel.getByRole('heading', { name: /Bring tape H00003L9/ }).waitFor();
 		await panel.getByText('on the shelf').waitFor();
 		await panel.getByText('Letters').first().waitFor();
-		await panel.getByText('Waiting since').waitFor();
+		await panel.getByText('Waiting for', { exact: true }).waitFor();
 		expect(await tab.accessibilityProblems()).toEqual([]);
 
 		// Said to be done, and it is not.

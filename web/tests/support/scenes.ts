@@ -22,7 +22,7 @@ export const SCENES: Record<string, Show> = {
 	login: async (tab) => void (await tab.page.goto('/login')),
 	'tape-change': at('/pools', async (tab) => {
 		await button(/waiting/)(tab);
-		await tab.page.getByRole('dialog').getByText('Waiting since').waitFor();
+		await tab.page.getByRole('dialog').getByText('Waiting for', { exact: true }).waitFor();
 	}),
 	palette: at('/', async (tab) => {
 		await tab.page.keyboard.press('Control+k');
@@ -77,7 +77,7 @@ export const README_PICTURES: Picture[] = [
 		show: async (tab) => {
 			await tab.goto('/');
 			await button(/waiting/)(tab);
-			await tab.page.getByRole('dialog').getByText('Waiting since').waitFor();
+			await tab.page.getByRole('dialog').getByText('Waiting for', { exact: true }).waitFor();
 			await tab.settled();
 		}
 	}
