@@ -1,4 +1,4 @@
-import type { Browser } from 'playwright-core';
+import type { Browser, Request } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openBrowser, Tab } from './support/browser';
 import { fill } from './support/many';
@@ -48,24 +48,26 @@ it('no page loads everything, and none keeps one waiting', async () => {
 	const lines: string[] = [];
 	const wrong: string[] = [];
 	for (const path of PAGES) {
-		const asked: Promise<{ question: string; bytes: number; ms: number }>[] = [];
-		const hear = (response: import('playwright-core').Response) => {
-			const url = new URL(response.url());
-			if (!url.pathname.startsWith('/api/') || url.pathname.endsWith('/stream')) return;
-			const begun = performance.now();
-			asked.push(
-				response.body().then(
-					(body) => ({ question: url.pathname.slice(7) + url.search, bytes: body.length, ms: Math.max(response.request().timing().responseEnd, performance.now() - begun) }),
-					() => ({ question: url.pathname, bytes: 0, ms: 0 })
-				)
-			);
+		const asked = new Map<Request, number>();
+		const answers: { question: string; bytes: number; ms: number }[] = [];
+		const words = (request: Request) => request.url().replace(`${server.url}/api/v1/`, '');
+		const isQuestion = (request: Request) => request.url().startsWith(`${server.url}/api/v1/`) && !request.url().includes('/stream');
+		const ask = (request: Request) => void (isQuestion(request) && asked.set(request, performance.now()));
+		const hear = async (request: Request) => {
+			const begun = asked.get(request);
+			if (begun === undefined) return;
+			const ms = performance.now() - begun;
+			asked.delete(request);
+			const body = await request.response().then((response) => response?.body()).catch(() => undefined);
+			answers.push({ question: words(request), bytes: body?.length ?? 0, ms });
 		};
-		tab.page.on('response', hear);
+		tab.page.on('request', ask);
+		tab.page.on('requestfinished', hear);
 		const begun = performance.now();
-		await tab.goto(path);
+		await tab.goto(path).catch(() => wrong.push(`${path} does not end to load: ${[...asked.keys()].map(words).join(', ')}`));
 		const ms = Math.round(performance.now() - begun);
-		tab.page.off('response', hear);
-		const answers = await Promise.all(asked);
+		tab.page.off('request', ask);
+		tab.page.off('requestfinished', hear);
 		const bytes = answers.reduce((sum, answer) => sum + answer.bytes, 0);
 		const slowest = answers.toSorted((a, b) => b.ms - a.ms)[0];
 		const largest = answers.toSorted((a, b) => b.bytes - a.bytes)[0];

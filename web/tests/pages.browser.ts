@@ -31,9 +31,9 @@ async function fill() {
 
 const { fixed, objects, more } = addresses();
 
-/** Opens each page and says what is wrong with it, in both themes if wanted. */
+/** Opens each page, without motion, and says what is wrong with it, in both themes if wanted. */
 async function look(server: TestServer, login: typeof ADMIN, paths: string[], options: BrowserContextOptions, both = false): Promise<void> {
-	const tab = await Tab.open(browser, server, options);
+	const tab = await Tab.open(browser, server, { ...options, reducedMotion: 'reduce' });
 	await tab.logIn(login);
 	const wrong: string[] = [];
 	for (const path of paths) {

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import type { AxeResults, RunOptions } from 'axe-core';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 import { expect } from 'vitest';
+import { until } from './rest';
 import type { TestServer } from './server';
 
 const FLAGS = [
@@ -79,7 +80,7 @@ export class Tab {
 
 	async settled(): Promise<void> {
 		await this.page.locator('h1').first().waitFor();
-		await expect.poll(() => this.page.getByText('Loading…').count(), { timeout: 15_000 }).toBe(0);
+		await until('nothing to be loading', async () => ((await this.page.getByText('Loading…').count()) === 0 ? true : undefined), 15_000);
 		// What appears by a transition is judged when it has appeared.
 		await this.page.evaluate(() => Promise.all(document.getAnimations().filter((a) => a.effect?.getComputedTiming().iterations !== Infinity).map((a) => a.finished.catch(() => undefined))));
 	}
