@@ -9,7 +9,7 @@ import { ADMIN, TestServer } from './support/server';
 const number = (name: string, otherwise: number) => Number(process.env[name] ?? otherwise);
 const MANY = { tapes: number('TAPES', 20_000), jobs: number('JOBS', 100), runs: number('RUNS', 4000), files: number('FILES', 25) };
 /** Of what the server answers to the questions of one page, not compressed. */
-const MOST_BYTES = 600_000;
+const MOST_BYTES = 1_000_000;
 /** From the address to a page on which nothing is loading; leaves room for a slow machine. */
 const MOST_MS = 3000;
 
@@ -89,6 +89,9 @@ it('a list of many tapes is scrolled to its end, and only what is seen is asked 
 	await tab.page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
 	await tab.page.getByText(`T${String(MANY.tapes).padStart(5, '0')}L9`).first().waitFor();
 	expect(await tab.page.locator('tbody tr.row').count()).toBeLessThan(100);
-	expect(asked).toBeLessThanOrEqual(3);
+	expect(asked).toBeLessThan(10);
+	// And it goes on: a list that measures itself over and over answers nothing any more.
+	await tab.page.evaluate(() => scrollTo(0, 0));
+	await tab.page.getByText('T00001L9').first().waitFor();
 	await tab.close();
 });
