@@ -175,11 +175,8 @@ mod tests {
         let conn = &mut *db.conn();
         let tape = testing::tape(conn, "T1");
         let capacity = 18_000_000_000_000;
-        let nine = tapes::TapeChanges {
-            lto_type: Some("LTO-9".into()),
-            capacity_bytes: Some(capacity),
-            ..Default::default()
-        };
+        let nine =
+            tapes::TapeChanges { lto_type: Some("LTO-9".into()), capacity_bytes: Some(capacity), ..Default::default() };
         tapes::update(conn, tape.id, &nine).expect("capacity");
         let wear = of_tape(conn, tape.id, db::now()).expect("wear");
         assert_eq!((wear.condition, wear.life_used_percent), (Condition::Unknown, None));

@@ -69,8 +69,7 @@ pub async fn tree(app: web::Data<App>, wanted: web::Query<TreeQuery>) -> Result<
     let page = Page::new(wanted.limit, wanted.offset, 1000);
     let tree = query(&app.services.db, move |conn| {
         let set_id = set_of(conn, wanted.set_id, wanted.job_id, as_of)?;
-        let chain =
-            if wanted.only_this_set { select::alone(conn, set_id)? } else { select::state_of(conn, set_id)? };
+        let chain = if wanted.only_this_set { select::alone(conn, set_id)? } else { select::state_of(conn, set_id)? };
         let listing = list(conn, &chain, &wanted.path, page)?;
         Ok(Tree { set_id, chain, listing })
     });

@@ -125,7 +125,8 @@ fn in_view<'t>(conn: &mut Conn, tapes: impl Iterator<Item = &'t Tape>) -> Result
 /// The worst first: those that lose data, those that are worn, then by how much of their life is used.
 fn most_worn(conn: &mut Conn, full: &[&Tape], wear: &mut BTreeMap<i32, Wear>) -> Result<Vec<WornTape>> {
     let mut worn: Vec<&Tape> = full.iter().copied().filter(|tape| wear.contains_key(&tape.id)).collect();
-    let rank = |tape: &Tape| wear.get(&tape.id).map(|wear| (wear.condition, wear.life_used_percent.unwrap_or_default()));
+    let rank =
+        |tape: &Tape| wear.get(&tape.id).map(|wear| (wear.condition, wear.life_used_percent.unwrap_or_default()));
     worn.sort_by(|a, b| rank(b).partial_cmp(&rank(a)).unwrap_or(Ordering::Equal).then(a.id.cmp(&b.id)));
     worn.truncate(MOST);
     let shown = in_view(conn, worn.into_iter())?;

@@ -38,7 +38,10 @@ pub fn needed(conn: &mut Conn, keys: &KeyStore, plan: &Plan) -> Result<Vec<Neede
         }
         for id in wanted {
             let key = match id {
-                Some(id) => named(conn, keys, encryption_keys::find(conn, id)?),
+                Some(id) => {
+                    let row = encryption_keys::find(conn, id)?;
+                    named(conn, keys, row)
+                }
                 None => unknown(conn, &set)?,
             };
             match all.iter_mut().find(|known| (known.id, &known.fingerprint) == (key.id, &key.fingerprint)) {
@@ -52,7 +55,10 @@ pub fn needed(conn: &mut Conn, keys: &KeyStore, plan: &Plan) -> Result<Vec<Neede
 
 fn named(conn: &mut Conn, keys: &KeyStore, row: EncryptionKey) -> NeededKey {
     let problem = keys.for_reading(conn, &row.key_fingerprint).err().map(|error| {
-        format!("{}. Without it, what is encrypted with it cannot be read: import the key again from its key sheet", error.message)
+        format!(
+            "{}. Without it, what is encrypted with it cannot be read: import the key again from its key sheet",
+            error.message
+        )
     });
     NeededKey {
         id: Some(row.id),
