@@ -27,6 +27,9 @@ describe('the form of a channel', () => {
 		form.pairs.push({ name: 'X-Team', value: 'tapes', kept: null }, { name: ' ', value: 'x', kept: null });
 		expect(configOf('webhook', form).headers).toEqual({ Authorization: MASK, 'X-Team': 'tapes' });
 	});
+	it('leaves alone what it has no field for', () => {
+		expect(configOf('gotify', formOf('gotify', { token: MASK, added_later: 5 }), { token: MASK, added_later: 5 })).toMatchObject({ token: MASK, added_later: 5 });
+	});
 	it('begins with what is usual', () => {
 		const form = formOf('ntfy', {});
 		expect(form.texts.server).toBe('https://ntfy.sh');

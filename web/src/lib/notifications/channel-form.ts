@@ -49,9 +49,12 @@ function isText(value: unknown): value is string {
 	return typeof value === 'string' && value !== '';
 }
 
-/** The whole configuration that the form says; what is secret and stays as it is goes back as it was shown. */
-export function configOf(kind: Kind, form: ChannelForm): Config {
-	const config: Config = {};
+/**
+ * The whole configuration that the form says, over what was known; what is secret and stays as it is goes back as it was
+ * shown.
+ */
+export function configOf(kind: Kind, form: ChannelForm, known: Config = {}): Config {
+	const config: Config = { ...known };
 	for (const field of KINDS[kind].fields) {
 		const text = (form.texts[field.name] ?? '').trim();
 		if (field.type === 'pairs') config[field.name] = Object.fromEntries(form.pairs.filter((pair) => pair.name.trim()).map((pair) => [pair.name.trim(), pair.kept ?? pair.value]));
