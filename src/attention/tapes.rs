@@ -8,8 +8,10 @@ use crate::media::wear::{self, Condition};
 use chrono::{Duration, NaiveDateTime};
 use std::collections::BTreeMap;
 
+/// Title of the events that a tape is old.
+const MEDIA_WEAR: &str = "Media Wear";
 /// Titles of the events with which drives warn of a tape.
-const ALERTS: &[&str] = &["TapeAlert", "Media Wear"];
+const ALERTS: &[&str] = &["TapeAlert", MEDIA_WEAR];
 /// What a drive said of a tape is remembered for so long.
 const REMEMBERED: Duration = Duration::days(90);
 
@@ -28,9 +30,8 @@ fn worn(conn: &mut Conn, tapes: &[Tape], now: NaiveDateTime) -> Result<Vec<Atten
     let mut warned: BTreeMap<i32, events::Event> = BTreeMap::new();
     for event in events::titled(conn, ALERTS, now - REMEMBERED)? {
         let flag = event.detail("flag").and_then(|flag| u8::try_from(flag).ok());
-        if flag.is_some_and(|flag| wear::WORN_FLAGS.contains(&flag))
-            && let Some(tape) = event.detail("tape_id")
-        {
+        let says_so = event.title == MEDIA_WEAR || flag.is_some_and(|flag| wear::WORN_FLAGS.contains(&flag));
+        if says_so && let Some(tape) = event.detail("tape_id") {
             warned.insert(tape, event);
         }
     }
