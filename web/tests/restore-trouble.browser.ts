@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -29,7 +29,9 @@ beforeAll(async () => {
 	const key = must(await rest.api.POST('/api/v1/encryption-keys', { body: { name: 'Offsite' } })).key;
 	const secret = await rest.job('Secrets', folder(server, 'secrets', 5, 20_000), await rest.pool('DAILY'), { encryption_key_id: key.id });
 	await rest.done(await rest.run(secret));
-	source = folder(server, 'films', 7, 8 * MB);
+	// Each is larger than a tape: it is cut.
+	source = folder(server, 'films', 2, 45 * MB);
+	writeFileSync(path.join(source, 'a-note.txt'), 'that is not cut');
 	const films = await rest.job('Films', source, pool);
 	await rest.done(await rest.run(films));
 	const newest = async (job: number) => must(await rest.api.GET('/api/v1/backup-sets', { params: { query: { job_id: job } } }))[0]?.id ?? 0;
@@ -40,7 +42,7 @@ beforeAll(async () => {
 		const tape = all.find((one) => one.id === part.tape_id);
 		return { id: part.tape_id, label: part.tape_label, barcode: tape?.barcode ?? '' };
 	});
-	expect(tapes.length).toBeGreaterThan(1);
+	expect(tapes.length).toBeGreaterThan(2);
 }, 180_000);
 afterAll(async () => {
 	await browser?.close();
@@ -120,7 +122,7 @@ it('an incomplete set can be looked into, what is missing is named, and the rest
 	await plan.getByLabel('Destination', { exact: true }).fill(to);
 	await plan.getByRole('button', { name: 'Start restore' }).click();
 	await tab.page.getByText(/files? restored and verified/).waitFor({ timeout: 60_000 });
-	const name = 'part-0/file-0.dat';
+	const name = 'a-note.txt';
 	expect(existsSync(path.join(to, name)) && readFileSync(path.join(to, name)).equals(readFileSync(path.join(source, name)))).toBe(true);
 	await tab.close();
 });

@@ -20,15 +20,15 @@ export function ceiling(highest: number): number {
 	return ([1, 2, 5, 10].find((step) => highest <= step * power * (1 + 1e-9)) ?? 10) * power;
 }
 
-/** Where the dots stand: in the order of time, evenly, for what counts is the sitting and not the day. */
-export function place(dots: readonly Dot[], width: number, height: number, pad: number): { dots: Placed[]; top: number; series: string[] } {
+/** Where the dots stand: in the order of time, evenly, for what counts is the sitting and not the day. `left`: room for words. */
+export function place(dots: readonly Dot[], width: number, height: number, pad: number, left = pad): { dots: Placed[]; top: number; series: string[] } {
 	const sorted = dots.toSorted((a, b) => a.at.getTime() - b.at.getTime());
 	const series = [...new Set(sorted.map((dot) => dot.series))];
 	const top = ceiling(Math.max(0, ...sorted.map((dot) => dot.value)));
-	const step = sorted.length > 1 ? (width - 2 * pad) / (sorted.length - 1) : 0;
+	const step = sorted.length > 1 ? (width - left - pad) / (sorted.length - 1) : 0;
 	const placed = sorted.map((dot, at) => ({
 		...dot,
-		x: sorted.length > 1 ? pad + at * step : width / 2,
+		x: sorted.length > 1 ? left + at * step : width / 2,
 		y: height - pad - (dot.value / top) * (height - 2 * pad),
 		shape: series.indexOf(dot.series) % SHAPES
 	}));
