@@ -245,7 +245,7 @@ it('words are tried as they are typed, what does not work says on which line, an
 	await until('the message in those words', async () => receiver.received.find((one) => one.body === '{"text": "Backup Failed"}'), 30_000);
 	await page.getByRole('button', { name: 'Reset' }).click();
 	await panel(page).getByRole('button', { name: 'Reset' }).click();
-	await page.getByText('Come with the program').waitFor();
+	await page.getByText('Come with the program', { exact: true }).waitFor();
 	expect(await words.inputValue()).toBe('');
 
 	await page.getByLabel('Kind of channel').selectOption('telegram');
