@@ -14,6 +14,7 @@ use crate::events::{Bus, Category, Event};
 use crate::executions::{self, DrillRequest, MaintenanceRequest, Request, ScrubRequest, Services};
 use crate::keys::{KeyStore, MasterKey};
 use crate::notify::{Bell, Delivery, Limits};
+use crate::telegram;
 use crate::web::{self, Exit, Lifecycle};
 use crate::{Error, Result};
 use actix::Addr;
@@ -100,9 +101,10 @@ impl App {
     }
 }
 
-/// What a crash left: backups go on where they stopped, other executions that were at work have failed; sets that nobody
+/// What a crash left: what has ended is told; backups go on where they stopped, other executions that were at work have failed; sets that nobody
 /// goes on with are not sets; of sets that were being read from tapes the parts count that are recorded.
 async fn put_in_order(db: &DbPool, bus: &Bus, catalog: &Addr<CatalogActor>) -> Result<()> {
+    jobs::untold(&mut *db.get()?, bus)?;
     const INTERRUPTED: &str = "the server stopped while this was running; run it again";
     let (failed, again) =
         db::executions::reconcile(&mut *db.get()?, INTERRUPTED, |_, row| executions::after_a_crash(row))?;
@@ -180,12 +182,13 @@ impl House {
         let delivery = Delivery { db: db.clone(), keys: keys.clone(), bus: bus.clone(), limits, bell: bell.clone() };
         delivery.start()?;
         let app = App::start(config.clone(), db.clone(), bus.clone(), keys.clone()).await?;
+        let (shared_auth, db_of_bot, keys_of_bot) = (Data::new(auth), db.clone(), keys.clone());
         let services = web::Services {
             config: Data::from(config),
             sources: Data::new(sources),
             pool: Data::new(db),
             bus: Data::new(bus.clone()),
-            auth: Data::new(auth),
+            auth: shared_auth.clone(),
             keys: Data::from(keys),
             lifecycle: Data::new(lifecycle),
             bell: Data::new(bell),
@@ -194,6 +197,10 @@ impl House {
         let server = web::Server::bind(services, move |config| {
             config.app_data(shared.clone());
         })?;
+        if let Some(address) = server.addresses().first() {
+            let api = telegram::Api::new(*address, shared_auth.into_inner(), db_of_bot)?;
+            telegram::Bots { keys: keys_of_bot, api }.start()?;
+        }
         Ok(House { app, server, bus, notifier, setup_token })
     }
 

@@ -130,6 +130,16 @@ pub struct Maintenance {
     pub audit_days: u32,
     /// Days between two checks of the database; 0: none.
     pub check_days: u32,
+    /// A tape that was loaded so often is worn; 0: that does not matter.
+    pub warn_mounts: u32,
+    /// A tape that was written full so many times over is worn; 0: that does not matter.
+    pub warn_fills: u32,
+    /// A tape of so many years is worn; 0: that does not matter.
+    pub warn_years: u32,
+    /// Days ahead of which people hear that sets and tapes expire; 0: never.
+    pub warn_expiry_days: u32,
+    /// Days ahead of which people hear that an API key expires; 0: never.
+    pub warn_api_key_days: u32,
 }
 
 /// When tapes are read back, and which.

@@ -16,6 +16,8 @@
 //! | [`schedule`] | cron expressions and time zones |
 //! | [`catalog`] | what is where: insert, browse, search |
 //! | [`notify`] | rules, outbox, mail, Telegram, webhooks: telling people |
+//! | [`doctor`] | what a server needs, looked at, and how to mend it |
+//! | [`telegram`] | the bot that operators talk to |
 //! | [`auth`] | users, sessions, API keys, roles and the one permission table |
 //! | [`keys`] | encryption keys and the master key that wraps them |
 //! | [`db`] | connections, schema, row types, one module per aggregate |
@@ -36,6 +38,7 @@ pub mod cli;
 pub mod config;
 pub mod coverage;
 pub mod db;
+pub mod doctor;
 pub mod drive_test;
 pub mod error;
 pub mod events;
@@ -47,6 +50,7 @@ pub mod media;
 pub mod notify;
 pub mod restore;
 pub mod schedule;
+pub mod telegram;
 pub mod web;
 
 pub use error::{Error, ErrorKind, Result};

@@ -27,6 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
+pub use announce::untold;
 pub use control::{Command, Control};
 pub use throughput::ThroughputOf;
 
@@ -145,7 +146,7 @@ impl Jobs {
         });
         match stored {
             Ok(row) => {
-                announce::ended(&self.services, &row);
+                announce::ended(&self.services.bus, &row);
                 self.follow(&row);
             }
             Err(error) => tracing::error!(execution = id, %error, "the end of an execution could not be stored"),

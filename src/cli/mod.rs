@@ -1,6 +1,6 @@
 //! The command line: one file per subcommand.
 //!
-//! `serve`, `demo`, `openapi`, `recover`, `virtual` and `vtl` do their work in this process; everything else asks a server through the
+//! `serve`, `demo`, `doctor`, `openapi`, `recover`, `virtual` and `vtl` do their work in this process; everything else asks a server through the
 //! same REST API that the web interface uses, so the command line can do nothing that the permission table forbids.
 //!
 //! Rules that hold for every subcommand:
@@ -25,6 +25,7 @@ mod catalog;
 mod completions;
 mod database;
 mod demo;
+mod doctor;
 mod drill;
 mod drive;
 mod drive_test;
@@ -123,6 +124,7 @@ struct Global {
 enum Command {
     Serve(serve::ServeArgs),
     Demo(demo::DemoArgs),
+    Doctor(doctor::DoctorArgs),
     Status(status::StatusArgs),
     Login(login::LoginArgs),
     Logout(login::LogoutArgs),
@@ -177,6 +179,7 @@ fn dispatch(global: Global, command: Command) -> CliResult {
     match command {
         Command::Serve(args) => serve::run(args),
         Command::Demo(args) => demo::run(args, &global),
+        Command::Doctor(args) => doctor::run(args, &global),
         Command::Openapi(args) => openapi::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

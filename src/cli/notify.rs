@@ -6,7 +6,7 @@ mod rules;
 mod templates;
 
 use super::exit::CliResult;
-use super::output::{Context, text};
+use super::output::{Context, text, time};
 use super::resolve::{self, CHANNEL};
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -21,6 +21,7 @@ Examples:
   tapebackarr notify test office
   tapebackarr notify rules create trouble --channel office --channel phone --min-severity warning \\
       --quiet 22:00-07:00 --time-zone Europe/Berlin --remind-minutes 60
+  tapebackarr notify pair team
   tapebackarr notify outbox list --status queued,failed
   tapebackarr notify outbox retry 17")]
 pub struct NotifyArgs {
@@ -39,6 +40,18 @@ enum NotifyCommand {
         /// The channel: name or id
         channel: String,
     },
+    /// Make a code that pairs you with a Telegram bot: send it there as `/pair CODE`
+    Pair {
+        /// The bot's channel: name or id
+        channel: String,
+    },
+    /// List who may give Telegram bots commands
+    Chats,
+    /// Take that right away
+    Unpair {
+        /// Id of the chat (`notify chats`)
+        id: i64,
+    },
     /// List what there is to tell: the topics that rules and templates name
     Topics,
 }
@@ -56,6 +69,26 @@ pub fn run(args: NotifyArgs, context: &Context) -> CliResult {
             let answer = client.post(&format!("notifications/channels/{id}/test"), &json!({}))?;
             let said = answer["answer"].as_str().unwrap_or_default().to_owned();
             format.done(&answer, &format!("The test message was taken: {said}"))
+        }
+        NotifyCommand::Pair { channel } => {
+            let id = resolve::id(client, CHANNEL, &channel)?;
+            let answer = client.post("notifications/telegram/codes", &json!({"channel_id": id}))?;
+            let code = answer["code"].as_str().unwrap_or_default().to_owned();
+            format.done(&answer, &format!("Send this to the bot within ten minutes:  /pair {code}"))
+        }
+        NotifyCommand::Chats => {
+            let columns = [
+                text("id", "id"),
+                text("user", "username"),
+                text("person", "sender_name"),
+                text("chat", "chat_id"),
+                time("last command", "last_used_at"),
+            ];
+            format.list(&client.get("notifications/telegram/chats")?, &columns, "Nobody is paired with a bot.")
+        }
+        NotifyCommand::Unpair { id } => {
+            let answer = client.delete(&format!("notifications/telegram/chats/{id}"))?;
+            format.done(&answer, "The chat is paired no more")
         }
         NotifyCommand::Topics => {
             let columns = [text("topic", "word"), text("group", "group"), text("what", "description")];

@@ -132,9 +132,22 @@ pub fn copy_to(conn: &mut Conn, to: &Path) -> Result<()> {
     Ok(())
 }
 
-fn migrate(conn: &mut Conn, path: &Path) -> Result<()> {
+/// Whether the tables of a database are those of this program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SchemaState {
+    /// They are.
+    Current,
+    /// An older program made them; they are brought up to date when the server starts.
+    Behind,
+}
+
+/// Looks whether the tables are those of this program, and changes nothing.
+///
+/// # Errors
+/// `database_newer`: a newer program made them.
+pub fn schema_state(conn: &mut Conn, path: &Path) -> Result<SchemaState> {
     let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
-        Error::internal(format!("cannot bring the tables of {} up to date: {error}", path.display()))
+        Error::internal(format!("the tables of {} cannot be read: {error}", path.display()))
     };
     let known = known_migrations()?;
     let applied: Vec<MigrationVersion<'static>> = conn.applied_migrations().map_err(failed)?;
@@ -148,8 +161,14 @@ fn migrate(conn: &mut Conn, path: &Path) -> Result<()> {
             ),
         ));
     }
-    conn.run_pending_migrations(MIGRATIONS).map_err(failed)?;
-    Ok(())
+    Ok(if applied.len() == known.len() { SchemaState::Current } else { SchemaState::Behind })
+}
+
+fn migrate(conn: &mut Conn, path: &Path) -> Result<()> {
+    schema_state(conn, path)?;
+    conn.run_pending_migrations(MIGRATIONS)
+        .map(drop)
+        .map_err(|error| Error::internal(format!("cannot bring the tables of {} up to date: {error}", path.display())))
 }
 
 #[cfg(test)]

@@ -82,6 +82,17 @@ pub fn titled(conn: &mut Conn, titles: &[&str], since: NaiveDateTime) -> Result<
     Ok(query.order(events::id).select(Event::as_select()).load(conn)?)
 }
 
+/// All since then, oldest first.
+pub fn since(conn: &mut Conn, time: NaiveDateTime) -> Result<Vec<Event>> {
+    let query = events::table.filter(events::created_at.ge(time)).order(events::id);
+    Ok(query.select(Event::as_select()).load(conn)?)
+}
+
+/// Whether an event with one of these titles since then has this number in this field of its details.
+pub fn told(conn: &mut Conn, titles: &[&str], (field, id): (&str, i32), since: NaiveDateTime) -> Result<bool> {
+    Ok(titled(conn, titles, since)?.iter().any(|event| event.detail(field) == Some(id)))
+}
+
 impl Event {
     /// A number of its details: the id of an object.
     pub fn detail(&self, name: &str) -> Option<i32> {

@@ -390,6 +390,12 @@ pub fn finish(conn: &mut Conn, id: i32, status: ExecutionStatus, changes: &Execu
     })
 }
 
+/// Those that ended since then, in the order in which they were asked for.
+pub fn ended_since(conn: &mut Conn, time: NaiveDateTime) -> Result<Vec<Execution>> {
+    let rows = job_executions::table.filter(job_executions::end_time.ge(time)).order(job_executions::id);
+    Ok(rows.select(Execution::as_select()).load(conn)?)
+}
+
 /// After a start nothing is at work. Of the executions that a crash left `running`, `resume` says for each how it runs again;
 /// it waits then, with that request. The others fail with `message`. Those that waited or were paused stay so. Returns
 /// the ones that failed, and the ones that run again.

@@ -328,6 +328,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    forewarnings (subject) {
+        subject -> Text,
+        told_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     job_executions (id) {
         id -> Integer,
         kind -> Text,
@@ -803,6 +810,35 @@ diesel::table! {
 }
 
 diesel::table! {
+    telegram_chats (id) {
+        id -> Integer,
+        channel_id -> Integer,
+        chat_id -> BigInt,
+        sender_id -> BigInt,
+        sender_name -> Text,
+        user_id -> Integer,
+        last_used_at -> Nullable<Timestamp>,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    telegram_codes (code_hash) {
+        code_hash -> Text,
+        channel_id -> Integer,
+        user_id -> Integer,
+        expires_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    telegram_offsets (channel_id) {
+        channel_id -> Integer,
+        next_update -> Integer,
+    }
+}
+
+diesel::table! {
     users (id) {
         id -> Integer,
         username -> Text,
@@ -856,6 +892,8 @@ diesel::joinable!(snapshots -> backup_sets (backup_set_id));
 diesel::joinable!(snapshots -> backup_sources (source_id));
 diesel::joinable!(tape_change_requests -> tape_spanning_sets (spanning_set_id));
 diesel::joinable!(tape_change_requests -> job_executions (job_execution_id));
+diesel::joinable!(telegram_chats -> notification_channels (channel_id));
+diesel::joinable!(telegram_chats -> users (user_id));
 diesel::joinable!(tape_drives -> tape_libraries (library_id));
 diesel::joinable!(tape_drives -> tapes (current_tape_id));
 diesel::joinable!(tape_health -> tape_drives (drive_id));
@@ -892,6 +930,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     execution_logs,
     execution_throughput,
     expired_sets,
+    forewarnings,
     job_executions,
     notification_channels,
     notification_open,
@@ -918,5 +957,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     tape_spanning_members,
     tape_spanning_sets,
     tapes,
+    telegram_chats,
+    telegram_codes,
+    telegram_offsets,
     users,
 );

@@ -15,6 +15,7 @@ use crate::db::tape_changes::{self, NewTapeChange, Opened, TapeChange};
 use crate::db::{self, TapeChangeReason, TapeChangeStatus};
 use crate::events::{Category, Event};
 use crate::{Error, Result};
+use chrono::TimeDelta;
 use look::Look;
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -177,7 +178,15 @@ impl<'a> Asking<'a> {
         }
         context.phase("waiting", &need.message)?;
         let (row, opened) = tape_changes::open(&mut *context.conn()?, &self.new_row(&need)?)?;
-        if opened == Opened::New {
+        // a server that died may have asked without a word
+        let told = opened != Opened::New
+            && db::events::told(
+                &mut *context.conn()?,
+                &["Tape Required"],
+                ("tape_change_id", row.id),
+                row.requested_at - TimeDelta::minutes(1),
+            )?;
+        if !told {
             let details = json!({
                 "execution_id": context.id, "tape_change_id": row.id, "drive_id": need.drive, "tape_id": need.tape,
                 "pool_id": need.pool,

@@ -29,6 +29,16 @@ impl MasterKey {
         Self::open_from(conn, data_dir, credentials.as_deref())
     }
 
+    /// The same without making one: none if there is none yet and nothing that it should open.
+    pub fn find(conn: &mut Conn, data_dir: &Path) -> Result<Option<MasterKey>> {
+        let credential =
+            std::env::var_os("CREDENTIALS_DIRECTORY").is_some_and(|dir| Path::new(&dir).join(NAME).exists());
+        if !credential && !data_dir.join(NAME).exists() && encryption_keys::list(conn)?.is_empty() {
+            return Ok(None);
+        }
+        Self::open(conn, data_dir).map(Some)
+    }
+
     /// The master key of a data folder that is being filled from a tape: the one that is there, or a new one. Which keys it
     /// opens is not asked.
     pub fn for_recovery(data_dir: &Path) -> Result<MasterKey> {

@@ -146,6 +146,18 @@ impl Ready {
         secrets::scrub(self.kind, &self.config, text)
     }
 
+    /// Whether the other side answers, without sending a message: what it said, or why not. Neither holds a secret.
+    pub async fn reach(&self) -> Result<String, String> {
+        let reached = match &self.address {
+            Address::Email(one) => one.reach().await,
+            Address::Telegram(one) => one.reach().await,
+            Address::Webhook(one) => http::reach(&one.url, &one.ca_certificate, &one.proxy).await,
+            Address::Ntfy(one) => http::reach(&one.server, &one.ca_certificate, &one.proxy).await,
+            Address::Gotify(one) => http::reach(&one.server, &one.ca_certificate, &one.proxy).await,
+        };
+        reached.map(|said| self.scrub(&said)).map_err(|why| self.scrub(&why))
+    }
+
     /// Sends one message and waits for the answer. Neither receipt nor failure holds a secret.
     pub async fn send(&self, message: Outgoing<'_>) -> Result<Receipt, Failure> {
         let attempt = async {

@@ -15,9 +15,9 @@ fn secret_fields(kind: ChannelKind) -> &'static [&'static str] {
         ChannelKind::Email => &["password"],
         ChannelKind::Telegram => &["bot_token", "proxy"],
         // chat services put the right to post into the path
-        ChannelKind::Webhook => &["url", "secret", "headers"],
-        ChannelKind::Ntfy => &["token", "password"],
-        ChannelKind::Gotify => &["token"],
+        ChannelKind::Webhook => &["url", "secret", "headers", "proxy"],
+        ChannelKind::Ntfy => &["token", "password", "proxy"],
+        ChannelKind::Gotify => &["token", "proxy"],
     }
 }
 

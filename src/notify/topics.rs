@@ -142,6 +142,8 @@ pub const TOPICS: &[Topic] = &[
     topic(TAPES, "tape_damaged", "A tape could not be read as it was written", &["Tape Damaged"]),
     topic(TAPES, "media_wear", "A tape nears the end of its life", &["Media Wear"]),
     topic(TAPES, "media_expiry", "Everything on a tape has passed its retention", &["Tape Expired", "Tapes Expired"]),
+    topic(TAPES, "expiry_near", "A tape, backup sets or an API key expire soon",
+        &["Tape Expiring", "Sets Expiring", "API Key Expiring"]),
     topic(TAPES, "tape_unknown", "A tape that the database does not know is in a drive", &["Unknown Tape Detected"]),
     topic(TAPES, "tape_loaded", "A tape is in a drive", &["Tape Loaded"]),
     topic(TAPES, "tape_prepared", "A tape was added, labelled or formatted",

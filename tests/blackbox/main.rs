@@ -8,6 +8,7 @@ mod copying_trouble;
 mod crash;
 mod damage;
 mod database;
+mod doctor;
 mod drive_encryption;
 mod drive_health;
 mod drive_test;

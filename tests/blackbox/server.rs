@@ -197,6 +197,25 @@ impl Server {
         self.child.wait().unwrap();
     }
 
+    /// From now on the server is killed at the next place of this name (only if it was built with its breakpoints).
+    #[cfg(feature = "breakpoints")]
+    pub fn kill_at(&self, place: &str) {
+        // in one step: the server may read at any moment
+        let file = self.dir.path().join("breakpoint");
+        std::fs::write(file.with_extension("new"), format!("1 {place}")).unwrap();
+        std::fs::rename(file.with_extension("new"), file).unwrap();
+    }
+
+    /// Waits until it was killed at that place, and disarms it.
+    #[cfg(feature = "breakpoints")]
+    pub fn killed(&mut self, place: &str) {
+        assert!(!self.child.wait().unwrap().success());
+        let file = self.dir.path().join("breakpoint");
+        assert_eq!(std::fs::read_to_string(file.with_extension("hit")).unwrap(), place);
+        std::fs::remove_file(file.with_extension("hit")).unwrap();
+        std::fs::remove_file(file).unwrap();
+    }
+
     pub fn restart(&mut self) {
         let (child, lines) = spawn(self.dir.path());
         self.child = child;
@@ -294,6 +313,7 @@ fn spawn(dir: &Path) -> (Child, Receiver<String>) {
         .env("TAPEBACKARR_AUTH__BCRYPT_COST", "4")
         .env("TAPEBACKARR_NOTIFY__RETRY_SECONDS", "1")
         .env("TAPEBACKARR_NOTIFY__PUBLIC_URL", "https://tapes.example")
+        .env("TAPEBACKARR_BREAKPOINTS", dir.join("breakpoint"))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

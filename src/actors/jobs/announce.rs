@@ -1,28 +1,41 @@
-//! Tells the world that an execution has begun or ended.
+//! Tells the world that an execution has begun or ended: once, also over the death of the server.
 
-use crate::db::ExecutionStatus;
-use crate::db::executions::Execution;
-use crate::events::{Category, Event};
+use crate::Result;
+use crate::db::executions::{self, Execution};
+use crate::db::{Conn, ExecutionStatus, events};
+use crate::events::{Bus, Category, Event};
 use crate::executions::Services;
+use chrono::TimeDelta;
+
+/// How long before the last event that was stored an execution may have ended without being told of: events are stored in
+/// order, within moments.
+const MOMENTS: TimeDelta = TimeDelta::minutes(10);
 
 /// How long it worked.
 fn seconds(row: &Execution) -> Option<i64> {
     Some((row.end_time? - row.start_time?).num_seconds())
 }
 
-/// Publishes the beginning of what people wait for.
+/// Publishes the beginning of what people wait for; not again when it goes on after a restart.
 pub fn began(services: &Services, row: &Execution) {
     let event = match row.kind.as_str() {
         "backup" => Event::info(Category::Backup, "Backup Started", format!("{} began", row.title)),
         "restore" => Event::info(Category::Restore, "Restore Started", format!("{} began", row.title)),
         _ => return,
     };
+    let told = services.db.get().map_err(crate::Error::from).and_then(|mut conn| {
+        events::told(&mut conn, &["Backup Started", "Restore Started"], ("execution_id", row.id), row.created_at)
+    });
+    // rather twice than never
+    if told.unwrap_or(false) {
+        return;
+    }
     let details = serde_json::json!({"execution_id": row.id, "kind": row.kind, "job_id": row.job_id});
     services.bus.publish(event.details(details));
 }
 
 /// Publishes its end, as an event for people and to those who watch.
-pub fn ended(services: &Services, row: &Execution) {
+pub fn ended(bus: &Bus, row: &Execution) {
     let details = serde_json::json!({
         "execution_id": row.id, "kind": row.kind, "job_id": row.job_id, "backup_set_id": row.backup_set_id,
         "status": row.status, "error_code": row.error_code, "warnings": row.warning_count,
@@ -72,6 +85,62 @@ pub fn ended(services: &Services, row: &Execution) {
             format!("{} failed: {}", row.title, row.error_message.as_deref().unwrap_or("unknown reason")),
         ),
     };
-    services.bus.publish(event.details(details));
-    services.bus.transient("execution", serde_json::json!({"execution_id": row.id, "status": row.status}));
+    bus.publish(event.details(details));
+    bus.transient("execution", serde_json::json!({"execution_id": row.id, "status": row.status}));
+}
+
+/// Publishes the end of whatever ended just before the server died, before an event of it was on disk.
+pub fn untold(conn: &mut Conn, bus: &Bus) -> Result<()> {
+    let Some(last) = events::recent(conn, 1)?.pop() else { return Ok(()) };
+    let since = last.created_at - MOMENTS;
+    let ends = |title: &str| ["Completed", "Failed", "Cancelled"].iter().any(|end| title.ends_with(end));
+    let told: Vec<i32> = events::since(conn, since)?
+        .iter()
+        .filter(|event| ends(&event.title) || event.title == "Interrupted")
+        .filter_map(|event| event.detail("execution_id"))
+        .collect();
+    for row in executions::ended_since(conn, since)?.iter().filter(|row| !told.contains(&row.id)) {
+        tracing::warn!(execution = row.id, "the server died before it could tell of the end of this");
+        ended(bus, row);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actors::notifier::Notifier;
+    use crate::db::executions::{ExecutionChanges, NewExecution};
+    use crate::db::testing;
+    use crate::notify::{Bell, Limits};
+    use std::time::Duration;
+
+    #[test]
+    fn an_end_that_was_not_told_is_told_once() {
+        let db = testing::database();
+        let (bus, inbox) = Bus::new();
+        Notifier::start(db.pool.clone(), &bus, inbox, Limits::default(), Bell::default()).unwrap();
+        let conn = &mut *db.conn();
+        let titles = |conn: &mut Conn| {
+            assert!(bus.flush(Duration::from_secs(10)));
+            events::recent(conn, 10).unwrap().into_iter().map(|event| event.title).collect::<Vec<_>>()
+        };
+        let end = |conn: &mut Conn, kind: &str| {
+            let new = NewExecution { kind: kind.into(), title: kind.into(), ..NewExecution::default() };
+            let id = executions::insert(conn, &new).unwrap().id;
+            executions::finish(conn, id, ExecutionStatus::Completed, &ExecutionChanges::default()).unwrap()
+        };
+        end(conn, "backup");
+        untold(conn, &bus).unwrap();
+        assert_eq!(titles(conn), <[&str; 0]>::default(), "a database without events tells nothing of its past");
+
+        bus.publish(Event::info(Category::System, "Server Set Up", "now"));
+        titles(conn);
+        untold(conn, &bus).unwrap();
+        assert_eq!(titles(conn), ["Server Set Up", "Backup Completed"]);
+        ended(&bus, &end(conn, "restore"));
+        titles(conn);
+        untold(conn, &bus).unwrap();
+        assert_eq!(titles(conn), ["Server Set Up", "Backup Completed", "Restore Completed"]);
+    }
 }

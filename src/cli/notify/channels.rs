@@ -18,10 +18,11 @@ const SECRETS: &[&str] = &["password", "bot_token", "secret", "token"];
 Fields (--set FIELD=VALUE; secrets with --ask FIELD, asked for or read from standard input):
   email     host, port, security (starttls, tls, none), username, password, from, from_name, to (commas between),
             ca_certificate (@FILE), accept_any_certificate (yes, no)
-  telegram  bot_token, chat_id, thread_id, api_url, proxy
-  webhook   url, secret, further headers (--header NAME asks for the value), ca_certificate (@FILE)
-  ntfy      server, topic, token or username and password, ca_certificate (@FILE)
-  gotify    server, token, ca_certificate (@FILE)
+  telegram  bot_token, chat_id, thread_id, api_url, proxy, commands (yes: the bot answers operators, see `notify pair`)
+  webhook   url, secret, further headers (--header NAME asks for the value), ca_certificate (@FILE), proxy
+  ntfy      server, topic, token or username and password, ca_certificate (@FILE), proxy
+  gotify    server, token, ca_certificate (@FILE), proxy
+A proxy with a password in its address is secret too: --ask proxy.
 
 Examples:
   tapebackarr notify channels list
@@ -137,7 +138,7 @@ fn typed(field: &str, value: &str) -> CliResult<Value> {
     let wrong = |what: &str| CliError::usage(format!("--set {field}={value}: expected {what}"));
     Ok(match field {
         "port" | "thread_id" => value.parse::<i64>().map_err(|_| wrong("a number"))?.into(),
-        "accept_any_certificate" => yes_or_no(value).map_err(|error| wrong(&error))?.into(),
+        "accept_any_certificate" | "commands" => yes_or_no(value).map_err(|error| wrong(&error))?.into(),
         "to" => value.split(',').map(str::trim).filter(|to| !to.is_empty()).collect::<Vec<_>>().into(),
         "ca_certificate" => match value.strip_prefix('@') {
             Some(file) => std::fs::read_to_string(file).doing("cannot read the certificate")?.into(),
@@ -180,6 +181,8 @@ pub fn run(args: ChannelsArgs, context: &Context) -> CliResult {
                 text("To", "config.to"),
                 text("Bot token", "config.bot_token"),
                 text("Chat", "config.chat_id"),
+                yes_no("Takes commands", "config.commands"),
+                text("Proxy", "config.proxy"),
                 text("Address", "config.url"),
                 text("Key of the signature", "config.secret"),
                 text("Server", "config.server"),

@@ -2,6 +2,7 @@
 //! writes in small steps, so that it can run beside everything else.
 
 mod database;
+mod forewarn;
 mod prune;
 mod retention;
 
@@ -19,6 +20,8 @@ use utoipa::ToSchema;
 pub enum Chore {
     /// Mark what no rule keeps, and the tapes on which everything has expired.
     Retention,
+    /// Tell of what nears its end: worn tapes, tapes and sets that expire, API keys.
+    Forewarn,
     /// Delete old executions, logs, events and lines of the audit log.
     Prune,
     /// Give free space back and bring statistics up to date.
@@ -35,6 +38,7 @@ impl Chore {
     fn name(self) -> &'static str {
         match self {
             Chore::Retention => "retention",
+            Chore::Forewarn => "forewarn",
             Chore::Prune => "prune",
             Chore::Optimize => "optimize",
             Chore::QuickCheck | Chore::IntegrityCheck => "check",
@@ -45,7 +49,7 @@ impl Chore {
 
 /// What is done when nothing is named: every day's work.
 fn daily(context: &Context) -> Result<Vec<Chore>> {
-    let mut chores = vec![Chore::Retention, Chore::Prune, Chore::Optimize];
+    let mut chores = vec![Chore::Retention, Chore::Forewarn, Chore::Prune, Chore::Optimize];
     if database::check_is_due(context)? {
         chores.push(Chore::QuickCheck);
     }
@@ -64,6 +68,7 @@ pub fn run(context: &Context, request: &MaintenanceRequest) -> Result<Value> {
         context.check()?;
         let done = match chore {
             Chore::Retention => retention::run(context),
+            Chore::Forewarn => forewarn::run(context),
             Chore::Prune => prune::run(context),
             Chore::Optimize => database::optimize(context),
             Chore::QuickCheck => database::check(context, crate::db::upkeep::Check::Quick),

@@ -155,6 +155,17 @@ impl Email {
         .map_err(failed)
     }
 
+    /// Whether the mail server answers and takes the login.
+    pub async fn reach(&self) -> Result<String, String> {
+        let transport = self.transport().map_err(|error| error.message)?;
+        match transport.test_connection().await {
+            Ok(true) if self.username.is_empty() => Ok("the mail server answers".into()),
+            Ok(true) => Ok("the mail server answers, and takes the login".into()),
+            Ok(false) => Err("the mail server does not answer as it should".into()),
+            Err(error) => Err(http::chain(&error)),
+        }
+    }
+
     /// Sends it.
     pub async fn send(&self, message: Outgoing<'_>) -> Result<Receipt, Failure> {
         let bad = |error: Error| Failure::later(error.message);

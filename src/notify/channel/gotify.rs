@@ -16,6 +16,8 @@ pub struct Gotify {
     pub token: String,
     /// A certificate authority of one's own, PEM; empty: those of the system.
     pub ca_certificate: String,
+    /// HTTP proxy; empty: that of the environment. Masked.
+    pub proxy: String,
 }
 
 /// Without what is secret.
@@ -29,7 +31,7 @@ impl Gotify {
     /// What it must be.
     pub fn check(self) -> Result<Gotify> {
         http::url("server", &self.server)?;
-        http::client(&self.ca_certificate)?;
+        http::client(&self.ca_certificate, &self.proxy)?;
         if self.token.trim().is_empty() {
             return Err(invalid("token is required: that of an application of the Gotify server"));
         }
@@ -53,7 +55,7 @@ impl Gotify {
         });
         let url = format!("{}/message", self.server.trim_end_matches('/'));
         let url = http::url("server", &url).map_err(bad)?;
-        let request = http::client(&self.ca_certificate).map_err(bad)?.post(url);
+        let request = http::client(&self.ca_certificate, &self.proxy).map_err(bad)?.post(url);
         http::send(request.header("X-Gotify-Key", &self.token).json(&body)).await
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Again, Failure, Receipt, invalid};
 use crate::Result;
-use reqwest::{Certificate, Client, RequestBuilder, StatusCode, Url, header};
+use reqwest::{Certificate, Client, ClientBuilder, Proxy, RequestBuilder, StatusCode, Url, header};
 use std::time::Duration;
 
 /// Longest answer that is kept, in characters.
@@ -24,9 +24,20 @@ pub fn url(field: &str, text: &str) -> Result<Url> {
     Ok(url)
 }
 
+/// Through which proxy `builder` goes; empty: that of the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`,
+/// `NO_PROXY`).
+pub fn through(builder: ClientBuilder, proxy: &str) -> Result<ClientBuilder> {
+    if proxy.trim().is_empty() {
+        return Ok(builder);
+    }
+    // reqwest repeats the address in its error, and with it a password
+    let proxy = Proxy::all(url("proxy", proxy)?).map_err(|_| invalid("proxy is no address of a proxy"))?;
+    Ok(builder.proxy(proxy))
+}
+
 /// A client that follows no redirection (whatever it carries was meant for one place), believes `ca` beside the
-/// authorities of the system, and uses the proxy of the environment.
-pub fn client(ca: &str) -> Result<Client> {
+/// authorities of the system, and goes [`through`] a proxy.
+pub fn client(ca: &str, proxy: &str) -> Result<Client> {
     let mut builder = Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(Duration::from_secs(15))
@@ -35,9 +46,21 @@ pub fn client(ca: &str) -> Result<Client> {
     if !ca.trim().is_empty() {
         let certificates = Certificate::from_pem_bundle(ca.as_bytes())
             .map_err(|error| invalid(format!("ca_certificate is no certificate in PEM: {error}")))?;
-        builder = certificates.into_iter().fold(builder, reqwest::ClientBuilder::add_root_certificate);
+        builder = certificates.into_iter().fold(builder, ClientBuilder::add_root_certificate);
     }
-    builder.build().map_err(|error| invalid(format!("the HTTP client cannot be made: {error}")))
+    through(builder, proxy)?.build().map_err(|error| invalid(format!("the HTTP client cannot be made: {error}")))
+}
+
+/// Whether the server of an address answers: it is asked for the head of its first page, whatever that is.
+pub async fn reach(address: &str, ca: &str, proxy: &str) -> Result<String, String> {
+    let wrong = |error: crate::Error| error.message;
+    let url = url("url", address).map_err(wrong)?.join("/").map_err(|error| error.to_string())?;
+    let host = url.host_str().unwrap_or_default().to_owned();
+    let answer = client(ca, proxy).map_err(wrong)?.head(url).send().await;
+    match answer.map_err(|error| chain(&error.without_url()))?.status() {
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => Err("the proxy wants another login".into()),
+        _ => Ok(format!("{host} answers")),
+    }
 }
 
 /// Sends a request and reads the answer.

@@ -26,6 +26,8 @@ pub struct Ntfy {
     pub password: String,
     /// A certificate authority of one's own, PEM; empty: those of the system.
     pub ca_certificate: String,
+    /// HTTP proxy; empty: that of the environment. Masked.
+    pub proxy: String,
 }
 
 impl Default for Ntfy {
@@ -37,6 +39,7 @@ impl Default for Ntfy {
             username: String::new(),
             password: String::new(),
             ca_certificate: String::new(),
+            proxy: String::new(),
         }
     }
 }
@@ -52,7 +55,7 @@ impl Ntfy {
     /// What it must be.
     pub fn check(self) -> Result<Ntfy> {
         http::url("server", &self.server)?;
-        http::client(&self.ca_certificate)?;
+        http::client(&self.ca_certificate, &self.proxy)?;
         let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if self.topic.is_empty() || self.topic.len() > 64 || !self.topic.chars().all(fits) {
             return Err(invalid("topic must be 1 to 64 letters, digits, - or _"));
@@ -76,7 +79,7 @@ impl Ntfy {
             fields.insert("click".into(), link.as_str().into());
         }
         let url = http::url("server", &self.server).map_err(bad)?;
-        let mut request = http::client(&self.ca_certificate).map_err(bad)?.post(url).json(&body);
+        let mut request = http::client(&self.ca_certificate, &self.proxy).map_err(bad)?.post(url).json(&body);
         if !self.token.is_empty() {
             request = request.bearer_auth(&self.token);
         } else if !self.username.is_empty() {

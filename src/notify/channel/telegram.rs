@@ -2,12 +2,15 @@
 
 use super::{Again, Failure, Outgoing, Receipt, http, invalid};
 use crate::Result;
+use crate::notify::notice::Notice;
 use crate::notify::template::shortened;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use teloxide_core::payloads::SendMessageSetters;
 use teloxide_core::prelude::Requester;
-use teloxide_core::types::{ChatId, LinkPreviewOptions, ParseMode, Recipient, ThreadId};
+use teloxide_core::types::{
+    ChatId, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, MessageId, ParseMode, Recipient, ThreadId,
+};
 use teloxide_core::{Bot, RequestError};
 
 /// Longest text that Telegram takes, in UTF-16 units; kept below, as entities count too.
@@ -27,6 +30,8 @@ pub struct Telegram {
     pub api_url: String,
     /// HTTP proxy; empty: that of the environment. Masked.
     pub proxy: String,
+    /// Whether the bot answers commands of people who were paired with a user.
+    pub commands: bool,
 }
 
 impl Default for Telegram {
@@ -37,6 +42,7 @@ impl Default for Telegram {
             thread_id: 0,
             api_url: "https://api.telegram.org".into(),
             proxy: String::new(),
+            commands: false,
         }
     }
 }
@@ -73,18 +79,28 @@ impl Telegram {
 
     /// The bot; `patience` for one request.
     pub fn bot(&self, patience: Duration) -> Result<Bot> {
-        let mut client = reqwest::Client::builder()
+        let client = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(15))
             .timeout(patience)
             .redirect(reqwest::redirect::Policy::none())
             .tcp_nodelay(true);
-        if !self.proxy.trim().is_empty() {
-            let proxy = reqwest::Proxy::all(http::url("proxy", &self.proxy)?);
-            client = client.proxy(proxy.map_err(|_| invalid("proxy is no address of a proxy"))?);
-        }
+        let client = http::through(client, &self.proxy)?;
         let client = client.build().map_err(|error| invalid(format!("the HTTP client cannot be made: {error}")))?;
         let url = http::url("api_url", &self.api_url)?;
         Ok(Bot::with_client(self.bot_token.trim(), client).set_api_url(url))
+    }
+
+    /// The request that a button below the message answers; only where somebody listens to buttons.
+    fn tape_change(&self, notice: &Notice) -> Option<i64> {
+        let asks = matches!(notice.topic.as_str(), "tape_required" | "wrong_tape");
+        notice.details.get("tape_change_id").filter(|_| asks && self.commands)?.as_i64()
+    }
+
+    /// Whether Telegram answers and knows the bot.
+    pub async fn reach(&self) -> Result<String, String> {
+        let bot = self.bot(Duration::from_secs(15)).map_err(|error| error.message)?;
+        let me = bot.get_me().await.map_err(|error| failure(&error).message)?;
+        Ok(format!("Telegram answers, and knows the bot @{}", me.username()))
     }
 
     /// Sends it.
@@ -100,8 +116,12 @@ impl Telegram {
         if fits {
             request = request.parse_mode(ParseMode::Html);
         }
+        if let Some(id) = self.tape_change(message.notice) {
+            let button = InlineKeyboardButton::callback("The tape is in", format!("ack:{id}"));
+            request = request.reply_markup(InlineKeyboardMarkup::new([[button]]));
+        }
         if self.thread_id > 0 {
-            request = request.message_thread_id(ThreadId(teloxide_core::types::MessageId(self.thread_id)));
+            request = request.message_thread_id(ThreadId(MessageId(self.thread_id)));
         }
         let sent = request.await.map_err(|error| failure(&error))?;
         Ok(format!("message {} in chat {}", sent.id.0, sent.chat.id))

@@ -28,6 +28,8 @@ pub struct Webhook {
     pub headers: BTreeMap<String, String>,
     /// A certificate authority of one's own, PEM; empty: those of the system.
     pub ca_certificate: String,
+    /// HTTP proxy; empty: that of the environment. Masked.
+    pub proxy: String,
 }
 
 /// Without what is secret.
@@ -41,7 +43,7 @@ impl Webhook {
     /// What it must be.
     pub fn check(self) -> Result<Webhook> {
         http::url("url", &self.url)?;
-        http::client(&self.ca_certificate)?;
+        http::client(&self.ca_certificate, &self.proxy)?;
         self.headers()?;
         Ok(self)
     }
@@ -68,7 +70,7 @@ impl Webhook {
             written => written.to_owned(),
         };
         let timestamp = Utc::now().timestamp().to_string();
-        let mut request = http::client(&self.ca_certificate)
+        let mut request = http::client(&self.ca_certificate, &self.proxy)
             .map_err(bad)?
             .post(http::url("url", &self.url).map_err(bad)?)
             .header(CONTENT_TYPE, "application/json")

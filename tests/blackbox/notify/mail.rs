@@ -5,20 +5,23 @@ use super::{BASE, channel, happen, message};
 use crate::server::Server;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel as line};
+use std::time::Duration;
 
 /// The Python of the distribution: that is where the packages are.
 const PYTHON: &str = "/usr/bin/python3";
 
-struct MailServer {
+/// A mail server, and the mails that it took.
+pub struct MailServer {
     child: Child,
-    lines: BufReader<ChildStdout>,
+    mails: Receiver<Value>,
     port: u16,
     authority: String,
 }
 
 impl MailServer {
-    fn start(server: &Server, how: &str) -> MailServer {
+    pub fn start(server: &Server, how: &str) -> MailServer {
         let certificate = Certificate::new(&server.folder("certificates"));
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/blackbox/notify/smtp.py");
         let mut child = Command::new(PYTHON)
@@ -32,10 +35,15 @@ impl MailServer {
         let mut port = String::new();
         lines.read_line(&mut port).unwrap();
         let port = port.trim().parse().expect("aiosmtpd runs (scripts/install-deps test installs it)");
-        MailServer { child, lines, port, authority: certificate.authority }
+        let (sender, mails) = line();
+        std::thread::spawn(move || {
+            let mails = lines.lines().map_while(Result::ok).map(|line| serde_json::from_str(&line).unwrap());
+            mails.map(|mail: Value| sender.send(mail)).take_while(Result::is_ok).for_each(drop);
+        });
+        MailServer { child, mails, port, authority: certificate.authority }
     }
 
-    fn config(&self, security: &str) -> Value {
+    pub fn config(&self, security: &str) -> Value {
         json!({
             "host": "localhost", "port": self.port, "security": security, "username": "tapes", "password": "pass word",
             "from": "tapes@example.org", "to": ["ann@example.org", "bob@example.net"],
@@ -43,10 +51,15 @@ impl MailServer {
         })
     }
 
-    fn next(&mut self) -> Value {
-        let mut line = String::new();
-        self.lines.read_line(&mut line).unwrap();
-        serde_json::from_str(&line).unwrap()
+    /// The next mail.
+    #[track_caller]
+    pub fn next(&self) -> Value {
+        self.mails.recv_timeout(Duration::from_secs(60)).expect("a mail")
+    }
+
+    /// The mails that came and were not looked at.
+    pub fn rest(&self) -> Vec<Value> {
+        self.mails.try_iter().collect()
     }
 }
 
@@ -60,7 +73,7 @@ impl Drop for MailServer {
 #[test]
 fn mail_goes_by_starttls_with_a_login_and_has_the_headers_of_a_machine() {
     let server = Server::bare();
-    let mut mail = MailServer::start(&server, "starttls");
+    let mail = MailServer::start(&server, "starttls");
     channel(&server, "email", mail.config("starttls"), &[]);
     happen(&server, "Größe & <b>more</b>");
     let got = mail.next();
@@ -92,7 +105,7 @@ fn mail_goes_by_starttls_with_a_login_and_has_the_headers_of_a_machine() {
 #[test]
 fn mail_goes_by_tls_and_a_foreign_certificate_is_refused() {
     let server = Server::bare();
-    let mut mail = MailServer::start(&server, "tls");
+    let mail = MailServer::start(&server, "tls");
     let body = |config: Value| json!({"kind": "email", "config": config});
     let path = format!("{BASE}/channels/try");
     let answer = server.api.post(&path, body(mail.config("tls"))).ok();

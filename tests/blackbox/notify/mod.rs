@@ -1,13 +1,24 @@
 //! Notifications: from an event of the real server to real receivers.
 
+mod bot;
 mod certificate;
+#[cfg(feature = "breakpoints")]
+mod crash;
+mod events;
 mod mail;
 mod outbox;
+mod proxy;
 mod receiver;
+mod shown;
 mod telegram;
 mod webhook;
+mod world;
 
 use crate::server::Server;
+use openssl::hash::MessageDigest;
+use openssl::pkey::PKey;
+use openssl::sign::Signer;
+use receiver::Request;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -46,4 +57,14 @@ fn message(server: &Server, status: &str) -> Value {
         let answer = server.api.get(&format!("{BASE}/outbox?status={status}")).ok();
         answer["messages"].as_array().unwrap().first().cloned()
     })
+}
+
+/// What a receiver that knows the key calculates as the signature of a request.
+fn signature(request: &Request, key: &[u8]) -> String {
+    let key = PKey::hmac(key).unwrap();
+    let mut signer = Signer::new(MessageDigest::sha256(), &key).unwrap();
+    signer.update(request.header("x-tapebackarr-timestamp").as_bytes()).unwrap();
+    signer.update(b".").unwrap();
+    signer.update(&request.body).unwrap();
+    format!("sha256={}", hex::encode(signer.sign_to_vec().unwrap()))
 }

@@ -1,5 +1,7 @@
 //! A web server that keeps what it is sent, and answers as a test says.
 
+use super::certificate::Certificate;
+use openssl::ssl::{SslAcceptor, SslFiletype, SslMethod};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -51,18 +53,39 @@ pub struct Receiver {
 
 impl Receiver {
     pub fn start(plan: impl FnMut(&Request) -> Reply + Send + 'static) -> Receiver {
+        Receiver::listen("http", plan, |stream| Some(BufReader::new(stream)))
+    }
+
+    /// With TLS, as `localhost`.
+    pub fn start_tls(certificate: &Certificate, plan: impl FnMut(&Request) -> Reply + Send + 'static) -> Receiver {
+        let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).unwrap();
+        acceptor.set_certificate_file(&certificate.certificate, SslFiletype::PEM).unwrap();
+        acceptor.set_private_key_file(&certificate.key, SslFiletype::PEM).unwrap();
+        let acceptor = acceptor.build();
+        Receiver::listen("https", plan, move |stream| acceptor.accept(stream).ok().map(BufReader::new))
+    }
+
+    fn listen<S: Read + Write>(
+        scheme: &str,
+        plan: impl FnMut(&Request) -> Reply + Send + 'static,
+        open: impl Fn(TcpStream) -> Option<BufReader<S>> + Send + Sync + 'static,
+    ) -> Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let address = listener.local_addr().unwrap();
+        let host = if scheme == "https" { format!("localhost:{}", address.port()) } else { address.to_string() };
         let (sender, requests) = channel();
         let plan: Plan = Arc::new(Mutex::new(Box::new(plan)));
-        let shared = plan.clone();
+        let (shared, open) = (plan.clone(), Arc::new(open));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (sender, plan) = (sender.clone(), shared.clone());
-                std::thread::spawn(move || while serve(&stream, &sender, &plan).is_some() {});
+                let (sender, plan, open) = (sender.clone(), shared.clone(), open.clone());
+                std::thread::spawn(move || {
+                    let Some(mut stream) = open(stream) else { return };
+                    while serve(&mut stream, &sender, &plan).is_some() {}
+                });
             }
         });
-        Receiver { url, requests, plan }
+        Receiver { url: format!("{scheme}://{host}"), requests, plan }
     }
 
     /// From now on it answers so.
@@ -75,6 +98,11 @@ impl Receiver {
         self.requests.recv_timeout(Duration::from_secs(60)).expect("a request")
     }
 
+    /// What came and was not looked at.
+    pub fn rest(&self) -> Vec<Request> {
+        self.requests.try_iter().collect()
+    }
+
     /// Nothing comes for a while.
     #[track_caller]
     pub fn nothing_for(&self, time: Duration) {
@@ -85,22 +113,21 @@ impl Receiver {
     }
 }
 
-fn serve(mut stream: &TcpStream, sender: &Sender<Request>, plan: &Plan) -> Option<()> {
-    let mut reader = BufReader::new(stream);
+fn serve(stream: &mut BufReader<impl Read + Write>, sender: &Sender<Request>, plan: &Plan) -> Option<()> {
     let mut line = String::new();
-    reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
+    stream.read_line(&mut line).ok().filter(|read| *read > 0)?;
     let mut words = line.split_whitespace().map(str::to_owned);
     let (method, path) = (words.next()?, words.next()?);
     let mut headers = HashMap::new();
     loop {
         let mut line = String::new();
-        reader.read_line(&mut line).ok()?;
+        stream.read_line(&mut line).ok()?;
         let Some((name, value)) = line.trim_end().split_once(':') else { break };
         headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
     }
     let length: usize = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
     let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
+    stream.read_exact(&mut body).ok()?;
     let request = Request { method, path, headers, body };
     let reply = (plan.lock().unwrap())(&request);
     sender.send(request).ok()?;
@@ -108,7 +135,7 @@ fn serve(mut stream: &TcpStream, sender: &Sender<Request>, plan: &Plan) -> Optio
         Reply::Answer(status, body) => {
             let head =
                 format!("HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}", body.len());
-            stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).ok()
+            stream.get_mut().write_all(format!("{head}\r\n\r\n{body}").as_bytes()).ok()
         }
         Reply::Silence => {
             let _ = stream.read(&mut [0]);

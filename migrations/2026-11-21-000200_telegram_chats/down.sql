@@ -1,0 +1,3 @@
+DROP TABLE telegram_offsets;
+DROP TABLE telegram_codes;
+DROP TABLE telegram_chats;
