@@ -88,7 +88,7 @@ ui: program ## Build the web interface into static/
 test-ui: ui ## The web interface: types, units, and a browser against the real server
 	scripts/test-ui $(PROGRAM)
 
-screenshots: ui ## Pictures of every page of the web interface, of a server at work, in target/screenshots/
+screenshots: ui ## Pictures of every page and state of the web interface, in target/screenshots/, and those of the README
 	@scripts/install-deps test
 	TAPEBACKARR_PROGRAM='$(abspath $(PROGRAM))' npm --prefix web run --silent screenshots
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { openBrowser, PHONE, Tab } from './support/browser';
+import { openBrowser, Tab } from './support/browser';
 import { must, Rest, until } from './support/rest';
 import { adminHouse } from './support/admin-seed';
 import { ADMIN, TestServer } from './support/server';
@@ -20,31 +20,6 @@ beforeAll(async () => {
 afterAll(async () => {
 	await browser?.close();
 	await server?.stop();
-});
-
-const PAGES = ['/keys', '/keys/1', '/keys/sheet', '/settings', '/users', '/api-keys', '/audit', '/events', '/database', '/docs', '/docs/manual-recovery', '/docs?q=barcode', '/about', '/start'];
-
-for (const colorScheme of ['light', 'dark'] as const) {
-	it(`axe finds nothing wrong with the pages of administration (${colorScheme})`, async () => {
-		const tab = await Tab.open(browser, server, { colorScheme });
-		await tab.logIn(ADMIN);
-		for (const path of PAGES) {
-			await tab.goto(path);
-			expect(await tab.accessibilityProblems(), path).toEqual([]);
-		}
-		await tab.close();
-	});
-}
-
-it('nothing is wider than a phone', async () => {
-	const tab = await Tab.open(browser, server, PHONE);
-	await tab.logIn(ADMIN);
-	for (const path of PAGES) {
-		await tab.goto(path);
-		const wide = await tab.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-		expect(wide, path).toBeLessThanOrEqual(0);
-	}
-	await tab.close();
 });
 
 it('a key is made and imported, says what needs it, and leaves only when nothing does', async () => {
@@ -228,7 +203,7 @@ it('events come as they happen, stand still when asked, and are searched on the 
 	const before = await count();
 	must(await rest.api.POST('/api/v1/encryption-keys', { body: { name: 'While one watches' } }));
 	await list.getByText('While one watches').waitFor();
-	await tab.page.getByRole('button', { name: 'Hold still' }).click();
+	await tab.page.getByRole('button', { name: 'Pause' }).click();
 	must(await rest.api.POST('/api/v1/encryption-keys', { body: { name: 'While nobody watches' } }));
 	await tab.page.waitForTimeout(1500);
 	expect(await count()).toBe(before + 1);
@@ -307,7 +282,7 @@ it('about knows the version and the licence texts of what it is built of', async
 	await tab.close();
 });
 
-it('every page can be opened by every role: what it may not see says so, nothing breaks', async () => {
+it('a role is told what it may not see', async () => {
 	const operator = await rest.user('operator');
 	for (const [login, locked] of [
 		[operator, ['/users', '/api-keys']],
@@ -315,7 +290,7 @@ it('every page can be opened by every role: what it may not see says so, nothing
 	] as const) {
 		const tab = await Tab.open(browser, server);
 		await tab.logIn(login);
-		for (const path of PAGES) {
+		for (const path of ['/keys', '/keys/sheet', '/settings', '/users', '/api-keys', '/audit', '/events', '/database']) {
 			await tab.goto(path);
 			const alerts = await tab.page.getByRole('main').getByRole('alert').count();
 			expect(alerts > 0, `${login.username} on ${path}`).toBe((locked as readonly string[]).includes(path));

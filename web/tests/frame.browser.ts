@@ -47,37 +47,10 @@ it('loads no more than 250 kB before the first page can be used', async () => {
 	await page.context().close();
 });
 
-/** Every page there is: the navigation says. */
-async function paths(tab: Tab): Promise<string[]> {
-	const links = tab.page.getByRole('navigation', { name: 'Pages' }).getByRole('link');
-	const found = await links.evaluateAll((all) => all.map((link) => link.getAttribute('href') ?? ''));
-	expect(found.length).toBeGreaterThan(15);
-	return found;
-}
-
-for (const theme of ['light', 'dark'] as const) {
-	it(`every page can be opened and axe finds nothing wrong (${theme})`, async () => {
-		const tab = await Tab.open(browser, server, { colorScheme: theme });
-		await tab.logIn(ADMIN);
-		for (const path of await paths(tab)) {
-			await tab.goto(path);
-			expect(await tab.page.getByRole('heading', { level: 1 }).count(), path).toBe(1);
-			expect(await tab.accessibilityProblems(), path).toEqual([]);
-		}
-		await tab.close();
-	});
-}
-
-it('has room for everything on a phone: nothing is wider than the screen', async () => {
+it('leads from page to page on a phone', async () => {
 	const tab = await Tab.open(browser, server, PHONE);
 	await tab.logIn(ADMIN);
-	await tab.page.getByLabel('Open navigation').click();
-	const all = await paths(tab);
-	for (const path of all) {
-		await tab.goto(path);
-		const wide = await tab.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-		expect(wide, path).toBeLessThanOrEqual(0);
-	}
+	await tab.goto('/');
 	await tab.page.getByLabel('Open navigation').click();
 	await tab.page.getByRole('dialog').getByRole('link', { name: 'Tapes' }).click();
 	await tab.page.getByRole('heading', { name: 'Tapes', level: 1 }).waitFor();

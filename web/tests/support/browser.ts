@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import type { AxeResults } from 'axe-core';
+import type { AxeResults, RunOptions } from 'axe-core';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 import { expect } from 'vitest';
+import { until } from './rest';
 import type { TestServer } from './server';
 
 const FLAGS = [
@@ -79,21 +80,41 @@ export class Tab {
 
 	async settled(): Promise<void> {
 		await this.page.locator('h1').first().waitFor();
-		await expect.poll(() => this.page.getByText('Loading…').count(), { timeout: 15_000 }).toBe(0);
+		await until('nothing to be loading', async () => ((await this.page.getByText('Loading…').count()) === 0 ? true : undefined), 15_000);
 		// What appears by a transition is judged when it has appeared.
 		await this.page.evaluate(() => Promise.all(document.getAnimations().filter((a) => a.effect?.getComputedTiming().iterations !== Infinity).map((a) => a.finished.catch(() => undefined))));
 	}
 
-	/** What axe finds wrong with the page as it is now, in words. */
-	async accessibilityProblems(): Promise<string[]> {
-		await this.page.evaluate(AXE);
-		const results = await this.page.evaluate(async () => {
-			const { axe } = window as unknown as { axe: { run(): Promise<AxeResults> } };
-			return axe.run();
-		});
+	/** What axe finds wrong with the page as it is now, in words; only these rules if any are named. */
+	async accessibilityProblems(rules: string[] = []): Promise<string[]> {
+		if (!(await this.page.evaluate(() => 'axe' in window))) await this.page.evaluate(AXE);
+		const results = await this.page.evaluate(async (only) => {
+			const { axe } = window as unknown as { axe: { run(options: RunOptions): Promise<AxeResults> } };
+			return axe.run({ resultTypes: ['violations'], ...(only.length > 0 ? { runOnly: only } : {}) });
+		}, rules);
 		return results.violations.flatMap((violation) =>
 			violation.nodes.map((node) => `${violation.id} (${violation.impact}): ${node.target.join(' ')}: ${violation.help}`)
 		);
+	}
+
+	/** What is wider than the window, and by how much; nothing if all fits. */
+	async overflow(): Promise<string[]> {
+		return this.page.evaluate(() => {
+			const width = document.documentElement.clientWidth;
+			if (document.documentElement.scrollWidth <= innerWidth) return [];
+			const wide = [...document.querySelectorAll('body *')].filter((element) => element.getBoundingClientRect().right > width + 1);
+			return [`wider than the window: ${wide.slice(-3).map((element) => `<${element.localName} class="${element.className}">`).join(', ')}`];
+		});
+	}
+
+	/** What must hold on every page. */
+	async problemsOfPage(): Promise<string[]> {
+		const headings = await this.page.getByRole('heading', { level: 1 }).count();
+		return [
+			...(headings === 1 ? [] : [`${headings} headings of the first level`]),
+			...(await this.overflow()),
+			...(await this.accessibilityProblems())
+		];
 	}
 
 	async close(): Promise<void> {

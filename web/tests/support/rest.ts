@@ -23,6 +23,12 @@ export class Rest {
 		return new Rest(server, must(login).token);
 	}
 
+	/** The administrator logs in once more: after a restart. */
+	async again(): Promise<Rest> {
+		const login = await this.api.POST('/api/v1/auth/login', { body: ADMIN });
+		return new Rest(this.server, must(login).token);
+	}
+
 	async user(role: Role): Promise<{ username: string; password: string }> {
 		const login = { username: `the-${role}`, password: `password of ${role}` };
 		must(await this.api.POST('/api/v1/users', { body: { ...login, role } }));

@@ -45,6 +45,11 @@ export class TestServer {
 		return new TestServer(this.folder, url, '', child);
 	}
 
+	/** The file of its database. */
+	get database(): string {
+		return this.path('data', 'tapebackarr.db');
+	}
+
 	path(...parts: string[]): string {
 		return path.join(this.folder, ...parts);
 	}

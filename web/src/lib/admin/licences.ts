@@ -7,7 +7,7 @@ export interface Package {
 	texts: number[];
 }
 
-export interface Licences {
+interface Licences {
 	packages: Package[];
 	texts: string[];
 }

@@ -9,7 +9,7 @@ export interface Rows<T> {
 
 export type Value = string | number | null | undefined;
 
-export interface Sorting {
+interface Sorting {
 	column: string;
 	descending: boolean;
 }
@@ -25,7 +25,7 @@ export function formatSorting(sorting: Sorting | null): string {
 }
 
 /** Numbers by size, words as people sort them (tape 2 before tape 10), nothing last. */
-export function compare(a: Value, b: Value): number {
+function compare(a: Value, b: Value): number {
 	const none = Number(isNone(a)) - Number(isNone(b));
 	if (none !== 0 || isNone(a)) return none;
 	if (typeof a === 'number' && typeof b === 'number') return a - b;

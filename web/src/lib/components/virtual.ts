@@ -16,3 +16,8 @@ export function visibleRange(
 	const from = Math.max(0, Math.min(first, total) - MARGIN);
 	return { from, to: Math.min(total, first + count + MARGIN) };
 }
+
+/** The height of a row after another look: borders and a line more here and there do not make the list jump. */
+export function steadyHeight(known: number, measured: number): number {
+	return Math.abs(measured - known) > Math.max(1, known / 10) ? measured : known;
+}

@@ -1,27 +1,23 @@
 import type { Bar } from '$lib/components/HistoryStrip.svelte';
 import { executionState } from '$lib/components/states';
-import type { Execution, PastRun } from '$lib/api/types';
+import { api, fetched } from '$lib/api/client';
+import type { PastRun, Schemas } from '$lib/api/types';
 import { bytes } from '$lib/format/bytes';
 import { exactTime, parseTime } from '$lib/format/time';
 
-/** What a bar shows of a run. */
-type Run = Pick<Execution, 'id' | 'status' | 'warning_count' | 'created_at' | 'bytes_processed'> & {
-	start_time?: string | null;
-	tape_change?: unknown;
-};
-
-/** The runs of a job as the bars of its history strip, oldest first. */
-export function bars(job: number, recent: Execution[]): Bar[] {
-	return recent.filter((run) => run.kind === 'backup' && run.job_id === job).toReversed().map(bar);
+/** The last runs of these jobs: few of however many there are. */
+export async function historiesOf(jobs: number[]): Promise<Schemas['JobHistory'][]> {
+	const asked = jobs.map((job_id) => fetched(api.GET('/api/v1/jobs/history', { params: { query: { job_id } } })));
+	return (await Promise.all(asked)).flat();
 }
 
-/** Runs as bars, oldest first; they come newest first. */
+/** Runs as the bars of a history strip, oldest first; they come newest first. */
 export function barsOf(runs: PastRun[]): Bar[] {
-	return runs.toReversed().map((run) => bar({ ...run, tape_change: run.needs_tape }));
+	return runs.toReversed().map(bar);
 }
 
-function bar(run: Run): Bar {
-	const state = executionState(run);
+function bar(run: PastRun): Bar {
+	const state = executionState({ ...run, tape_change: run.needs_tape });
 	const began = parseTime(run.start_time ?? run.created_at);
 	const when = began ? exactTime(began) : '';
 	return { id: run.id, state, title: `${state.word}, ${when}, ${bytes(run.bytes_processed)}`, href: `/runs/${run.id}` };

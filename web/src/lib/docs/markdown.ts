@@ -119,6 +119,6 @@ export function plain(parts: readonly Inline[]): string {
 }
 
 /** As GitHub makes anchors, so that links in the documents work there and here. */
-export function slug(text: string): string {
+function slug(text: string): string {
 	return text.toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, '').trim().replace(/\s/g, '-');
 }

@@ -22,7 +22,7 @@ import Ticket from '@lucide/svelte/icons/ticket';
 import Users from '@lucide/svelte/icons/users';
 import type { Role } from '$lib/api/types';
 
-export interface PageEntry {
+interface PageEntry {
 	href: string;
 	title: string;
 	icon: Component;

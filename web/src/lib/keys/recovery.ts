@@ -6,7 +6,7 @@ export function codeBehind(markdown: string, name: string): string | undefined {
 	return found?.[1]?.trimEnd();
 }
 
-export interface Recovery {
+interface Recovery {
 	/** Which tape is it? */
 	label: string;
 	/** What is on it? */

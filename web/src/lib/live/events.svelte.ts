@@ -55,7 +55,7 @@ export class EventList {
 }
 
 /** The list with this event in its place, once, the newest first. */
-export function insert(list: StoredEvent[], event: StoredEvent): StoredEvent[] {
+function insert(list: StoredEvent[], event: StoredEvent): StoredEvent[] {
 	const id = Number(event.id);
 	const at = list.findIndex((known) => Number(known.id) <= id);
 	if (at >= 0 && list[at]?.id === event.id) return list;

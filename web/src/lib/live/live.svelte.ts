@@ -25,7 +25,7 @@ export type Topic =
 	| 'execution'
 	| 'tape_change';
 
-export type Connection = 'connecting' | 'open' | 'lost';
+type Connection = 'connecting' | 'open' | 'lost';
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;

@@ -2,7 +2,7 @@ import type { Throughput } from '$lib/api/types';
 import { speeds } from '$lib/live/series';
 
 /** What a chart draws: columns for uPlot (nulls are gaps), and stretches to be marked. */
-export interface ChartData {
+interface ChartData {
 	/** Seconds since 1970. */
 	times: number[];
 	speed: (number | null)[];

@@ -1,8 +1,5 @@
 import type { Setting } from './groups';
 
-/** What a secret looks like from outside; sent back it means "unchanged". */
-export const MASK = '********';
-
 /** The value as it is typed: lists with one item per line, nothing as nothing. */
 export function typedOf(setting: Setting, value: unknown = setting.value): string {
 	if (value === null || value === undefined) return '';

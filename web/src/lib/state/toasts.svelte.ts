@@ -1,7 +1,7 @@
 import { asApiError } from '$lib/api/errors';
 import type { Tone } from '$lib/components/states';
 
-export interface Toast {
+interface Toast {
 	id: number;
 	tone: Tone;
 	title: string;

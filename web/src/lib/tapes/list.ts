@@ -1,7 +1,7 @@
 import { api } from '$lib/api/client';
 import type { Tape } from '$lib/api/types';
 
-export interface TapeQuestion {
+interface TapeQuestion {
 	q: string;
 	status: string;
 	pool: string;
