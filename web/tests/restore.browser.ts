@@ -192,7 +192,7 @@ it('asks for a tape that is not there, and goes on when it is', async () => {
 	server.intoLibrary('library', barcode);
 	await wanted.getByRole('button', { name: 'Answer' }).click();
 	const asked = tab.page.getByRole('dialog', { name: `Bring tape ${barcode}` });
-	await asked.getByText('Waiting since').waitFor();
+	await asked.getByText('Waiting for').waitFor();
 	expect(await tab.accessibilityProblems()).toEqual([]);
 	await asked.getByRole('button', { name: 'I have put it in' }).click();
 	await asked.getByText(/is there/).waitFor({ timeout: 30_000 });
