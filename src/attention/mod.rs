@@ -62,6 +62,10 @@ pub enum Topic {
     TapeOnHold,
     /// A tape nears the end of its life.
     WornTape,
+    /// Drives could not write or read everything on a tape lately.
+    FailingTape,
+    /// Everything on tapes has expired, and nothing but a person can use them again.
+    ExpiredTapes,
     /// A pool has no tape left that can be written.
     PoolFull,
 }

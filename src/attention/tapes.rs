@@ -1,16 +1,18 @@
-//! Tapes on hold, tapes near the end of their life, and pools without a tape that can be written.
+//! Tapes on hold, tapes near the end of their life or that have expired, and pools without a tape that can be written.
 
 use super::{Attention, Topic, Urgency};
 use crate::Result;
 use crate::db::tapes::Tape;
 use crate::db::whereabouts::{self, PlaceKind};
 use crate::db::{Conn, TapeStatus, events, jobs, pools, tapes};
+use crate::media::wear::{self, Condition};
 use chrono::{Duration, NaiveDateTime};
 use std::collections::BTreeMap;
 
-/// TapeAlert flags about the life of the cartridge: 7 media life, 8 not data grade, 19 nearing media life. Some of them, and
-/// figures of the cartridge, are told of as `Media Wear`.
-const WORN: &[i32] = &[7, 8, 19];
+/// Title of the events that a tape is old.
+const MEDIA_WEAR: &str = "Media Wear";
+/// Titles of the events with which drives warn of a tape.
+const ALERTS: &[&str] = &["TapeAlert", MEDIA_WEAR];
 /// What a drive said of a tape is remembered for so long.
 const REMEMBERED: Duration = Duration::days(90);
 
@@ -21,22 +23,72 @@ pub fn look(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Attention>> {
     for tape in tapes.iter().filter(|tape| tape.lost_at.is_some()) {
         all.extend(found(conn, tape)?);
     }
-    let mut worn: BTreeMap<i32, events::Event> = BTreeMap::new();
-    for event in events::titled(conn, &["TapeAlert", "Media Wear"], now - REMEMBERED)? {
-        let says_so = event.title == "Media Wear" || event.detail("flag").is_some_and(|flag| WORN.contains(&flag));
-        if says_so && let Some(tape) = event.detail("tape_id") {
-            worn.insert(tape, event);
-        }
-    }
-    for tape in tapes.iter().filter(|tape| tape.status != TapeStatus::Retired && tape.lost_at.is_none()) {
-        if let Some(event) = worn.get(&tape.id) {
-            let title = format!("Tape {} is worn", tape.label);
-            let about = format!("{} Copy what is on it to another tape, then retire it.", event.message);
-            let item = Attention::new(Topic::WornTape, Urgency::Warning, tape.id, title, about).since(event.created_at);
-            all.push(of_tape(tape, item));
-        }
-    }
+    all.extend(worn(conn, &tapes, now)?);
+    all.extend(expired(conn, &tapes)?);
     all.extend(full_pools(conn, &tapes)?);
+    Ok(all)
+}
+
+/// Tapes near the end of their life, by what drives counted and by what they warned of.
+fn worn(conn: &mut Conn, tapes: &[Tape], now: NaiveDateTime) -> Result<Vec<Attention>> {
+    let mut warned: BTreeMap<i32, events::Event> = BTreeMap::new();
+    for event in events::titled(conn, ALERTS, now - REMEMBERED)? {
+        let flag = event.detail("flag").and_then(|flag| u8::try_from(flag).ok());
+        let says_so = event.title == MEDIA_WEAR || flag.is_some_and(|flag| wear::WORN_FLAGS.contains(&flag));
+        if says_so && let Some(tape) = event.detail("tape_id") {
+            warned.insert(tape, event);
+        }
+    }
+    let used: Vec<&Tape> = tapes.iter().filter(|tape| tape.status != TapeStatus::Retired && tape.lost_at.is_none()).collect();
+    let counted = wear::of_tapes(conn, used.iter().copied(), now)?;
+    let mut all = Vec::new();
+    for tape in used {
+        let wear = counted.get(&tape.id);
+        let condition = wear.map_or(Condition::Unknown, |wear| wear.condition);
+        let told = wear.map(|wear| wear.reasons.join(" ")).filter(|reasons| !reasons.is_empty());
+        let event = warned.get(&tape.id);
+        let Some(why) = told.or_else(|| event.map(|event| event.message.clone())) else { continue };
+        let (topic, is) = match condition {
+            Condition::Failing => (Topic::FailingTape, "loses data"),
+            _ => (Topic::WornTape, "is worn"),
+        };
+        let about = format!("{why} Copy what is on it to another tape, then retire it.");
+        let since = event.map(|event| event.created_at).or(wear.and_then(|wear| wear.counted_at));
+        let item = Attention::new(topic, Urgency::Warning, tape.id, format!("Tape {} {is}", tape.label), about);
+        all.push(of_tape(tape, item.since(since)));
+    }
+    Ok(all)
+}
+
+/// Tapes on which everything has expired, and whose pool does not let them be written anew: by pool.
+fn expired(conn: &mut Conn, tapes: &[Tape]) -> Result<Vec<Attention>> {
+    let mut expired: BTreeMap<i32, Vec<&str>> = BTreeMap::new();
+    for tape in tapes.iter().filter(|tape| tape.status == TapeStatus::Expired && tape.hold_reason.is_none()) {
+        if let Some(pool) = tape.pool_id {
+            expired.entry(pool).or_default().push(&tape.label);
+        }
+    }
+    let mut all = Vec::new();
+    for (id, labels) in expired {
+        let pool = pools::find(conn, id)?;
+        if pool.allow_reuse != 0 {
+            continue;
+        }
+        let title = match labels.len() {
+            1 => format!("Tape {} of pool {} has expired", labels[0], pool.name),
+            many => format!("{many} tapes of pool {} have expired", pool.name),
+        };
+        let more = if labels.len() > 5 { " …" } else { "" };
+        let shown = labels.iter().take(5).copied().collect::<Vec<_>>().join(", ");
+        let about = format!(
+            "{shown}{more}: nothing on them is kept any more, and the pool does not let runs write them anew. Format \
+             those that are to be used again."
+        );
+        let item = Attention::new(Topic::ExpiredTapes, Urgency::Info, id, title, about);
+        let mut item = item.at(format!("/tapes?pool={id}&status=expired"), "Show tapes");
+        item.pool_id = Some(id);
+        all.push(item);
+    }
     Ok(all)
 }
 

@@ -173,7 +173,7 @@ fn drives_say_what_they_want() {
     let worn = events::NewEvent {
         event_type: db::EventType::Warning,
         category: "drive".into(),
-        title: "TapeAlert".into(),
+        title: "Media Wear".into(),
         message: "Media life: worn out.".into(),
         details: Some(json!({"drive_id": id, "flag": 7, "tape_id": tape.id}).to_string()),
     };
@@ -228,4 +228,31 @@ fn cartridges_that_nobody_knows_and_pools_without_room() {
     assert!(all[0].about.starts_with("B00001L9."), "{}", all[0].about);
     becomes(conn, known.id, db::TapeStatus::Expired);
     assert_eq!(list(conn, db::now()).expect("list").len(), 1, "the pool allows reuse");
+}
+
+#[test]
+fn tapes_that_lose_data_and_tapes_that_nobody_can_use_again() {
+    use crate::db::tape_health::{Figures, record};
+    let db = testing::database();
+    let conn = &mut *db.conn();
+    let (bad, old) = (testing::tape(conn, "A00001"), testing::tape(conn, "A00002"));
+    let lost = Figures { tape_id: bad.id, unrecovered_read_errors: Some(2), ..Figures::default() };
+    record(conn, None, &lost).expect("figures");
+    let loads = Figures { tape_id: old.id, mounts: Some(19_000), ..Figures::default() };
+    record(conn, None, &loads).expect("figures");
+    let wanted = [
+        (Topic::FailingTape, Urgency::Warning, "Tape A00001 loses data".to_owned()),
+        (Topic::WornTape, Urgency::Warning, "Tape A00002 is worn".into()),
+    ];
+    assert_eq!(shown(conn, db::now()), wanted);
+    becomes(conn, bad.id, db::TapeStatus::Retired);
+    becomes(conn, old.id, db::TapeStatus::Expired);
+    assert_eq!(titles(conn, db::now()), ["Tape A00002 is worn"], "retired ones are nobody's business");
+    let pool = old.pool_id.expect("pool");
+    let keep = db::pools::PoolChanges { allow_reuse: Some(0), ..Default::default() };
+    db::pools::update(conn, pool, &keep).expect("pool");
+    let all = list(conn, db::now()).expect("list");
+    let item = all.iter().find(|item| item.topic == Topic::ExpiredTapes).expect("expired");
+    assert_eq!((item.title.as_str(), item.severity), ("Tape A00002 of pool DAILY has expired", Urgency::Info));
+    assert_eq!(item.link, format!("/tapes?pool={pool}&status=expired"));
 }

@@ -1,13 +1,15 @@
 //! What drives counted of tapes: one row for each time that a tape lay in a drive.
 
 use super::Conn;
-use super::schema::tape_health;
+use super::schema::{tape_health, tapes};
 use super::time::{now, rfc3339};
 use crate::Result;
 use crate::db::returned::Returned;
 use chrono::NaiveDateTime;
+use diesel::dsl::max;
 use diesel::prelude::*;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// The figures of one time that a tape lay in a drive; `null` is what the drive does not tell.
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Serialize, utoipa::ToSchema)]
@@ -149,6 +151,118 @@ pub fn last_ratios(conn: &mut Conn, drive_id: i32) -> Result<(Option<f64>, Optio
     Ok((written.flatten(), read.flatten()))
 }
 
+/// A time that a tape lay in a drive, as lists of a drive show it.
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct TapeHealthListed {
+    /// The figures.
+    #[serde(flatten)]
+    pub row: TapeHealth,
+    /// Label of the tape.
+    pub tape_label: String,
+}
+
+/// The last so many times that a tape lay in this drive, newest first.
+pub fn of_drive(conn: &mut Conn, drive_id: i32, limit: i64) -> Result<Vec<TapeHealthListed>> {
+    super::drives::find(conn, drive_id)?;
+    let rows: Vec<(TapeHealth, String)> = tape_health::table
+        .inner_join(tapes::table)
+        .filter(tape_health::drive_id.eq(drive_id))
+        .order(tape_health::id.desc())
+        .limit(limit)
+        .select((TapeHealth::as_select(), tapes::label))
+        .load(conn)?;
+    Ok(rows.into_iter().map(|(row, tape_label)| TapeHealthListed { row, tape_label }).collect())
+}
+
+/// What is known of the life of a tape; `None` is what no drive told.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Life {
+    /// How often it was loaded.
+    pub mounts: Option<i64>,
+    /// Bytes written to it.
+    pub bytes_written: Option<i64>,
+    /// Writes that failed.
+    pub unrecovered_write_errors: Option<i64>,
+    /// Reads that failed.
+    pub unrecovered_read_errors: Option<i64>,
+    /// When a drive last told of it.
+    pub counted_at: Option<NaiveDateTime>,
+}
+
+/// Counters of a life only grow: the highest is the newest, also where the last drive told less.
+type Highest = (Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<NaiveDateTime>);
+
+impl From<Highest> for Life {
+    fn from((mounts, bytes_written, write_errors, read_errors, counted_at): Highest) -> Self {
+        Life {
+            mounts,
+            bytes_written,
+            unrecovered_write_errors: write_errors,
+            unrecovered_read_errors: read_errors,
+            counted_at,
+        }
+    }
+}
+
+/// The life of a tape, if a drive told of it.
+pub fn life(conn: &mut Conn, tape_id: i32) -> Result<Option<Life>> {
+    let highest: Highest = tape_health::table
+        .filter(tape_health::tape_id.eq(tape_id))
+        .select((
+            max(tape_health::mounts),
+            max(tape_health::bytes_written),
+            max(tape_health::unrecovered_write_errors),
+            max(tape_health::unrecovered_read_errors),
+            max(tape_health::updated_at),
+        ))
+        .first(conn)?;
+    Ok(Some(Life::from(highest)).filter(|life| life.counted_at.is_some()))
+}
+
+/// The lives of all tapes of which drives told anything.
+pub fn lives(conn: &mut Conn) -> Result<Vec<(i32, Life)>> {
+    let rows: Vec<(i32, Highest)> = tape_health::table
+        .group_by(tape_health::tape_id)
+        .select((
+            tape_health::tape_id,
+            (
+                max(tape_health::mounts),
+                max(tape_health::bytes_written),
+                max(tape_health::unrecovered_write_errors),
+                max(tape_health::unrecovered_read_errors),
+                max(tape_health::updated_at),
+            ),
+        ))
+        .load(conn)?;
+    Ok(rows.into_iter().map(|(tape, highest)| (tape, Life::from(highest))).collect())
+}
+
+/// Writes and reads of a tape that had failed before a moment, as far as drives told by then.
+pub fn lost_before(conn: &mut Conn, tape_id: i32, moment: NaiveDateTime) -> Result<i64> {
+    let (writes, reads): (Option<i64>, Option<i64>) = tape_health::table
+        .filter(tape_health::tape_id.eq(tape_id).and(tape_health::updated_at.lt(moment)))
+        .select((max(tape_health::unrecovered_write_errors), max(tape_health::unrecovered_read_errors)))
+        .first(conn)?;
+    Ok(writes.unwrap_or_default() + reads.unwrap_or_default())
+}
+
+/// The TapeAlert flags that were ever raised with a tape in a drive, by tape; of one tape or of all.
+pub fn flags(conn: &mut Conn, tape_id: Option<i32>) -> Result<BTreeMap<i32, Vec<u8>>> {
+    let mut query = tape_health::table
+        .filter(tape_health::tape_alert_flags.ne(""))
+        .select((tape_health::tape_id, tape_health::tape_alert_flags))
+        .distinct()
+        .into_boxed();
+    if let Some(id) = tape_id {
+        query = query.filter(tape_health::tape_id.eq(id));
+    }
+    let mut all: BTreeMap<i32, Vec<u8>> = BTreeMap::new();
+    for (tape, flags) in query.load::<(i32, String)>(conn)? {
+        all.entry(tape).or_default().extend(flags.split(',').filter_map(|flag| flag.trim().parse::<u8>().ok()));
+    }
+    Ok(all)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,5 +296,8 @@ mod tests {
         let other = Figures { tape_id: testing::tape(conn, "T2").id, ..Figures::default() };
         assert_ne!(record(conn, Some(row), &other).expect("a row of its own"), row);
         assert!(of_tape(conn, 99, 10).is_err());
+        let of_drive: Vec<_> =
+            of_drive(conn, drive, 10).expect("rows").into_iter().map(|row| (row.tape_label, row.row.mounts)).collect();
+        assert_eq!(of_drive, [("T1".to_owned(), Some(4)), ("T1".to_owned(), Some(3))]);
     }
 }

@@ -1,6 +1,7 @@
-//! Media: which tape the next backup goes to and why, how long sets are kept, and what may happen to a tape.
+//! Media: which tape the next backup goes to and why, how long sets are kept, what may happen to a tape, and how worn it is.
 
 pub mod choose;
 pub mod facts;
 pub mod lifecycle;
 pub mod retention;
+pub mod wear;

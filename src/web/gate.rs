@@ -1,16 +1,17 @@
 //! The gate: every request to the API passes here first and its answer passes here last.
 //!
 //! In: drop a trailing slash, look the route up in the permission table (what is not there does not exist), find out who
-//! is asking, compare roles. Out: write the audit line. The path that is judged is the very string that the router
+//! is asking, compare roles. Out: tell whoever looks what was changed, write the audit line. The path that is judged is the very string that the router
 //! matches, so no spelling of a path can be judged as one route and served as another.
 
 use super::audit::{AuditNote, End};
 use super::errors::nothing_at;
-use super::{ClientAddress, query};
+use super::{ClientAddress, news, query};
 use crate::auth::permissions::{self, Access, Answer, Carrier, Route, Trace};
 use crate::auth::{Auth, Credential, Identity, unauthorized};
 use crate::db::audit::NewAuditEntry;
 use crate::db::{DbPool, audit};
+use crate::events::Bus;
 use crate::{Error, ErrorKind, Result};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
@@ -43,6 +44,7 @@ pub async fn gate<B: MessageBody + 'static>(
     let allowed = route.access.allows(identity.as_ref().map(|identity| identity.role));
     let address = ClientAddress::of(request.request()).0;
     let pool = request.app_data::<Data<DbPool>>().cloned();
+    let bus = request.app_data::<Data<Bus>>().cloned();
     let (response, end) = if allowed {
         if let Some(identity) = identity.clone() {
             request.extensions_mut().insert(identity);
@@ -56,6 +58,9 @@ pub async fn gate<B: MessageBody + 'static>(
         let end = End { status: error.status_code(), code: Some(error.code) };
         (refuse(request, &error), end)
     };
+    if let Some(bus) = bus {
+        news::tell(&bus, route, &path, end.status);
+    }
     let worth_a_line = match identity {
         Some(_) => route.trace == Trace::Audited || !allowed,
         None => route.trace == Trace::Audited && is_worth_a_line_of_nobody(end.status),

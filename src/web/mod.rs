@@ -33,6 +33,7 @@ pub mod testing;
 mod export;
 pub mod fields;
 mod moment;
+mod news;
 pub mod optional_body;
 pub mod work;
 

@@ -108,6 +108,26 @@ it('keeps what is ticked between search and folders, and restores both', async (
 	await tab.close();
 });
 
+it('lets the destination be chosen among the folders of the server', async () => {
+	mkdirSync(server.path('picked', 'inner'), { recursive: true });
+	const tab = await restorePage();
+	await tick(tab, 'diary.txt').check();
+	await tab.page.getByRole('button', { name: /^Plan restore/ }).click();
+	const panel = tab.page.getByRole('dialog', { name: 'Restore plan' });
+	await panel.getByLabel('Destination', { exact: true }).fill(server.path('picked'));
+	await panel.getByRole('button', { name: 'Browse' }).click();
+	const picker = panel.getByRole('group', { name: 'Folders of the server' });
+	await picker.getByRole('button', { name: 'inner' }).click();
+	expect(await tab.accessibilityProblems()).toEqual([]);
+	await picker.getByRole('button', { name: 'Use this folder' }).click();
+	expect(await panel.getByLabel('Destination', { exact: true }).inputValue()).toBe(server.path('picked', 'inner'));
+	await panel.getByRole('list', { name: 'Tapes in order' }).first().waitFor();
+	await panel.getByRole('button', { name: 'Start restore' }).click();
+	await tab.page.getByText('1 file restored and verified.').waitFor({ timeout: 60_000 });
+	same(server.path('picked', 'inner'), 'diary.txt');
+	await tab.close();
+});
+
 it('restores an older version of a file', async () => {
 	const tab = await restorePage();
 	await tab.page.getByRole('button', { name: 'Versions of diary.txt' }).click();
@@ -166,11 +186,17 @@ it('asks for a tape that is not there, and goes on when it is', async () => {
 	await tab.page.getByText('1 tape has to be brought by you.').waitFor();
 	await tab.page.keyboard.press('Escape');
 	const to = await start(tab, 'asked');
-	const wanted = tab.page.getByRole('region', { name: 'A tape is wanted' });
+	const wanted = tab.page.getByRole('region', { name: 'What it waits for' });
 	await wanted.getByText(barcode).first().waitFor({ timeout: 30_000 });
 	expect(await tab.accessibilityProblems()).toEqual([]);
 	server.intoLibrary('library', barcode);
-	await wanted.getByRole('button', { name: 'It is there, look now' }).click();
+	await wanted.getByRole('button', { name: 'Answer' }).click();
+	const asked = tab.page.getByRole('dialog', { name: `Bring tape ${barcode}` });
+	await asked.getByText('Waiting for').waitFor();
+	expect(await tab.accessibilityProblems()).toEqual([]);
+	await asked.getByRole('button', { name: 'I have put it in' }).click();
+	await asked.getByText(/is there/).waitFor({ timeout: 30_000 });
+	await tab.page.keyboard.press('Escape');
 	await tab.page.getByText('1 file restored and verified.').waitFor({ timeout: 60_000 });
 	same(to, 'diary.txt');
 	await tab.close();

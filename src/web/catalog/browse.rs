@@ -38,6 +38,8 @@ pub struct TreeQuery {
     job_id: Option<i32>,
     /// … as of this moment (RFC 3339): the newest set that was complete by then. Without it: the newest.
     as_of: Option<String>,
+    /// Only what the set itself has, without the sets it builds on: the only way to look into an incomplete one.
+    only_this_set: bool,
     /// The directory; empty: the root.
     path: String,
     /// At most so many entries; 1000 unless said otherwise.
@@ -67,7 +69,7 @@ pub async fn tree(app: web::Data<App>, wanted: web::Query<TreeQuery>) -> Result<
     let page = Page::new(wanted.limit, wanted.offset, 1000);
     let tree = query(&app.services.db, move |conn| {
         let set_id = set_of(conn, wanted.set_id, wanted.job_id, as_of)?;
-        let chain = select::state_of(conn, set_id)?;
+        let chain = if wanted.only_this_set { select::alone(conn, set_id)? } else { select::state_of(conn, set_id)? };
         let listing = list(conn, &chain, &wanted.path, page)?;
         Ok(Tree { set_id, chain, listing })
     });

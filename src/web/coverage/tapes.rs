@@ -5,9 +5,12 @@ use crate::coverage::judge::Judge;
 use crate::db::tapes::Tape;
 use crate::db::time::rfc3339_option;
 use crate::db::whereabouts::{self, Whereabouts};
-use crate::db::{Conn, TapeStatus};
+use crate::db::{Conn, TapeStatus, now};
+use crate::media::wear::{self, Condition, Wear};
 use chrono::NaiveDateTime;
 use serde::Serialize;
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// Most tapes of each list.
@@ -32,6 +35,19 @@ pub struct TapesInView {
     doubtful: Vec<TapeInView>,
     /// On which the most sets were begun, at most ten.
     most_written: Vec<TapeInView>,
+    /// How many of those with data near the end of their life, or lose data.
+    worn_count: usize,
+    /// Those with data of which drives told the most wear, at most ten.
+    most_worn: Vec<WornTape>,
+}
+
+/// A tape, and how much of its life is used.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WornTape {
+    #[serde(flatten)]
+    tape: TapeInView,
+    /// How much of its life is used.
+    wear: Wear,
 }
 
 /// A tape that needs a look.
@@ -71,6 +87,8 @@ impl TapesInView {
         let doubtful = |tape: &&Tape| tape.blocked().is_some() || tape.status == TapeStatus::Retired;
         let mut written = full.clone();
         written.sort_by_key(|tape| (std::cmp::Reverse(tape.write_count), tape.id));
+        let mut wear = wear::of_tapes(conn, full.iter().copied(), now())?;
+        let worn_count = wear.values().filter(|wear| wear.condition >= Condition::Worn).count();
         Ok(TapesInView {
             with_data: full.len(),
             bytes: full.iter().map(|tape| tape.used_bytes).sum(),
@@ -80,6 +98,8 @@ impl TapesInView {
             unverified: in_view(conn, full.iter().copied().take(MOST))?,
             doubtful: in_view(conn, full.iter().copied().filter(doubtful))?,
             most_written: in_view(conn, written.into_iter().take(MOST))?,
+            worn_count,
+            most_worn: most_worn(conn, &full, &mut wear)?,
         })
     }
 }
@@ -100,4 +120,15 @@ fn in_view<'t>(conn: &mut Conn, tapes: impl Iterator<Item = &'t Tape>) -> Result
         })
     };
     tapes.map(one).collect()
+}
+
+/// The worst first: those that lose data, those that are worn, then by how much of their life is used.
+fn most_worn(conn: &mut Conn, full: &[&Tape], wear: &mut BTreeMap<i32, Wear>) -> Result<Vec<WornTape>> {
+    let mut worn: Vec<&Tape> = full.iter().copied().filter(|tape| wear.contains_key(&tape.id)).collect();
+    let rank =
+        |tape: &Tape| wear.get(&tape.id).map(|wear| (wear.condition, wear.life_used_percent.unwrap_or_default()));
+    worn.sort_by(|a, b| rank(b).partial_cmp(&rank(a)).unwrap_or(Ordering::Equal).then(a.id.cmp(&b.id)));
+    worn.truncate(MOST);
+    let shown = in_view(conn, worn.into_iter())?;
+    Ok(shown.into_iter().filter_map(|tape| Some(WornTape { wear: wear.remove(&tape.id)?, tape })).collect())
 }

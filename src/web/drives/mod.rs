@@ -26,6 +26,7 @@ pub fn routes(routes: Routes) -> Routes {
         .add(state::detect_tape)
         .add(health::statistics)
         .add(health::alerts)
+        .add(health::tapes)
         .add(encryption::show)
         .add(encryption::set)
         .add(encryption::clear)

@@ -1,5 +1,6 @@
 //! `/restore`: from tape back to disk.
 
+mod keys;
 mod operations;
 mod raw_read;
 mod request;

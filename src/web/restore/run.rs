@@ -1,5 +1,6 @@
 //! Planning and running restores.
 
+use super::keys::{self, NeededKey};
 use super::request::{RestoreBody, chain, destination};
 use crate::app::App;
 use crate::auth::Identity;
@@ -39,6 +40,8 @@ pub struct PlanView {
     broken: Vec<BrokenMember>,
     /// Labels of the lost tapes that would be needed for all of it.
     lost_tapes: Vec<String>,
+    /// Keys with which what is to be read is encrypted.
+    keys: Vec<NeededKey>,
 }
 
 /// A member that cannot be brought back.
@@ -50,12 +53,12 @@ pub struct BrokenMember {
     reason: String,
 }
 
-/// Which tapes a restore needs, in which order, where they are, and what is missing. Nothing moves.
+/// Which tapes and keys a restore needs, in which order, where they are, and what is missing. Nothing moves.
 #[utoipa::path(operation_id = "plan_restore", tag = "restore", request_body = RestoreBody,
     responses((status = 200, body = PlanView), (status = 400), (status = 404), (status = 409)))]
 #[post("/restore/plan")]
 pub async fn plan(app: web::Data<App>, body: web::Json<RestoreBody>) -> Result<web::Json<PlanView>> {
-    let body = body.into_inner();
+    let (body, store) = (body.into_inner(), app.services.keys.clone());
     let plan = query(&app.services.db, move |conn| {
         let request = body.check(conn)?;
         let (chain, why) = chain(conn, &request)?;
@@ -77,6 +80,7 @@ pub async fn plan(app: web::Data<App>, body: web::Json<RestoreBody>) -> Result<w
         };
         let broken = selected.broken.into_iter().map(|(path, reason)| BrokenMember { path, reason });
         Ok(PlanView {
+            keys: keys::needed(conn, &store, &selected.plan)?,
             required_tapes,
             message,
             backup_set_id: request.backup_set_id,

@@ -22,6 +22,7 @@ pub fn routes(routes: Routes) -> Routes {
         .add(list::find)
         .add(list::contents)
         .add(health::health)
+        .add(health::wear)
         .add(create::create)
         .add(change::update)
         .add(change::remove)

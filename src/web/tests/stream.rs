@@ -132,3 +132,20 @@ async fn the_stream_ends_with_the_login_and_with_the_server() {
     site.services.lifecycle.request(Exit::Stop);
     assert_eq!(listener.hear().await, None);
 }
+
+#[actix_web::test]
+async fn what_somebody_changes_is_told_to_whoever_looks() {
+    let site = site();
+    let app = site.app().await;
+    let mut listener = Listener::open(&app, site.request(Role::Readonly, "GET", "/api/v1/events/stream")).await;
+    let channel = json!({"name": "phone", "kind": "ntfy", "config": {"topic": "t"}});
+    let create = site.request(Role::Admin, "POST", "/api/v1/notifications/channels");
+    assert_eq!(call(&app, create.set_json(channel)).await.status, 201);
+    assert_eq!(listener.news().await, "event: notification\ndata: {\"id\":null}\n\n");
+    let refused = site.request(Role::Operator, "DELETE", "/api/v1/notifications/channels/1");
+    assert_eq!(call(&app, refused).await.status, 403);
+    let user = json!({"username": "new", "password": "long enough for it", "role": "readonly"});
+    let create = site.request(Role::Admin, "POST", "/api/v1/users");
+    assert_eq!(call(&app, create.set_json(user)).await.status, 201);
+    assert_eq!(listener.news().await, "event: user\ndata: {\"id\":null}\n\n", "nothing was told of what was refused");
+}

@@ -5,7 +5,7 @@ const ROUTES = path.resolve(import.meta.dirname, '../../src/routes/(app)');
 /** What stands for [id] where it is no number. */
 const IDS: Record<string, string> = { '/docs/[id]': '/docs/manual-recovery' };
 /** Pages that show something else by what is in their address. */
-const MORE = ['/library?view=table', '/jobs?new=1', '/restore?path=part-0', '/restore?q=file-1', '/restore?view=history', '/docs?q=encrypted'];
+const MORE = ['/library?view=table', '/jobs?new=1', '/restore?path=part-0', '/notifications/rules?rule=1', '/notifications/outbox?message=1', '/notifications/templates?kind=telegram', '/restore?q=file-1', '/restore?view=history', '/docs?q=encrypted'];
 /** The same with nothing that fits. */
 export const NOTHING_FITS = ['/tapes?q=nothing', '/runs?kind=drill', '/jobs?q=nothing', '/restore?q=nothing-like-it', '/settings?q=nothing', '/docs?q=xyzzy'];
 

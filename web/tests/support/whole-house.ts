@@ -17,6 +17,7 @@ export interface WholeHouse extends House {
  * work begins: one run waits for a tape, one writes so many files of 8 MB.
  */
 export async function wholeHouse(server: TestServer, rest: Rest, files = 180): Promise<WholeHouse> {
+	await notifications(rest);
 	const used = await usedHouse(server, rest, ROOM);
 	const { daily, weekly } = used.pools;
 	const key = must(await rest.api.POST('/api/v1/encryption-keys', { body: { name: 'Offsite', description: 'For tapes that leave the house' } })).key;
@@ -48,6 +49,13 @@ export async function wholeHouse(server: TestServer, rest: Rest, files = 180): P
 		'tape exported': `/tapes/${path.id}`
 	};
 	return { ...house, examples };
+}
+
+/** A channel that nobody answers, and a rule that sends everything to it: the outbox has something to tell. */
+async function notifications(rest: Rest): Promise<void> {
+	const config = { server: 'http://127.0.0.1:9', topic: 'tapes', token: '', username: '', password: '', ca_certificate: '' } as never;
+	const channel = must(await rest.api.POST('/api/v1/notifications/channels', { body: { name: 'phone', kind: 'ntfy', config } }));
+	must(await rest.api.POST('/api/v1/notifications/rules', { body: { name: 'everything', channel_ids: [channel.id] } }));
 }
 
 /** Restores everything of a job; returns the execution, whatever became of it. */

@@ -9,6 +9,7 @@ import Hourglass from '@lucide/svelte/icons/hourglass';
 import Layers from '@lucide/svelte/icons/layers';
 import LibraryBig from '@lucide/svelte/icons/library-big';
 import OctagonPause from '@lucide/svelte/icons/octagon-pause';
+import TimerOff from '@lucide/svelte/icons/timer-off';
 import TriangleAlert from '@lucide/svelte/icons/triangle-alert';
 import Unplug from '@lucide/svelte/icons/unplug';
 import type { Attention } from '$lib/api/types';
@@ -36,5 +37,7 @@ export const ATTENTION_ICONS: Record<Attention['topic'], Component> = {
 	library: LibraryBig,
 	tape_on_hold: OctagonPause,
 	worn_tape: Hourglass,
+	failing_tape: CircleX,
+	expired_tapes: TimerOff,
 	pool_full: Layers
 };

@@ -2,6 +2,7 @@ import type { Component } from 'svelte';
 import Activity from '@lucide/svelte/icons/activity';
 import ArchiveRestore from '@lucide/svelte/icons/archive-restore';
 import Bell from '@lucide/svelte/icons/bell';
+import BellRing from '@lucide/svelte/icons/bell-ring';
 import BookOpen from '@lucide/svelte/icons/book-open';
 import BriefcaseBusiness from '@lucide/svelte/icons/calendar-clock';
 import Cassette from '@lucide/svelte/icons/cassette-tape';
@@ -77,6 +78,7 @@ export const SECTIONS: Section[] = [
 			page('/users', 'Users', Users, 'People and their roles', 'admin'),
 			page('/audit', 'Audit log', ScrollText, 'Who did what', 'operator'),
 			page('/events', 'Events', Bell, 'What happened'),
+			page('/notifications', 'Notifications', BellRing, 'Who is told of what: mail, Telegram, ntfy, Gotify, webhooks, rules, outbox', 'operator'),
 			page('/database', 'Database', Database, 'Backups of the catalog, checks'),
 			page('/settings', 'Settings', Settings, 'How the server works', 'operator')
 		]
@@ -89,6 +91,13 @@ export const SECTIONS: Section[] = [
 			page('/about', 'About', Info, 'Version, licences')
 		]
 	}
+];
+
+/** Pages inside others: only the palette names them. */
+export const INNER_PAGES: PageEntry[] = [
+	page('/notifications/rules', 'Notification rules', BellRing, 'Which messages go where, quiet hours, digests', 'operator'),
+	page('/notifications/outbox', 'Outbox', BellRing, 'Notifications that wait, were sent or were given up', 'operator'),
+	page('/notifications/templates', 'Words of notifications', BellRing, 'Templates of messages, with a preview', 'operator')
 ];
 
 /** Whether `href` is where `path` belongs. */

@@ -1,6 +1,6 @@
 import { api, fetched } from '$lib/api/client';
 import { session } from '$lib/state/session.svelte';
-import { SECTIONS } from './pages';
+import { INNER_PAGES, SECTIONS } from './pages';
 
 export interface Hit {
 	id: string;
@@ -15,7 +15,7 @@ const PER_GROUP = 6;
 /** Pages whose name or purpose has these words. Here at once, without asking the server. */
 export function pageHits(text: string): Hit[] {
 	const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-	return SECTIONS.flatMap((section) => section.pages)
+	return [...SECTIONS.flatMap((section) => section.pages), ...INNER_PAGES]
 		.filter((entry) => session.may(entry.least))
 		.filter((entry) => words.every((word) => `${entry.title} ${entry.about}`.toLowerCase().includes(word)))
 		.map((entry) => ({ id: entry.href, group: 'Pages', title: entry.title, about: entry.about, href: entry.href }));

@@ -6,7 +6,7 @@ import { EventList } from './events.svelte';
 import { readEvents, type ServerEvent } from './stream';
 import { ThroughputHistory } from './throughput.svelte';
 
-/** What news can be about: categories of stored events, and names of transient ones. */
+/** What news can be about: categories of stored events, names of transient ones, and kinds of objects that somebody changed. */
 export type Topic =
 	| 'tape'
 	| 'drive'
@@ -15,6 +15,11 @@ export type Topic =
 	| 'restore'
 	| 'job'
 	| 'source'
+	| 'pool'
+	| 'notification'
+	| 'settings'
+	| 'user'
+	| 'api_key'
 	| 'system'
 	| 'encryption'
 	| 'execution'

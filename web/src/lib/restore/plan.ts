@@ -25,7 +25,7 @@ export function body(state: Chosen, choices: Choices): RestoreBody {
 		destination_type: choices.destination_type as NonNullable<RestoreBody['destination_type']>,
 		policy: choices.policy as NonNullable<RestoreBody['policy']>,
 		verify: choices.verify,
-		only_this_set: choices.only_this_set,
+		only_this_set: choices.only_this_set || state.incomplete,
 		drive_id: choices.drive_id
 	};
 }

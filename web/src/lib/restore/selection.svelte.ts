@@ -6,6 +6,8 @@ export interface SourceState {
 	job_name: string;
 	/** When that set ended. */
 	at: string;
+	/** Parts of it are missing: only what it has itself can be browsed and brought back. */
+	incomplete: boolean;
 }
 
 export interface Chosen extends SourceState {
