@@ -3,7 +3,7 @@
 use super::{Attention, Topic, Urgency};
 use crate::Result;
 use crate::db::tapes::Tape;
-use crate::db::{Conn, TapeStatus, events, jobs, pools, tapes};
+use crate::db::{Conn, TapeStatus, WriteOnce, events, jobs, pools, tapes};
 use chrono::{Duration, NaiveDateTime};
 use std::collections::BTreeMap;
 
@@ -62,8 +62,13 @@ fn full_pools(conn: &mut Conn, tapes: &[Tape]) -> Result<Vec<Attention>> {
             tape.hold_reason.is_none()
                 && match tape.status {
                     TapeStatus::Blank | TapeStatus::Active => true,
-                    TapeStatus::Expired => pool.allow_reuse != 0,
+                    TapeStatus::Expired => pool.allow_reuse != 0 && !tape.write_once,
                     _ => false,
+                }
+                && match pool.write_once {
+                    WriteOnce::Allow => true,
+                    WriteOnce::Require => tape.write_once,
+                    WriteOnce::Refuse => !tape.write_once,
                 }
         };
         if tapes.iter().filter(|tape| tape.pool_id == Some(id)).any(|tape| writable(&tape)) {

@@ -274,6 +274,9 @@ diesel::table! {
         back_hitches -> BigInt,
         starved_ms -> BigInt,
         updated_at -> Timestamp,
+        lifetime_power_cycles -> BigInt,
+        write_compression_pct -> Double,
+        read_compression_pct -> Double,
     }
 }
 
@@ -686,6 +689,7 @@ diesel::table! {
         tape_alert_flags -> Text,
         created_at -> Timestamp,
         updated_at -> Timestamp,
+        effective_capacity_bytes -> Nullable<BigInt>,
     }
 }
 
@@ -741,6 +745,7 @@ diesel::table! {
         allocation_policy -> Text,
         created_at -> Timestamp,
         updated_at -> Timestamp,
+        write_once -> Text,
     }
 }
 
@@ -799,6 +804,7 @@ diesel::table! {
         last_verified_at -> Nullable<Timestamp>,
         created_at -> Timestamp,
         updated_at -> Timestamp,
+        write_once -> Bool,
     }
 }
 

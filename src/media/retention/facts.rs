@@ -135,6 +135,7 @@ impl Evaluation {
             id: tape.id,
             label: tape.label.clone(),
             status: tape.status,
+            write_once: tape.write_once,
             hold: tape.hold_reason.clone(),
             cut_off: self.cut_off.get(&tape.id).copied(),
             recorded,
