@@ -4,7 +4,7 @@ use super::{Attention, Topic, Urgency};
 use crate::Result;
 use crate::db::tapes::Tape;
 use crate::db::whereabouts::{self, PlaceKind};
-use crate::db::{Conn, TapeStatus, events, jobs, pools, tapes};
+use crate::db::{Conn, TapeStatus, WriteOnce, events, jobs, pools, tapes};
 use crate::media::wear::{self, Condition};
 use chrono::{Duration, NaiveDateTime};
 use std::collections::BTreeMap;
@@ -130,8 +130,13 @@ fn full_pools(conn: &mut Conn, tapes: &[Tape]) -> Result<Vec<Attention>> {
             tape.blocked().is_none()
                 && match tape.status {
                     TapeStatus::Blank | TapeStatus::Active => true,
-                    TapeStatus::Expired => pool.allow_reuse != 0,
+                    TapeStatus::Expired => pool.allow_reuse != 0 && !tape.write_once,
                     _ => false,
+                }
+                && match pool.write_once {
+                    WriteOnce::Allow => true,
+                    WriteOnce::Require => tape.write_once,
+                    WriteOnce::Refuse => !tape.write_once,
                 }
         };
         if tapes.iter().filter(|tape| tape.pool_id == Some(id)).any(|tape| writable(&tape)) {

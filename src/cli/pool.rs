@@ -69,6 +69,19 @@ struct PoolOptions {
     /// How a tape is chosen for a run
     #[arg(long, value_enum)]
     allocation: Option<Allocation>,
+    /// Whether the pool has write-once (WORM) tapes, which are never written anew
+    #[arg(long, value_enum)]
+    write_once: Option<WriteOnce>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum WriteOnce {
+    /// Beside others
+    Allow,
+    /// No others
+    Require,
+    /// None
+    Refuse,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -94,12 +107,18 @@ impl PoolOptions {
             Allocation::Continue => "continue",
             Allocation::AlwaysNew => "always-new",
         });
+        let write_once = self.write_once.map(|rule| match rule {
+            WriteOnce::Allow => "allow",
+            WriteOnce::Require => "require",
+            WriteOnce::Refuse => "refuse",
+        });
         Body::new()
             .maybe("description", self.description)
             .maybe("retention_days", self.retention_days)
             .and(|body| self.keep.add(body))
             .maybe("allow_reuse", self.allow_reuse)
             .maybe("allocation_policy", allocation)
+            .maybe("write_once", write_once)
     }
 }
 
@@ -134,6 +153,7 @@ pub fn run(args: PoolArgs, context: &Context) -> CliResult {
                 count("Yearly kept", "keep_yearly"),
                 yes_no("Tapes are reused", "allow_reuse"),
                 text("Allocation", "allocation_policy"),
+                text("Write-once tapes", "write_once"),
                 count("Tapes", "tape_count"),
                 bytes("Capacity", "total_capacity_bytes"),
                 bytes("Used", "total_used_bytes"),

@@ -336,6 +336,7 @@ fn show(context: &Context, tape: &str) -> CliResult {
         text("Pool", "pool_name"),
         text("Status", "status"),
         text("On hold", "hold_reason"),
+        super::output::yes_no("Write-once", "write_once"),
         time("Lost since", "lost_at"),
         text("Lost because", "lost_reason"),
         bytes("Used", "used_bytes"),
@@ -368,6 +369,7 @@ fn health(context: &Context, tape: &str) -> CliResult {
         count("lost writes", "unrecovered_write_errors"),
         count("lost reads", "unrecovered_read_errors"),
         count("rewrites", "rewrites"),
+        bytes("effective capacity", "effective_capacity_bytes"),
         text("compression", "write_compression_ratio"),
         text("TapeAlert", "tape_alert_flags"),
     ];

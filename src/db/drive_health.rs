@@ -44,6 +44,12 @@ pub struct DriveStatistics {
     pub back_hitches: i64,
     /// Milliseconds it waited for data.
     pub starved_ms: i64,
+    /// How often it was switched on; 0: it does not tell.
+    pub lifetime_power_cycles: i64,
+    /// Bytes of the host for each 100 bytes on the tape, of what it last wrote: 250 is 2.5 to 1. 0: not told.
+    pub write_compression_pct: f64,
+    /// The same of what it last read.
+    pub read_compression_pct: f64,
     /// When this was last read.
     #[serde(serialize_with = "rfc3339")]
     pub updated_at: NaiveDateTime,
@@ -79,6 +85,12 @@ pub struct StatisticsChanges {
     pub back_hitches: Option<i64>,
     /// Milliseconds it waited for data.
     pub starved_ms: Option<i64>,
+    /// How often it was switched on.
+    pub lifetime_power_cycles: Option<i64>,
+    /// Bytes of the host for each 100 bytes on the tape, of what it last wrote.
+    pub write_compression_pct: Option<f64>,
+    /// The same of what it last read.
+    pub read_compression_pct: Option<f64>,
 }
 
 /// An alert of a drive.

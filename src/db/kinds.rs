@@ -51,6 +51,18 @@ text_enum!(
 );
 
 text_enum!(
+    /// Whether a pool has write-once cartridges, which are appended to and never written anew.
+    WriteOnce {
+        /// Beside others.
+        Allow = "allow",
+        /// No others: nothing that was written can be changed before it is destroyed with the cartridge.
+        Require = "require",
+        /// None.
+        Refuse = "refuse",
+    }
+);
+
+text_enum!(
     /// What a drive is doing, as last seen.
     DriveStatus {
         /// Usable.

@@ -1,7 +1,7 @@
 //! Pools: tapes that are written and kept by the same rules.
 
 use super::errors::{changed, found, refuse_if_used, stored};
-use super::kinds::AllocationPolicy;
+use super::kinds::{AllocationPolicy, WriteOnce};
 use super::schema::{backup_jobs, proxmox_backup_jobs, tape_pools, tapes};
 use super::time::{now, rfc3339};
 use super::{Conn, write_transaction};
@@ -40,6 +40,8 @@ pub struct Pool {
     pub allow_reuse: i32,
     /// How the tape for a new set is chosen.
     pub allocation_policy: AllocationPolicy,
+    /// Whether it has write-once tapes.
+    pub write_once: WriteOnce,
     /// When it was made.
     #[serde(serialize_with = "rfc3339")]
     pub created_at: NaiveDateTime,
@@ -100,6 +102,8 @@ pub struct NewPool {
     pub allow_reuse: i32,
     /// How the tape for a new set is chosen.
     pub allocation_policy: AllocationPolicy,
+    /// Whether it has write-once tapes.
+    pub write_once: WriteOnce,
 }
 
 /// What to change of a pool; `None` leaves a field as it is.
@@ -126,6 +130,8 @@ pub struct PoolChanges {
     pub allow_reuse: Option<i32>,
     /// How the tape for a new set is chosen.
     pub allocation_policy: Option<AllocationPolicy>,
+    /// Whether it has write-once tapes.
+    pub write_once: Option<WriteOnce>,
 }
 
 /// The pool with this id.

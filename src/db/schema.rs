@@ -276,6 +276,9 @@ diesel::table! {
         back_hitches -> BigInt,
         starved_ms -> BigInt,
         updated_at -> Timestamp,
+        lifetime_power_cycles -> BigInt,
+        write_compression_pct -> Double,
+        read_compression_pct -> Double,
     }
 }
 
@@ -695,6 +698,7 @@ diesel::table! {
         tape_alert_flags -> Text,
         created_at -> Timestamp,
         updated_at -> Timestamp,
+        effective_capacity_bytes -> Nullable<BigInt>,
     }
 }
 
@@ -750,6 +754,7 @@ diesel::table! {
         allocation_policy -> Text,
         created_at -> Timestamp,
         updated_at -> Timestamp,
+        write_once -> Text,
     }
 }
 
@@ -808,6 +813,7 @@ diesel::table! {
         last_verified_at -> Nullable<Timestamp>,
         created_at -> Timestamp,
         updated_at -> Timestamp,
+        write_once -> Bool,
         lost_at -> Nullable<Timestamp>,
         lost_reason -> Nullable<Text>,
     }

@@ -45,6 +45,9 @@ pub struct TapeHealth {
     pub capacity_bytes: Option<i64>,
     /// Native capacity that is taken.
     pub used_bytes: Option<i64>,
+    /// What fits on the tape if it goes on as so far, in bytes as they are counted of it: less than the native capacity
+    /// where much had to be written again, more where the drive compresses.
+    pub effective_capacity_bytes: Option<i64>,
     /// What this drive wrote again behind a bad spot.
     pub rewrites: Option<i64>,
     /// Reads that this drive tried again.
@@ -82,6 +85,7 @@ pub struct Figures {
     pub middle_passes: Option<i64>,
     pub capacity_bytes: Option<i64>,
     pub used_bytes: Option<i64>,
+    pub effective_capacity_bytes: Option<i64>,
     pub rewrites: Option<i64>,
     pub rereads: Option<i64>,
     pub write_compression_ratio: Option<f64>,
@@ -133,22 +137,6 @@ pub fn lifetimes(conn: &mut Conn) -> Result<Vec<Lifetime>> {
     use tape_health::dsl;
     let life = (dsl::tape_id, max(dsl::mounts), max(dsl::bytes_written), max(dsl::capacity_bytes));
     Ok(tape_health::table.group_by(dsl::tape_id).order(dsl::tape_id).select(life).load(conn)?)
-}
-
-/// The compression ratios that a drive last told: writing and reading.
-pub fn last_ratios(conn: &mut Conn, drive_id: i32) -> Result<(Option<f64>, Option<f64>)> {
-    let of_drive = || tape_health::table.filter(tape_health::drive_id.eq(drive_id)).order(tape_health::id.desc());
-    let written: Option<Option<f64>> = of_drive()
-        .filter(tape_health::write_compression_ratio.is_not_null())
-        .select(tape_health::write_compression_ratio)
-        .first(conn)
-        .optional()?;
-    let read: Option<Option<f64>> = of_drive()
-        .filter(tape_health::read_compression_ratio.is_not_null())
-        .select(tape_health::read_compression_ratio)
-        .first(conn)
-        .optional()?;
-    Ok((written.flatten(), read.flatten()))
 }
 
 /// A time that a tape lay in a drive, as lists of a drive show it.
@@ -269,13 +257,12 @@ mod tests {
     use crate::db::{drives, testing};
 
     #[test]
-    fn each_time_in_a_drive_is_a_row_and_the_last_ratio_told_counts() {
+    fn each_time_in_a_drive_is_a_row() {
         let db = testing::database();
         let conn = &mut db.conn();
         let new = drives::NewDrive { device_path: "/dev/sg1".into(), ..Default::default() };
         let drive = drives::insert(conn, &new).expect("drive").id;
         let tape = testing::tape(conn, "T1").id;
-        assert_eq!(last_ratios(conn, drive).expect("none yet"), (None, None));
         let first = Figures {
             tape_id: tape,
             drive_id: Some(drive),
@@ -291,7 +278,6 @@ mod tests {
         let rows = of_tape(conn, tape, 10).expect("rows");
         let told: Vec<_> = rows.iter().map(|row| (row.mounts, row.bytes_written)).collect();
         assert_eq!(told, [(Some(4), None), (Some(3), Some(700))]);
-        assert_eq!(last_ratios(conn, drive).expect("ratios"), (Some(2.5), None));
         // a row is never taken for one of another tape
         let other = Figures { tape_id: testing::tape(conn, "T2").id, ..Figures::default() };
         assert_ne!(record(conn, Some(row), &other).expect("a row of its own"), row);

@@ -199,6 +199,14 @@ pub fn part_written(conn: &mut Conn, id: i32, end_file: i64, end_block: i64, add
     found(row, format_args!("tape {id}"))
 }
 
+/// Nothing more goes onto this tape; what was being written behind its end counts for nothing.
+pub fn close(conn: &mut Conn, id: i32) -> Result<Tape> {
+    write_transaction(conn, |conn| {
+        diesel::update(tapes::table.find(id)).set(tapes::writing_set.eq(None::<String>)).execute(conn)?;
+        set_status(conn, id, TapeStatus::Full)
+    })
+}
+
 /// Words in the reason of a hold that ends when the catalog was rebuilt from the tape.
 pub const DATABASE_OLDER: &str = "the database is older than the tape";
 

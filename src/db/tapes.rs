@@ -69,6 +69,8 @@ pub struct Tape {
     /// When all that counts on it was last read back, and compared as far as the tapes at hand allow.
     #[serde(serialize_with = "rfc3339_option")]
     pub last_verified_at: Option<NaiveDateTime>,
+    /// A cartridge that takes every block only once, as a drive said: appended to, never written anew.
+    pub write_once: bool,
     /// When it was made known.
     #[serde(serialize_with = "rfc3339")]
     pub created_at: NaiveDateTime,
@@ -202,6 +204,8 @@ pub struct TapeChanges {
     pub hold_reason: Option<Option<String>>,
     /// When all that counts on it was last read and compared.
     pub last_verified_at: Option<Option<NaiveDateTime>>,
+    /// Whether it takes every block only once.
+    pub write_once: Option<bool>,
 }
 
 /// The tape with this id.

@@ -2,11 +2,11 @@
 
 use super::{Afterwards, Context, Destroy, LabelRequest, Lease, Wanted};
 use crate::actors::drive::tasks::{Labelled, Precondition, WriteLabel};
-use crate::db::{self, tapes::Tape};
+use crate::db::{self, WriteOnce, tapes::Tape};
 use crate::media::lifecycle;
 use crate::{Error, Result};
 use serde_json::{Value, json};
-use tape_drive::ElementAddress;
+use tape_drive::{ElementAddress, MediumKind};
 use tape_format::Label;
 use uuid::Uuid;
 
@@ -35,9 +35,12 @@ pub fn run(context: &Context, request: &LabelRequest) -> Result<Value> {
 
 /// Writes a label for a tape's row onto the cartridge in the drive, and stores what it is now.
 pub fn write(context: &Context, lease: &Lease, tape: &Tape, name: &str, destroy: Destroy) -> Result<Label> {
-    let pool = match tape.pool_id {
-        Some(id) => db::pools::find(&mut *context.conn()?, id)?.name,
-        None => String::new(),
+    let (pool, write_once) = match tape.pool_id {
+        Some(id) => {
+            let pool = db::pools::find(&mut *context.conn()?, id)?;
+            (pool.name, pool.write_once)
+        }
+        None => (String::new(), WriteOnce::Allow),
     };
     let uuid = match (&tape.uuid, tape.labeled_at) {
         // a cartridge that is labelled afresh is a new tape: what the old one held must not be looked for on it
@@ -57,7 +60,7 @@ pub fn write(context: &Context, lease: &Lease, tape: &Tape, name: &str, destroy:
         Destroy::Never => Precondition::Blank,
         Destroy::Confirmed => Precondition::Anything,
     };
-    let end = context.perform(lease, WriteLabel { label: label.clone(), precondition })?;
+    let end = context.perform(lease, WriteLabel { label: label.clone(), precondition, write_once })?;
     store(context, lease, tape.id, &label, end)?;
     Ok(label)
 }
@@ -71,6 +74,7 @@ fn store(context: &Context, lease: &Lease, tape_id: i32, label: &Label, end: Lab
         ),
         None => (None, None),
     };
+    let write_once = medium.as_ref().map(|medium| medium.kind == MediumKind::Worm);
     lifecycle::forget_sets(context, tape_id)?;
     db::write_transaction(&mut *context.conn()?, |conn| {
         let uuid = label.uuid.to_string();
@@ -82,6 +86,7 @@ fn store(context: &Context, lease: &Lease, tape_id: i32, label: &Label, end: Lab
                 _ => None,
             },
             lto_type,
+            write_once,
             capacity_bytes: capacity.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
             ..Default::default()
         };

@@ -4,7 +4,7 @@ use super::sets::History;
 use super::{Ids, Old, Report, free_name};
 use crate::Result;
 use crate::db::imported::{self, TapeHistory};
-use crate::db::{AllocationPolicy, Conn, FormatType, TapeStatus, pools as tape_pools, tapes as cartridges};
+use crate::db::{AllocationPolicy, Conn, FormatType, TapeStatus, WriteOnce, pools as tape_pools, tapes as cartridges};
 use tape_format::Label;
 use uuid::Uuid;
 
@@ -49,6 +49,7 @@ pub fn pools(conn: &mut Conn, old: &mut Old, ids: &mut Ids, report: &mut Report)
             retention_days,
             allow_reuse: i32::from(row.number("allow_reuse").is_none_or(|flag| flag != 0)),
             allocation_policy,
+            write_once: WriteOnce::Allow,
             keep_last: 0,
             keep_daily: 0,
             keep_weekly: 0,

@@ -4,7 +4,7 @@
 //! one that a person has to bring. Among equals: one that can be appended to, blank before expired, and the tape written
 //! last before others of its kind, so that tapes fill one after the other. Every choice says why.
 
-use crate::db::{AllocationPolicy, TapeStatus};
+use crate::db::{AllocationPolicy, TapeStatus, WriteOnce};
 
 /// Where a tape is now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub struct Candidate {
     pub status: TapeStatus,
     /// It carries a label of ours.
     pub labelled: bool,
+    /// It takes every block only once.
+    pub write_once: bool,
     /// Why it may not be written, if so.
     pub hold: Option<String>,
     /// Native capacity, 0 if unknown.
@@ -97,8 +99,24 @@ pub type Spent = (i32, String);
 /// Least free room, in bytes, for which a tape is worth loading.
 pub const MIN_FREE: i64 = 1 << 20;
 
+/// By what rules a pool chooses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// Whether tapes are filled one after the other.
+    pub policy: AllocationPolicy,
+    /// Whether expired tapes are written again.
+    pub reuse: Reuse,
+    /// Whether it has write-once tapes.
+    pub write_once: WriteOnce,
+}
+
 /// Whether a tape may be written, and if not why.
-pub fn writable(tape: &Candidate, policy: AllocationPolicy, reuse: Reuse) -> Result<(), String> {
+pub fn writable(tape: &Candidate, rules: Rules) -> Result<(), String> {
+    match (rules.write_once, tape.write_once) {
+        (WriteOnce::Require, false) => return Err("not write-once, and the pool takes no other".into()),
+        (WriteOnce::Refuse, true) => return Err("write-once, which the pool does not take".into()),
+        _ => {}
+    }
     if let Some(hold) = &tape.hold {
         return Err(format!("on hold: {hold}"));
     }
@@ -107,14 +125,15 @@ pub fn writable(tape: &Candidate, policy: AllocationPolicy, reuse: Reuse) -> Res
     }
     match tape.status {
         TapeStatus::Blank => Ok(()),
-        TapeStatus::Active if policy == AllocationPolicy::AlwaysNew => {
+        TapeStatus::Active if rules.policy == AllocationPolicy::AlwaysNew => {
             Err("already written, and the pool starts a new tape every time".into())
         }
         TapeStatus::Active => {
             let free = tape.capacity_bytes - tape.used_bytes;
             if tape.capacity_bytes > 0 && free < MIN_FREE { Err("full".into()) } else { Ok(()) }
         }
-        TapeStatus::Expired if reuse == Reuse::Allowed => Ok(()),
+        TapeStatus::Expired if tape.write_once => Err("write-once: it is never written anew".into()),
+        TapeStatus::Expired if rules.reuse == Reuse::Allowed => Ok(()),
         TapeStatus::Expired => Err("expired, but the pool does not allow reuse".into()),
         TapeStatus::Full => Err("full".into()),
         TapeStatus::Retired => Err("retired".into()),
@@ -123,10 +142,10 @@ pub fn writable(tape: &Candidate, policy: AllocationPolicy, reuse: Reuse) -> Res
 }
 
 /// Whether a run may go on with a tape, and if not why.
-pub fn suitable(tape: &Candidate, policy: AllocationPolicy, reuse: Reuse, not: &[Spent]) -> Result<(), String> {
+pub fn suitable(tape: &Candidate, rules: Rules, not: &[Spent]) -> Result<(), String> {
     match not.iter().find(|(id, _)| *id == tape.id) {
         Some((_, why)) => Err(why.clone()),
-        None => writable(tape, policy, reuse),
+        None => writable(tape, rules),
     }
 }
 
@@ -159,8 +178,7 @@ pub fn choose(
     pool: &str,
     tapes: &[Candidate],
     drives: &[DriveFacts],
-    policy: AllocationPolicy,
-    reuse: Reuse,
+    rules: Rules,
     only: Option<i32>,
     not: &[Spent],
 ) -> Choice {
@@ -168,8 +186,8 @@ pub fn choose(
     let mut good: Vec<&Candidate> = Vec::new();
     for tape in tapes.iter().filter(|tape| only.is_none_or(|id| id == tape.id)) {
         // naming a tape overrides the pool's wish for new ones, nothing else
-        let policy = if only.is_some() { AllocationPolicy::Continue } else { policy };
-        match suitable(tape, policy, reuse, not) {
+        let policy = if only.is_some() { AllocationPolicy::Continue } else { rules.policy };
+        match suitable(tape, Rules { policy, ..rules }, not) {
             Ok(()) => good.push(tape),
             Err(reason) => refused.push(format!("{}: {reason}", tape.label)),
         }
@@ -251,6 +269,7 @@ mod tests {
             label: format!("T{id}"),
             status,
             labelled: true,
+            write_once: false,
             hold: None,
             capacity_bytes: 100 << 20,
             used_bytes: 0,
@@ -266,8 +285,11 @@ mod tests {
 
     const SLOT: Place = Place::Slot { library: 1, slot: 1000 };
 
+    const RULES: Rules =
+        Rules { policy: AllocationPolicy::Continue, reuse: Reuse::Forbidden, write_once: WriteOnce::Allow };
+
     fn pick(tapes: &[Candidate], drives: &[DriveFacts]) -> Choice {
-        choose("P", tapes, drives, AllocationPolicy::Continue, Reuse::Forbidden, None, &[])
+        choose("P", tapes, drives, RULES, None, &[])
     }
 
     #[test]
@@ -315,9 +337,10 @@ mod tests {
     fn always_new_never_appends_unless_a_person_names_the_tape() {
         let tapes = [tape(1, TapeStatus::Active, Place::Drive(1)), tape(2, TapeStatus::Blank, SLOT)];
         let drives = [drive(1, None)];
-        let new = choose("P", &tapes, &drives, AllocationPolicy::AlwaysNew, Reuse::Forbidden, None, &[]);
+        let rules = Rules { policy: AllocationPolicy::AlwaysNew, ..RULES };
+        let new = choose("P", &tapes, &drives, rules, None, &[]);
         assert!(matches!(new, Choice::Use { tape: 2, .. }), "{new:?}");
-        let named = choose("P", &tapes, &drives, AllocationPolicy::AlwaysNew, Reuse::Forbidden, Some(1), &[]);
+        let named = choose("P", &tapes, &drives, rules, Some(1), &[]);
         assert!(matches!(named, Choice::Use { tape: 1, .. }), "{named:?}");
     }
 
@@ -328,9 +351,7 @@ mod tests {
         let (loaded, fetched) = (tape(2, TapeStatus::Blank, Place::Drive(2)), tape(3, TapeStatus::Active, SLOT));
         let shelf = tape(4, TapeStatus::Active, Place::Shelf);
         let drives = [DriveFacts { loaded: true, ..drive(1, None) }, DriveFacts { loaded: true, ..drive(2, None) }];
-        let next = |tapes: &[Candidate], drives: &[DriveFacts]| {
-            choose("P", tapes, drives, AllocationPolicy::Continue, Reuse::Forbidden, None, &full)
-        };
+        let next = |tapes: &[Candidate], drives: &[DriveFacts]| choose("P", tapes, drives, RULES, None, &full);
         let all = [shelf.clone(), fetched.clone(), loaded.clone(), filled.clone()];
         assert!(matches!(next(&all, &drives), Choice::Use { tape: 2, drive: 2, .. }), "hand-off");
         // the other drive is at work: the robot changes the tape in this one
@@ -361,9 +382,25 @@ mod tests {
     fn expired_tapes_are_used_last_and_only_if_the_pool_allows() {
         let tapes = [tape(1, TapeStatus::Expired, SLOT), tape(2, TapeStatus::Blank, SLOT)];
         let drives = [drive(1, None)];
-        let choice = choose("P", &tapes, &drives, AllocationPolicy::Continue, Reuse::Allowed, None, &[]);
-        assert!(matches!(choice, Choice::Use { tape: 2, .. }));
-        let choice = choose("P", &tapes[..1], &drives, AllocationPolicy::Continue, Reuse::Allowed, None, &[]);
-        assert!(matches!(choice, Choice::Use { tape: 1, .. }));
+        let rules = Rules { reuse: Reuse::Allowed, ..RULES };
+        assert!(matches!(choose("P", &tapes, &drives, rules, None, &[]), Choice::Use { tape: 2, .. }));
+        assert!(matches!(choose("P", &tapes[..1], &drives, rules, None, &[]), Choice::Use { tape: 1, .. }));
+    }
+
+    #[test]
+    fn write_once_tapes_are_taken_as_the_pool_wants_and_never_anew() {
+        let once = |id, status| Candidate { write_once: true, ..tape(id, status, SLOT) };
+        let tapes = [once(1, TapeStatus::Active), tape(2, TapeStatus::Active, SLOT), once(3, TapeStatus::Expired)];
+        let may = |rule, tape: &Candidate| {
+            writable(tape, Rules { reuse: Reuse::Allowed, write_once: rule, ..RULES }).err().unwrap_or_default()
+        };
+        for (rule, first, second) in [
+            (WriteOnce::Allow, "", ""),
+            (WriteOnce::Require, "", "not write-once, and the pool takes no other"),
+            (WriteOnce::Refuse, "write-once, which the pool does not take", ""),
+        ] {
+            assert_eq!((may(rule, &tapes[0]).as_str(), may(rule, &tapes[1]).as_str()), (first, second), "{rule}");
+        }
+        assert_eq!(may(WriteOnce::Allow, &tapes[2]), "write-once: it is never written anew");
     }
 }

@@ -1,6 +1,6 @@
 //! What the choice of a tape depends on, read from the database.
 
-use super::choose::{self, Candidate, Choice, DriveFacts, Reuse, Spent};
+use super::choose::{self, Candidate, Choice, DriveFacts, Reuse, Rules, Spent};
 use super::lifecycle;
 use super::retention;
 use crate::Result;
@@ -46,12 +46,12 @@ impl Facts {
 
     /// Which tape a backup goes to, and in which drive. `not` are tapes that the run has filled, or found useless.
     pub fn choose(&self, named: Option<i32>, not: &[Spent]) -> Choice {
-        let policy = self.pool.allocation_policy;
-        choose::choose(&self.pool.name, &self.tapes, &self.drives, policy, self.reuse(), named, not)
+        choose::choose(&self.pool.name, &self.tapes, &self.drives, self.rules(), named, not)
     }
 
-    fn reuse(&self) -> Reuse {
-        if self.pool.allow_reuse != 0 { Reuse::Allowed } else { Reuse::Forbidden }
+    fn rules(&self) -> Rules {
+        let Pool { allocation_policy: policy, allow_reuse, write_once, .. } = self.pool;
+        Rules { policy, reuse: if allow_reuse != 0 { Reuse::Allowed } else { Reuse::Forbidden }, write_once }
     }
 
     /// Why a backup to this pool cannot go on with a tape; nothing if it can.
@@ -62,7 +62,7 @@ impl Facts {
         if let Some(other) = tape.taken_by {
             return Some(format!("used by execution {other}"));
         }
-        choose::suitable(tape, self.pool.allocation_policy, self.reuse(), not).err()
+        choose::suitable(tape, self.rules(), not).err()
     }
 
     /// The drive that a person should put a tape into.
@@ -87,6 +87,7 @@ fn candidate(conn: &mut Conn, tape: &Tape, taken: &Taken) -> Result<Candidate> {
         label: tape.label.clone(),
         status: tape.status,
         labelled: tape.labeled_at.is_some(),
+        write_once: tape.write_once,
         hold: match tape.status {
             // what has expired is decided anew before it is written over
             TapeStatus::Expired if tape.lost_at.is_none() => retention::facts::why_not_anew(conn, tape)?,

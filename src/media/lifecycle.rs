@@ -6,12 +6,12 @@ use crate::actors::catalog::Discard;
 use crate::actors::drive::health::UNFIT;
 use crate::actors::drive::tasks::{FirstBlock, GoToEnd, ReadLabel};
 use crate::actors::drive::{DriveTask, Unit};
-use crate::db::{self, Conn, tapes::Tape, whereabouts};
+use crate::db::{self, Conn, TapeStatus, tapes::Tape, whereabouts};
 use crate::events::{Category, Event};
 use crate::executions::{Context, Lease, Taken};
 use crate::{Error, Result};
 use std::collections::HashSet;
-use tape_drive::{FilemarkSync, TapeDrive};
+use tape_drive::{FilemarkSync, MediumKind, TapeDrive};
 use tape_format::Label;
 
 /// Where a tape is, as far as the database knows.
@@ -63,6 +63,9 @@ pub fn may_destroy_loaded(context: &Context, lease: &Lease, named: Option<i32>) 
         ));
     }
     let Some(tape) = loaded else { return Ok(()) };
+    if tape.write_once && tape.status != TapeStatus::Blank {
+        return Err(never_anew(&tape.label));
+    }
     let fact = Evaluation::read(&mut conn, db::now())?.tape(&mut conn, &tape)?;
     if !fact.keeps_something() {
         return Ok(());
@@ -110,6 +113,9 @@ pub fn may_reuse_loaded(context: &Context, lease: &Lease, tape_id: i32, label: &
 
 /// Refuses to declare a tape expired while something on it is kept.
 pub fn may_expire(conn: &mut Conn, tape: &Tape) -> Result<()> {
+    if tape.write_once {
+        return Err(never_anew(&tape.label));
+    }
     let fact = Evaluation::read(conn, db::now())?.tape(conn, tape)?;
     if !fact.keeps_something() {
         return Ok(());
@@ -174,6 +180,15 @@ fn with_increments(conn: &mut Conn, sets: &HashSet<i32>) -> Result<Vec<i32>> {
     Ok(order)
 }
 
+/// A write-once tape is not to be written anew.
+pub fn never_anew(label: &str) -> Error {
+    let message = format!(
+        "tape '{label}' is write-once: what is on it stays there, and it is appended to until it is full; retire it if it is \
+         not to be written any more"
+    );
+    Error::conflict("write_once", message)
+}
+
 /// Makes a tape blank.
 pub struct EraseAll;
 
@@ -182,6 +197,10 @@ impl DriveTask for EraseAll {
     const NAME: &'static str = "erase the tape";
 
     fn run(self, drive: &mut dyn TapeDrive, unit: &Unit) -> Result<()> {
+        if drive.medium()?.kind == MediumKind::Worm {
+            let message = "the tape is write-once: what is on it cannot be erased; nothing was tried";
+            return Err(Error::conflict("write_once", message));
+        }
         drive.rewind()?;
         drive.erase()?;
         drive.write_filemarks(0, FilemarkSync::Flush)?;

@@ -16,6 +16,7 @@ use actix_web::web::{Data, ServiceConfig};
 use actix_web::{App, HttpServer};
 use std::net::SocketAddr;
 use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What the handlers of this module share. Each handler takes only what it needs, as `Data<…>`.
 #[derive(Clone)]
@@ -90,14 +91,17 @@ pub struct Server {
     server: actix_web::dev::Server,
     addresses: Vec<SocketAddr>,
     lifecycle: Lifecycle,
+    signals: Signals,
 }
 
 impl Server {
-    /// Takes the port. `more` registers the data of other handlers, in every worker.
+    /// Takes the port; from then on SIGTERM and SIGINT are requests to end in good order. `more` registers the data of
+    /// other handlers, in every worker.
     ///
     /// # Errors
-    /// `cannot_listen`: the port is taken, or not allowed.
+    /// `cannot_listen`: the port is taken, or not allowed. `cannot_receive_signals`.
     pub fn bind(services: Services, more: impl Fn(&mut ServiceConfig) + Clone + Send + 'static) -> Result<Server> {
+        let signals = Signals::begin()?;
         let config = services.config.clone();
         let lifecycle = services.lifecycle.get_ref().clone();
         let address = SocketAddr::new(config.server.listen, config.server.port);
@@ -118,7 +122,7 @@ impl Server {
             Error::new(ErrorKind::Unavailable, "cannot_listen", message)
         })?;
         let addresses = server.addrs();
-        Ok(Server { server: server.run(), addresses, lifecycle })
+        Ok(Server { server: server.run(), addresses, lifecycle, signals })
     }
 
     /// Where it listens.
@@ -129,8 +133,8 @@ impl Server {
     /// Serves until SIGTERM, SIGINT or [`Lifecycle::request`]; then takes no more, lets running requests finish (at
     /// most `server.shutdown_seconds`) and says why it ended.
     pub async fn run(self) -> Result<Exit> {
-        let Server { server, lifecycle, .. } = self;
-        let stopping = tokio::spawn(stop_when_asked(server.handle(), lifecycle.clone()));
+        let Server { server, lifecycle, signals, .. } = self;
+        let stopping = tokio::spawn(stop_when_asked(server.handle(), lifecycle.clone(), signals));
         let result = server.await;
         lifecycle.request(Exit::Stop);
         stopping.await.map_err(|error| Error::internal(format!("stopping the server: {error}")))?;
@@ -139,27 +143,36 @@ impl Server {
     }
 }
 
-async fn stop_when_asked(handle: ServerHandle, lifecycle: Lifecycle) {
+async fn stop_when_asked(handle: ServerHandle, lifecycle: Lifecycle, mut signals: Signals) {
     tokio::select! {
         _ = lifecycle.wait() => {}
-        () = signal() => lifecycle.request(Exit::Stop),
+        () = signals.next() => lifecycle.request(Exit::Stop),
     }
     handle.stop(true).await;
 }
 
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let handlers = signal(SignalKind::terminate()).and_then(|term| Ok((term, signal(SignalKind::interrupt())?)));
-    match handlers {
-        Ok((mut terminate, mut interrupt)) => {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        }
-        Err(error) => {
-            tracing::error!(%error, "signals cannot be received; only the API can stop this server");
-            std::future::pending::<()>().await;
+/// SIGTERM and SIGINT, caught from the moment that this exists, so that nobody who knows of the server can kill it by them.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn begin() -> Result<Signals> {
+        let catch = |kind| {
+            signal(kind).map_err(|error| {
+                let message =
+                    format!("the server cannot receive signals, and could not be stopped in good order: {error}");
+                Error::new(ErrorKind::Internal, "cannot_receive_signals", message)
+            })
+        };
+        Ok(Signals { terminate: catch(SignalKind::terminate())?, interrupt: catch(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
     }
 }

@@ -75,3 +75,83 @@ fn figures_of_a_tape_are_kept_for_each_time_in_a_drive() {
     assert!(server.cli_as_admin(&["tape", "health", label]).contains("D0"));
     assert_eq!(api.get("/api/v1/tapes/99/health").status, 404);
 }
+
+/// How often an event with this title was told.
+fn told(server: &Server, title: &str) -> usize {
+    let events = server.api.get("/api/v1/events?limit=200").ok();
+    events.as_array().unwrap().iter().filter(|event| event["title"] == title).count()
+}
+
+#[test]
+fn what_is_wrong_with_a_tape_is_no_error_of_the_drive() {
+    let mut server = Server::with_library(Library { drives: 1, slots: 1, capacity_mb: 64 });
+    let label = |server: &Server| {
+        let started = server.api.post("/api/v1/drives/1/format-tape", json!({"confirm": true})).ok();
+        server.api.wait(&started["execution_id"])
+    };
+    server
+        .api
+        .complete(server.api.post("/api/v1/libraries/1/load", json!({"slot_number": 1000, "drive_number": 256})).ok());
+    let source = server.folder("s");
+    std::fs::write(source.join("f"), files::noise(1, 1 << 20)).unwrap();
+    let job = server.api.job("j", server.api.source("s", &source), 1, json!({}));
+    server.api.run_job(job, json!({}));
+    // The tape holds what is kept, and is not blank.
+    assert_eq!(label(&server)["error_code"], "tape_in_use");
+    server.api.complete(server.api.post("/api/v1/drives/1/eject?wait=false", json!({})).ok());
+    let empty = server.api.post("/api/v1/drives/1/rewind", json!({})).ok();
+    assert_eq!(server.api.wait(&empty["execution_id"])["status"], "failed");
+    let state = server.api.get("/api/v1/drives/1/status").ok();
+    assert_eq!((&state["error"], &state["online"]), (&json!(""), &json!(true)), "{state}");
+    assert_eq!(server.api.get("/api/v1/drives").ok()[0]["status"], "ready");
+    assert_eq!(told(&server, "Drive Error"), 0);
+
+    // A fault of the drive itself is told, once, and that it is over.
+    assert!(server.stop().success());
+    let plan = FaultPlan::nth_of(1, Operation::Load, Condition::HardwareError);
+    std::fs::write(server.library_dir().join("drive0.faults"), serde_json::to_vec(&plan).unwrap()).unwrap();
+    server.restart();
+    let load = |server: &Server| {
+        let started = server.api.post("/api/v1/drives/1/load-tape", json!({})).ok();
+        server.api.wait(&started["execution_id"])["error_code"].clone()
+    };
+    assert_eq!(load(&server), "hardware_error");
+    assert_eq!(server.api.get("/api/v1/drives/1/status").ok()["online"], false);
+    assert_eq!(load(&server), Value::Null);
+    assert_eq!(server.api.get("/api/v1/drives/1/status").ok()["online"], true);
+    assert_eq!((told(&server, "Drive Error"), told(&server, "Drive Recovered")), (1, 1));
+}
+
+#[test]
+fn compression_and_power_cycles_come_from_the_drive_to_the_person() {
+    let mut server = Server::with_library(Library { drives: 1, slots: 1, capacity_mb: 64 });
+    let source = server.folder("s");
+    std::fs::write(source.join("f"), files::noise(1, 8 << 20)).unwrap();
+    let job = server.api.job("j", server.api.source("s", &source), 1, json!({}));
+    server.api.run_job(job, json!({}));
+    server.api.complete(server.api.post("/api/v1/drives/1/eject?wait=false", json!({})).ok());
+    assert!(server.stop().success());
+    tape_drive::virt::library::power_cut(&server.library_dir(), 0).unwrap();
+    let file = server.library_dir().join("library.json");
+    let mut state: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    state["drives"][0]["health"]["write_compression_ratio"] = json!(2.53);
+    state["drives"][0]["health"]["rewrites"] = json!(41);
+    std::fs::write(&file, serde_json::to_vec(&state).unwrap()).unwrap();
+    server.restart();
+    server.api.run_job(job, json!({}));
+    let told = server.api.get("/api/v1/drives/1/statistics").ok();
+    assert_eq!((&told["write_compression_pct"], &told["read_compression_pct"]), (&json!(253.0), &json!(0.0)), "{told}");
+    assert_eq!(told["lifetime_power_cycles"], 2, "new, and a power cut: {told}");
+    let printed = server.cli_as_admin(&["drive", "stats", "1"]);
+    let line = |words: &str| printed.lines().find(|line| line.starts_with(words)).unwrap_or_default().to_owned();
+    assert!(line("Compression of what was written").ends_with("253"), "{printed}");
+    assert!(line("Times switched on").ends_with(" 2"), "{printed}");
+
+    // Of the tape: for each time in the drive, what was written again and what will fit.
+    let rows = server.api.get("/api/v1/tapes/1/health").ok();
+    assert_eq!((&rows[0]["rewrites"], &rows[0]["write_compression_ratio"]), (&json!(41), &json!(2.53)), "{rows}");
+    let native = rows[0]["capacity_bytes"].as_i64().unwrap();
+    let fits = rows[0]["effective_capacity_bytes"].as_i64().unwrap_or_else(|| panic!("{rows}"));
+    assert!((native * 9 / 10..=native * 11 / 10).contains(&fits), "a virtual tape does not compress: {rows}");
+    assert!(server.cli_as_admin(&["tape", "health", "1"]).contains("effective capacity"));
+}

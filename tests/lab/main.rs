@@ -7,6 +7,7 @@ mod boots;
 mod changer;
 mod cross;
 mod cycle;
+mod drive_test;
 mod drives;
 #[path = "../blackbox/files.rs"]
 #[allow(dead_code)]
@@ -15,7 +16,10 @@ mod harness;
 #[path = "../../crates/tape-target/tests/lab/house.rs"]
 #[allow(dead_code)]
 mod house;
+#[path = "../blackbox/refusals.rs"]
+mod refusals;
 #[path = "../blackbox/server.rs"]
 #[allow(dead_code)]
 mod server;
 mod service;
+mod write_once;

@@ -28,6 +28,8 @@ pub struct DriveHealth {
     pub cleanings: Option<u64>,
     /// Hours under power.
     pub power_on_hours: Option<u64>,
+    /// Times it was switched on (log page 14h, parameter 000Ch).
+    pub power_cycles: Option<u64>,
     /// Hours of tape motion.
     pub motion_hours: Option<f64>,
     /// Temperature in degrees Celsius (log page 0Dh).

@@ -3,7 +3,7 @@
 use crate::injection::Injection;
 use crate::iscsi::Broken;
 use crate::iscsi::chap::Credentials;
-use crate::iscsi::connection::{Connection, Service};
+use crate::iscsi::connection::{Connection, ManagementLog, Service};
 use crate::iscsi::login::{Door, Purpose, log_in};
 use crate::scsi::Nexus;
 use crate::scsi::changer::Robot;
@@ -72,6 +72,7 @@ struct Shared {
     units: Units,
     stopped: AtomicBool,
     connections: AtomicUsize,
+    management: ManagementLog,
     handles: AtomicU16,
     /// The connection of each session, to be closed when its initiator logs in anew.
     sessions: Mutex<HashMap<Nexus, (u16, TcpStream)>>,
@@ -95,6 +96,7 @@ impl Target {
             units,
             stopped: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
+            management: ManagementLog::default(),
             handles: AtomicU16::new(1),
             sessions: Mutex::default(),
         });
@@ -148,6 +150,11 @@ impl Target {
     pub fn alert(&self, unit: u16, alert: TapeAlert) {
         // Nothing of it can fail.
         let _ = self.shared.units.with(unit, move |unit| unit.device.by_hand(&Hand::Alert(alert)));
+    }
+
+    /// Task management functions (RFC 7143, 11.5.1) since the last call, each with its response (11.6.1).
+    pub fn take_management(&self) -> Vec<(u8, u8)> {
+        self.shared.management.take()
     }
 
     /// Breaks all connections, as a network does.
@@ -245,7 +252,8 @@ fn serve(mut stream: TcpStream, shared: &Shared) -> Result<(), Broken> {
         }
         shared.units.log_in(&nexus);
     }
-    let service = Service { units: &shared.units, target_name: &shared.door.target_name };
+    let service =
+        Service { units: &shared.units, target_name: &shared.door.target_name, management: &shared.management };
     let result = Connection::new(&service, stream, session, nexus.clone()).and_then(Connection::serve);
     let mut sessions = shared.sessions();
     if sessions.get(&nexus).is_some_and(|(current, _)| *current == handle) {

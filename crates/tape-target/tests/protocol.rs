@@ -118,6 +118,81 @@ impl Initiator {
     }
 }
 
+impl Initiator {
+    /// A task management function on a unit, with the tag of the task that it is about; returns the response.
+    fn manage(&mut self, function: u8, lun: u8, task: u32) -> u8 {
+        let mut header = self.header(lun, &[], 0x80 | function, task);
+        // Immediate: it does not wait its turn, and has a tag of its own.
+        header[0] = 0x42;
+        header[16..20].copy_from_slice(&0x7777u32.to_be_bytes());
+        self.send(header, &[]);
+        let (header, _) = self.receive().unwrap();
+        assert_eq!((header[0], header[18]), (0x22, 0x77), "{header:?}");
+        header[2]
+    }
+
+    /// Sends a command and does not wait for its answer; returns its tag.
+    fn begin(&mut self, lun: u8, cdb: &[u8]) -> u32 {
+        let header = self.header(lun, cdb, 0xc0, 0);
+        self.send(header, &[]);
+        self.command += 1;
+        u32::from_be_bytes(header[16..20].try_into().unwrap())
+    }
+}
+
+#[test]
+fn tasks_are_aborted_and_units_reset() {
+    use tape_target::{Response, Rule};
+    const COMPLETE: u8 = 0;
+    const NO_SUCH_TASK: u8 = 1;
+    const NO_SUCH_UNIT: u8 = 2;
+    const NOT_SUPPORTED: u8 = 5;
+    let dir = tempfile::tempdir().unwrap();
+    let target = Target::start(&Settings { injection: true, ..library_in(dir.path()) }).unwrap();
+    let mut both = ["iqn.first", "iqn.second"].map(|name| Initiator::logged_in_as(name, &target));
+    for initiator in &mut both {
+        while initiator.command(1, &[0; 6], 0).unwrap().0 != 0 {}
+    }
+    let [first, second] = &mut both;
+    let attention = |initiator: &mut Initiator| {
+        let (status, _, sense) = initiator.command(1, &[0; 6], 0).unwrap();
+        (status, sense.get(12..14).map(<[u8]>::to_vec).unwrap_or_default())
+    };
+    let slow =
+        || target.injection(1).unwrap().add(Rule::execute(0x01, Response::Device).delayed(Duration::from_secs(60)));
+
+    // ABORT TASK: the command under way is not answered, and the unit goes on with the next at once.
+    slow();
+    let tag = first.begin(1, &[0x01, 0, 0, 0, 0, 0]);
+    assert_eq!(first.manage(1, 1, tag), COMPLETE);
+    assert_eq!(attention(first), (0, vec![]), "an abort is nothing that anybody has to be told");
+    assert_eq!(first.manage(1, 1, tag), NO_SUCH_TASK, "it is over");
+    assert_eq!(first.manage(1, 1, 0x9999), NO_SUCH_TASK);
+    // ABORT TASK SET and CLEAR TASK SET
+    for function in [2, 4] {
+        slow();
+        first.begin(1, &[0x01, 0, 0, 0, 0, 0]);
+        assert_eq!(first.manage(function, 1, u32::MAX), COMPLETE);
+        assert_eq!(attention(first), (0, vec![]));
+        assert_eq!(first.manage(function, 9, u32::MAX), NO_SUCH_UNIT);
+    }
+    // LOGICAL UNIT RESET, TARGET WARM RESET and TARGET COLD RESET: everybody is told.
+    for function in [5, 6, 7] {
+        slow();
+        first.begin(1, &[0x01, 0, 0, 0, 0, 0]);
+        assert_eq!(first.manage(function, 1, u32::MAX), COMPLETE);
+        for initiator in [&mut *first, &mut *second] {
+            assert_eq!(attention(initiator), (2, vec![0x29, 0x03]), "function {function}");
+            assert_eq!(attention(initiator), (0, vec![]), "once");
+        }
+    }
+    assert_eq!(first.manage(5, 9, u32::MAX), NO_SUCH_UNIT);
+    assert_eq!((first.manage(3, 1, u32::MAX), first.manage(8, 1, u32::MAX)), (NOT_SUPPORTED, NOT_SUPPORTED));
+    let managed = target.take_management();
+    assert_eq!(managed.len(), 13, "{managed:?}");
+    assert_eq!(&managed[..2], [(1, COMPLETE), (1, NO_SUCH_TASK)]);
+}
+
 #[test]
 fn only_chap_opens_other_networks_than_the_loopback() {
     let dir = tempfile::tempdir().unwrap();

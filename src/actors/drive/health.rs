@@ -147,6 +147,7 @@ fn count_tape(
         middle_passes: some(volume.middle_passes),
         capacity_bytes: some(volume.capacity_bytes),
         used_bytes: some(volume.used_bytes),
+        effective_capacity_bytes: effective_capacity(&tape, volume),
         rewrites: some(health.rewrites),
         rereads: some(health.rereads),
         write_compression_ratio: health.write_compression_ratio,
@@ -156,6 +157,16 @@ fn count_tape(
     let row = tape_health::record(conn, unit.sitting(|sitting| sitting.row), &figures)?;
     unit.sitting(|sitting| sitting.row = Some(row));
     Ok(())
+}
+
+/// What fits on a tape if it goes on as so far: its native capacity by the native capacity that was taken for what is on it.
+/// `None` while a part is being written, whose bytes are not counted yet, and before a hundredth of the tape is taken.
+fn effective_capacity(tape: &Tape, volume: &VolumeHealth) -> Option<i64> {
+    let (capacity, used) = (volume.capacity_bytes?, volume.used_bytes?);
+    if tape.writing_set.is_some() || tape.used_bytes <= 0 || used < (capacity / 100).max(1) {
+        return None;
+    }
+    Some((capacity as f64 * (tape.used_bytes as f64 / used as f64)) as i64)
 }
 
 fn count(value: u64) -> i64 {
@@ -181,8 +192,16 @@ fn statistics(health: &DriveHealth, alerts: &[TapeAlert]) -> drive_health::Stati
         tape_alert_flags: Some(flags(alerts)),
         back_hitches: Some(count(health.back_hitches)),
         starved_ms: Some(count(health.starved_ms)),
+        lifetime_power_cycles: health.power_cycles.map(count),
+        write_compression_pct: percent(health.write_compression_ratio),
+        read_compression_pct: percent(health.read_compression_ratio),
         ..Default::default()
     }
+}
+
+/// To two decimals of the ratio, as drives tell it.
+fn percent(ratio: Option<f64>) -> Option<f64> {
+    ratio.map(|ratio| (ratio * 100.0).round())
 }
 
 fn severity(alert: &TapeAlert) -> Severity {

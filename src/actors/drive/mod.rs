@@ -41,7 +41,7 @@ pub struct DriveSnapshot {
     pub unlabelled: Option<Unlabelled>,
     /// For how long the drive has been getting the tape ready; none: it is not.
     pub loading_seconds: Option<u64>,
-    /// The last thing that went wrong; cleared by the next success.
+    /// Why the drive does not work; cleared when it does. What is wrong with a tape, or with what was asked for, is not here.
     pub error: Option<String>,
     /// The execution that uses the drive.
     pub execution_id: Option<i32>,

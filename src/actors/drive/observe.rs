@@ -5,7 +5,7 @@ use super::{DriveSnapshot, LabelSeen};
 use crate::Result;
 use crate::db;
 use crate::events::{Category, Event};
-use tape_drive::DriveState;
+use tape_drive::{DriveState, MediumKind};
 
 /// Writes what changed between two known states.
 pub fn changed(unit: &Unit, before: &DriveSnapshot, after: &DriveSnapshot) {
@@ -58,6 +58,12 @@ fn store(unit: &Unit, state: &DriveSnapshot) -> Result<()> {
         Some(label) => db::tapes::find_by_uuid(&mut conn, &label.uuid)?,
         None => None,
     };
+    if let (Some(tape), Some(medium)) = (&known, &state.medium)
+        && tape.write_once != (medium.kind == MediumKind::Worm)
+    {
+        let changes = db::tapes::TapeChanges { write_once: Some(!tape.write_once), ..Default::default() };
+        db::tapes::update(&mut conn, tape.id, &changes)?;
+    }
     let unknown = match (&state.label, &known) {
         (Some(label), None) => Some(serde_json::to_string(label)?),
         _ => None,

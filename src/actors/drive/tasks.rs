@@ -35,9 +35,11 @@ pub trait DriveTask: Send + 'static {
 
 /// Runs a task: takes pending unit attentions first, and keeps the drive's known state true whatever comes out.
 pub fn perform<T: DriveTask>(task: T, slot: &mut Slot<dyn TapeDrive>, unit: &Unit) -> Result<T::Output> {
+    let mut answers = false;
     let result = (|| {
         let drive = slot.device()?;
         let status = settle(drive, unit)?;
+        answers = true;
         unit.update(|state| {
             state.status = Some(status);
             state.error = None;
@@ -62,9 +64,25 @@ pub fn perform<T: DriveTask>(task: T, slot: &mut Slot<dyn TapeDrive>, unit: &Uni
         if matches!(error.code, "medium_changed" | "drive_reset") {
             unit.forget_medium();
         }
-        unit.update(|state| state.error = Some(error.to_string()));
+        if !answers || is_of_drive(&error) {
+            unit.update(|state| state.error = Some(error.to_string()));
+        }
         error.context(format!("drive {}: {}", unit.id, T::NAME))
     })
+}
+
+/// Whether an error is the drive's own. What is wrong with a tape, or with what was asked for, says nothing of the drive.
+fn is_of_drive(error: &Error) -> bool {
+    matches!(
+        error.code,
+        "hardware_error"
+            | "deferred_error"
+            | "command_aborted"
+            | "device_io"
+            | "device_busy"
+            | "drive_not_ready"
+            | "position_mismatch"
+    )
 }
 
 fn note_position(state: &mut DriveSnapshot, position: &TapePosition) {

@@ -1,7 +1,7 @@
 //! The row of a tape that calls itself by a label.
 
 use super::{number, time};
-use crate::db::kinds::AllocationPolicy;
+use crate::db::kinds::{AllocationPolicy, WriteOnce};
 use crate::db::pools::{self, NewPool};
 use crate::db::schema::tapes;
 use crate::db::tapes::{
@@ -122,6 +122,7 @@ fn pool(conn: &mut Conn, label: &Label) -> Result<Option<i32>> {
         keep_yearly: 0,
         allow_reuse: 0,
         allocation_policy: AllocationPolicy::Continue,
+        write_once: WriteOnce::Allow,
     };
     Ok(Some(pools::insert(conn, &new)?.id))
 }

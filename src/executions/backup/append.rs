@@ -10,7 +10,7 @@ use super::{adopt, close, resume};
 use crate::actors::drive::tasks::GoToEnd;
 use crate::actors::drive::{DriveTask, Unit};
 use crate::db::tape_lifecycle::DATABASE_OLDER;
-use crate::db::{self, Conn, SetStatus, sets::BackupSet};
+use crate::db::{self, Conn, SetStatus, sets::BackupSet, tapes::Tape};
 use crate::events::{Category, Event};
 use crate::executions::{Context, Lease};
 use crate::{Error, ErrorKind, Result};
@@ -42,10 +42,11 @@ pub fn prepare(context: &Context, lease: &Lease, tape_id: i32, label: &Label) ->
         return Ok(expected);
     }
     let mismatch = mismatch(&label.label, &found, expected);
-    let Some(writing) = tape.writing_set.filter(|_| found.at.block > expected.block) else {
+    let Some(writing) = tape.writing_set.clone().filter(|_| found.at.block > expected.block) else {
         return Err(refuse(context, tape_id, mismatch)?);
     };
     match context.perform(lease, FindToc { at: expected })? {
+        Tail::Unfinished if tape.write_once => Err(closed(context, &tape, &writing)?),
         Tail::Unfinished => {
             if let Some(end) = saved(context, lease, tape_id, label, &writing, expected)? {
                 return Ok(end);
@@ -63,6 +64,24 @@ pub fn prepare(context: &Context, lease: &Lease, tape_id: i32, label: &Label) ->
             _ => Err(refuse(context, tape_id, mismatch)?),
         },
     }
+}
+
+/// A part that was cut off on a write-once tape cannot be ended any more, for that would be written over what is behind
+/// its checkpoint; and nothing may lie behind it, for nobody could tell where it ends. The tape is full.
+fn closed(context: &Context, tape: &Tape, writing: &str) -> Result<Error> {
+    let set = db::sets::find_by_uuid(&mut *context.conn()?, writing)?;
+    set.map_or(Ok(()), |set| resume::drop_open_part(context, set.id))?;
+    db::tape_lifecycle::close(&mut *context.conn()?, tape.id)?;
+    let message = format!(
+        "tape {} is write-once and ends with a part that was cut off, behind which nothing can be written: it is full now. \
+         What was on it before is all there",
+        tape.label
+    );
+    context.services.bus.publish(
+        Event::warning(Category::Tape, "Tape Closed", &message)
+            .details(json!({"tape_id": tape.id, "execution_id": context.id})),
+    );
+    Ok(Error::conflict("write_once", message))
 }
 
 /// Ends the part that was cut off at its checkpoint, if that can be done. If not, nothing of it counts.

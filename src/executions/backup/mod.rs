@@ -218,7 +218,9 @@ impl Attempts<'_> {
 fn goes_on_elsewhere(error: &Error) -> bool {
     matches!(
         error.code,
-        "medium_error"
+        // what a write-once tape says to a part that would have to be ended before its last block
+        "data_protect"
+            | "medium_error"
             | "hardware_error"
             | "deferred_error"
             | "tape_full"

@@ -230,6 +230,7 @@ impl<'a> Choosing<'a> {
                 | "cleaning_cartridge"
                 | "incompatible_medium"
                 | "write_once"
+                | "pool_write_once"
         );
         if self.named.is_some() || !of_the_cartridge {
             return Err(error);

@@ -79,7 +79,7 @@ fn tapes(context: &Context) -> Result<(Vec<String>, Vec<String>)> {
                         tape_lifecycle::set_status(conn, tape.id, TapeStatus::Expired)?;
                         freed.push(tape.label.clone());
                     }
-                    (TapeStatus::Expired, Outlook::Stays { .. }) if fact.keeps_something() => {
+                    (TapeStatus::Expired, Outlook::Stays { .. }) if fact.keeps_something() || fact.write_once => {
                         tape_lifecycle::set_status(conn, tape.id, what_it_was(tape))?;
                         taken_back.push(tape.label.clone());
                     }

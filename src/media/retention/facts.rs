@@ -136,6 +136,7 @@ impl Evaluation {
             id: tape.id,
             label: tape.label.clone(),
             status: tape.status,
+            write_once: tape.write_once,
             hold: tape.blocked(),
             cut_off: self.cut_off.get(&tape.id).copied(),
             recorded,

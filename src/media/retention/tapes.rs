@@ -12,6 +12,8 @@ pub struct TapeFact {
     pub label: String,
     /// Where it is in its life.
     pub status: TapeStatus,
+    /// It takes every block only once.
+    pub write_once: bool,
     /// Why it may not be written, if so.
     pub hold: Option<String>,
     /// A set that was cut off while it was written to this tape, and may be whole there.
@@ -76,6 +78,9 @@ impl TapeFact {
             let ends: Option<Vec<NaiveDateTime>> = self.kept.iter().chain(&self.copies).map(|(_, end)| *end).collect();
             let until = ends.and_then(|ends| ends.into_iter().max());
             return Outlook::Stays { why: format!("{} on it is kept", self.kept_in_words()), until };
+        }
+        if self.write_once {
+            return stays("write-once: what is on it stays there, and it is never written anew");
         }
         if let Some(hold) = &self.hold {
             return stays(format!("on hold: {hold}"));

@@ -6,42 +6,16 @@ use crate::db::drive_health::{self, DriveAlert, DriveStatistics};
 use crate::db::tape_health::{self, TapeHealthListed};
 use crate::web::query;
 use actix_web::{get, web};
-use serde::Serialize;
-use utoipa::ToSchema;
 
 /// Rows of tapes that are told.
 const LIMIT: i64 = 200;
 
-/// Counters of a drive, with those that this server does not keep as 0.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Statistics {
-    #[serde(flatten)]
-    counters: DriveStatistics,
-    /// How often it was switched on; not kept.
-    lifetime_power_cycles: i64,
-    /// Bytes of the host for each 100 bytes on the tape, of what it last wrote: 250 is 2.5 to 1. 0: not told.
-    write_compression_pct: f64,
-    /// The same of what it last read.
-    read_compression_pct: f64,
-}
-
 /// What a drive has done in its life.
 #[utoipa::path(operation_id = "drive_statistics", tag = "drives", params(("id" = i32, Path)),
-    responses((status = 200, body = Statistics), (status = 404)))]
+    responses((status = 200, body = DriveStatistics), (status = 404)))]
 #[get("/drives/{id}/statistics")]
-pub async fn statistics(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<Statistics>> {
-    let id = id.into_inner();
-    let (counters, (written, read)) = query(&app.services.db, move |conn| {
-        Ok((drive_health::statistics(conn, id)?, tape_health::last_ratios(conn, id)?))
-    })
-    .await?;
-    let percent = |ratio: Option<f64>| ratio.map_or(0.0, |ratio| ratio * 100.0);
-    Ok(web::Json(Statistics {
-        counters,
-        lifetime_power_cycles: 0,
-        write_compression_pct: percent(written),
-        read_compression_pct: percent(read),
-    }))
+pub async fn statistics(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<DriveStatistics>> {
+    query(&app.services.db, move |conn| drive_health::statistics(conn, *id)).await.map(web::Json)
 }
 
 /// The last 50 alerts of a drive, newest first.

@@ -55,7 +55,7 @@ pub struct DriveStateView {
     /// When the drive was looked at.
     #[schema(value_type = String, format = DateTime)]
     last_checked: Option<DateTime<Utc>>,
-    /// What went wrong last.
+    /// Why the drive does not work; empty if it does.
     error: String,
 }
 

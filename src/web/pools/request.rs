@@ -1,7 +1,7 @@
 //! What a client may say about a pool.
 
-use crate::db::AllocationPolicy;
 use crate::db::pools::{NewPool, Pool, PoolChanges};
+use crate::db::{AllocationPolicy, WriteOnce};
 use crate::web::fields;
 use crate::web::retention::KeepFields;
 use crate::{Error, Result};
@@ -26,6 +26,9 @@ pub struct NewPoolRequest {
     /// `continue` (the default) or `always-new`.
     #[schema(value_type = Option<AllocationPolicy>)]
     pub allocation_policy: Option<String>,
+    /// Whether it has write-once tapes: `allow` (the default), `require` or `refuse`.
+    #[schema(value_type = Option<WriteOnce>)]
+    pub write_once: Option<String>,
 }
 
 impl NewPoolRequest {
@@ -47,6 +50,7 @@ impl NewPoolRequest {
             allow_reuse: i32::from(self.allow_reuse.unwrap_or(true)),
             allocation_policy: fields::optional_word("allocation_policy", policy)?
                 .unwrap_or(AllocationPolicy::Continue),
+            write_once: fields::optional_word("write_once", self.write_once.as_deref())?.unwrap_or(WriteOnce::Allow),
         })
     }
 }
@@ -75,6 +79,9 @@ pub struct PoolRequest {
     /// `continue` or `always-new`.
     #[schema(value_type = Option<AllocationPolicy>)]
     pub allocation_policy: Option<String>,
+    /// Whether it has write-once tapes: `allow`, `require` or `refuse`. Holds for what is written from now on.
+    #[schema(value_type = Option<WriteOnce>)]
+    pub write_once: Option<String>,
 }
 
 impl PoolRequest {
@@ -85,7 +92,8 @@ impl PoolRequest {
             && self.retention_days.is_none()
             && self.keep.is_empty()
             && self.allow_reuse.is_none()
-            && self.allocation_policy.is_none();
+            && self.allocation_policy.is_none()
+            && self.write_once.is_none();
         if nothing {
             return Err(Error::bad_request("no fields to update"));
         }
@@ -106,6 +114,7 @@ impl PoolRequest {
                 .allocation_policy
                 .map(|policy| fields::word("allocation_policy", &policy))
                 .transpose()?,
+            write_once: self.write_once.map(|word| fields::word("write_once", &word)).transpose()?,
         })
     }
 }

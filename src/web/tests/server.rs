@@ -30,6 +30,18 @@ async fn it_serves_and_ends_in_order_with_streams_and_idle_connections_open() {
 }
 
 #[actix_web::test]
+async fn a_signal_counts_from_the_moment_that_the_port_is_taken() {
+    use rustix::process::{Signal, getpid, kill_process};
+    let site = Site::new();
+    for signal in [Signal::TERM, Signal::INT] {
+        let server = Server::bind(site.services.clone(), |_| {}).unwrap();
+        // Nobody waits for it yet.
+        kill_process(getpid(), signal).unwrap();
+        assert_eq!(server.run().await.unwrap(), Exit::Stop);
+    }
+}
+
+#[actix_web::test]
 async fn a_port_that_is_taken_is_named() {
     let site = Site::new();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -47,6 +47,7 @@ const CODES: &[(ErrorKind, &[&str])] = &[
             "not_resumable",
             "not_running",
             "parameters_changed",
+            "pool_write_once",
             "set_protected",
             "set_state",
             "tape_lost",

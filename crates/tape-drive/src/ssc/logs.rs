@@ -61,6 +61,7 @@ impl<T: Transport> SscDrive<T> {
             health.load_count = statistics.media_loads.unwrap_or(0);
             health.cleanings = statistics.cleanings;
             health.power_on_hours = statistics.power_on_hours;
+            health.power_cycles = statistics.power_cycles;
             health.motion_hours = statistics.motion_hours.map(|hours| hours as f64);
         }
         let compression = match self.log(data_compression::CODE)? {

@@ -7,7 +7,7 @@
 use super::buffer::PageBuffer;
 use super::ioctl::{self, Operation as Call};
 use super::look::Trust;
-use super::node::open_tape;
+use super::node::{open_tape, transfers_directly};
 use crate::drive::*;
 use crate::ssc::SscDrive;
 use crate::*;
@@ -31,6 +31,8 @@ pub struct StDrive {
     pub(super) trust: Trust,
     pub(super) unflushed: Option<Position>,
     pub(super) writing: bool,
+    /// Writes are transferred at once, so that what is wrong with one is told of it.
+    pub(super) direct: bool,
     pub(super) proven: bool,
     pub(super) recovered: u64,
     /// The programmable early warning was told.
@@ -52,6 +54,7 @@ impl StDrive {
             trust: Trust::New,
             unflushed: None,
             writing: false,
+            direct: transfers_directly(Path::new("/sys")),
             proven: false,
             recovered: 0,
             warned: false,
@@ -81,8 +84,11 @@ impl StDrive {
     /// Ends the state in which the driver would write a filemark by itself: a flush does.
     pub(super) fn end_writing(&mut self, operation: Operation) -> Result<()> {
         if self.writing {
-            ioctl::operate(&self.tape, Call::WriteFilemarks, 0).map_err(|errno| self.refused(operation, errno))?;
-            self.writing = false;
+            match ioctl::operate(&self.tape, Call::WriteFilemarks, 0) {
+                // Nothing was written to a cartridge that does not accept writes.
+                Ok(()) | Err(Errno::ACCESS | Errno::ROFS) => self.writing = false,
+                Err(errno) => return Err(self.refused(operation, errno)),
+            }
         }
         Ok(())
     }

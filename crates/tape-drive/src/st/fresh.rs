@@ -17,6 +17,9 @@ impl StDrive {
         if let Some(complaint) = self.complaint_of_drive(operation) {
             return Err(complaint);
         }
+        // Closing it, the driver would write a filemark behind a write that failed. Where it cannot be ended, the driver's
+        // filemark fails in the same way.
+        let _ = self.end_writing(operation);
         // One owner at a time: the old one has to go first.
         let nothing = rustix::fs::open("/dev/null", rustix::fs::OFlags::CLOEXEC, rustix::fs::Mode::empty());
         let nothing = nothing.map_err(|errno| crate::open::cannot_open(Path::new("/dev/null"), errno))?;

@@ -70,6 +70,13 @@ fn generic_node(real: &Path, sysfs: &Path) -> Option<PathBuf> {
     Some(real.with_file_name(generic.file_name()))
 }
 
+/// Whether the driver transfers from and to the memory of programs (its parameter `try_direct_io`). If not it writes behind
+/// the program's back, and after a reset not even its status tells that a write failed.
+pub(super) fn transfers_directly(sysfs: &Path) -> bool {
+    let setting = std::fs::read_to_string(sysfs.join("bus/scsi/drivers/st/try_direct_io"));
+    setting.is_ok_and(|setting| setting.trim() != "0")
+}
+
 /// Opens the driver's node; an empty drive does not make it wait.
 pub(super) fn open_tape(path: &Path) -> Result<OwnedFd> {
     let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -97,6 +104,18 @@ mod tests {
         let error = open(Path::new("/dev/st99")).unwrap_err();
         assert_eq!(error.kind, DriveErrorKind::Unsupported);
         assert!(error.message.contains("/dev/nst99"), "{error}");
+    }
+
+    #[test]
+    fn what_the_driver_does_not_say_it_does_is_not_relied_on() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!transfers_directly(folder.path()));
+        let settings = folder.path().join("bus/scsi/drivers/st");
+        std::fs::create_dir_all(&settings).unwrap();
+        for (setting, direct) in [("1\n", true), ("0\n", false)] {
+            std::fs::write(settings.join("try_direct_io"), setting).unwrap();
+            assert_eq!(transfers_directly(folder.path()), direct);
+        }
     }
 
     #[test]

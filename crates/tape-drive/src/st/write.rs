@@ -86,11 +86,12 @@ impl StDrive {
         Ok(outcome)
     }
 
-    /// A write that the driver calls a success. With its end-of-tape flag that may be untrue.
+    /// A write that the driver calls a success. With its end-of-tape flag that may be untrue, and also where it writes behind
+    /// the program's back.
     fn accepted(&mut self, operation: Operation, at: Position, objects: u64) -> Result<WriteOutcome> {
         let status = ioctl::status(&self.tape).map_err(|errno| self.write_refused(operation, at, errno))?;
         self.recovered += status.recovered;
-        if status.end_of_tape || !self.proven {
+        if status.end_of_tape || !self.proven || !self.direct {
             return Ok(match self.verified(operation, at, objects)? {
                 // The driver's flag stays for both warnings; one that is not early warning is the programmable one, and
                 // that is told once.

@@ -313,8 +313,8 @@ impl TapeDrive for VirtualDrive {
 
     fn health(&mut self) -> Result<DriveHealth> {
         self.attend(Operation::LogSense)?;
-        let DriveHealth { cleaning_required, cleanings, .. } = self.bay_state()?.health;
-        Ok(DriveHealth { cleaning_required, cleanings, ..self.counters() })
+        let DriveHealth { cleaning_required, cleanings, power_cycles, .. } = self.bay_state()?.health;
+        Ok(DriveHealth { cleaning_required, cleanings, power_cycles, ..self.counters() })
     }
 
     fn volume_health(&mut self) -> Result<VolumeHealth> {

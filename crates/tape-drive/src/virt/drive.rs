@@ -205,6 +205,8 @@ impl VirtualDrive {
         self.lose_buffer();
         self.forget_modes();
         self.attention = Some(Attention::Reset);
+        // A power cut that cannot be counted is one all the same.
+        let _ = self.update_bay(|bay| bay.health.power_cycles = bay.health.power_cycles.map(|cycles| cycles + 1));
     }
 
     fn forget_modes(&mut self) {

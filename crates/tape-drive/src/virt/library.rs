@@ -88,7 +88,7 @@ pub fn create(dir: &Path, spec: &LibrarySpec) -> Result<()> {
         thread: Thread::Ejected,
         attention: false,
         removal_prevented: false,
-        health: DriveHealth::default(),
+        health: DriveHealth { power_cycles: Some(1), ..DriveHealth::default() },
         exception: None,
     };
     let state = LibraryState {
@@ -253,6 +253,7 @@ pub fn power_cut(dir: &Path, number: u16) -> Result<Option<u64>> {
         let buffer_bytes = state.settings.buffer_bytes;
         let bay = bay_mut(state, number)?;
         bay.removal_prevented = false;
+        bay.health.power_cycles = bay.health.power_cycles.map(|cycles| cycles + 1);
         let Some(name) = bay.cartridge.clone().filter(|_| bay.thread == Thread::Threaded) else { return Ok(None) };
         let path = folder.cartridge_file(&name, "tap");
         let fail = |error: std::io::Error| io_error(&path, "cut", &error);

@@ -91,6 +91,7 @@ impl VirtualDrive {
             bay.health = DriveHealth {
                 cleaning_required: bay.health.cleaning_required,
                 cleanings: bay.health.cleanings,
+                power_cycles: bay.health.power_cycles,
                 ..health
             };
         })?;
@@ -198,6 +199,7 @@ impl VirtualDrive {
             bay.health = DriveHealth {
                 cleaning_required: bay.health.cleaning_required,
                 cleanings: bay.health.cleanings,
+                power_cycles: bay.health.power_cycles,
                 ..health
             };
         })

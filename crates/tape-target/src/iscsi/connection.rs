@@ -10,15 +10,17 @@ use super::text::{self, value};
 use super::transfer::Transfer;
 use crate::scsi::{Answer, Nexus, Reply};
 use crate::units::{Job, Task, Units};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::TcpStream;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Data of writes that one connection may have under way; more is answered with TASK SET FULL.
 const MAX_BUFFERED: usize = 32 << 20;
 /// Largest transfer of one command: more than any block that READ BLOCK LIMITS can name.
 const MAX_TRANSFER: u32 = 16 << 20;
+/// Task management functions that are remembered.
+const MAX_MANAGEMENT: usize = 1000;
 /// WRITE and READ flags of the command message.
 const READS: u8 = 0x40;
 const WRITES: u8 = 0x20;
@@ -27,6 +29,26 @@ const WRITES: u8 = 0x20;
 pub(crate) struct Service<'a> {
     pub units: &'a Units,
     pub target_name: &'a str,
+    pub management: &'a ManagementLog,
+}
+
+/// Task management functions that initiators asked for and what they were answered, the last so many.
+#[derive(Debug, Default)]
+pub(crate) struct ManagementLog(Mutex<VecDeque<(u8, u8)>>);
+
+impl ManagementLog {
+    fn note(&self, function: u8, response: u8) {
+        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if log.len() >= MAX_MANAGEMENT {
+            log.pop_front();
+        }
+        log.push_back((function, response));
+    }
+
+    /// Those since the last call.
+    pub fn take(&self) -> Vec<(u8, u8)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect()
+    }
 }
 
 pub(crate) struct Connection<'a> {
@@ -241,6 +263,7 @@ impl<'a> Connection<'a> {
             }
             _ => NOT_SUPPORTED,
         };
+        self.service.management.note(pdu.flags() & 0x7f, response);
         let mut answer = Pdu::new(target::TASK_MANAGEMENT).answers(pdu);
         answer.header[8..16].fill(0);
         answer.header[2] = response;

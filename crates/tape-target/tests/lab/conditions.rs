@@ -8,7 +8,7 @@ use std::io::Write;
 use std::process::Command;
 use std::time::Duration;
 use tape_scsi::{Sense, SenseKey};
-use tape_target::{Response, Rule};
+use tape_target::{Execution, Response, Rule};
 
 pub const WRITE: u8 = 0x0a;
 const BLOCK: usize = 64 << 10;
@@ -56,17 +56,66 @@ pub fn rows() -> Vec<Row> {
             2,
             Err(ENOSPC),
         ),
+        row(
+            "programmable early warning in descriptor format",
+            Rule::execute(WRITE, Response::CheckDescriptor(eom(NoSense, 0, 7).with_information(0))),
+            n,
+            2,
+            Err(ENOSPC),
+        ),
+        row(
+            "end, a part of the block written",
+            Rule { execution: Execution::Partial(BLOCK - 1000), ..refuse(eom(NoSense, 0, 2).with_information(1000)) },
+            Ok(BLOCK - 1000),
+            2,
+            Err(ENOSPC),
+        ),
         row("end, nothing written", refuse(eom(NoSense, 0, 2).with_information(all)), Err(ENOSPC), 1, Err(ENOSPC)),
         row("hard end", refuse(eom(VolumeOverflow, 0, 2).with_information(all)), Err(ENOSPC), 1, Err(ENOSPC)),
+        row("hard end, not VALID", refuse(eom(VolumeOverflow, 0, 2)), Err(ENOSPC), 1, Err(ENOSPC)),
         row("hard end without EOM", refuse(Sense::new(VolumeOverflow, 0, 2)), Err(EIO), 1, n),
         row("recovered error", execute(Sense::new(RecoveredError, 0x0c, 0)), n, 2, n),
+        row(
+            "recovered error in descriptor format",
+            Rule::execute(WRITE, Response::CheckDescriptor(Sense::new(RecoveredError, 0x0c, 0))),
+            n,
+            2,
+            n,
+        ),
+        row("recovered error at early warning", execute(eom(RecoveredError, 0, 2)), n, 2, Err(ENOSPC)),
+        row("recovered error, cleaning wanted", execute(Sense::new(RecoveredError, 0, 0x17)), n, 2, n),
+        row("nothing wrong, and no flag", execute(Sense::new(NoSense, 0, 0)), Err(EIO), 2, n),
+        row("nothing wrong, cleaning wanted", execute(Sense::new(NoSense, 0, 0x17)), Err(EIO), 2, n),
         row("recovered error, deferred", execute(Sense::new(RecoveredError, 0x0c, 0).deferred()), n, 2, n),
         row("medium error", refuse(medium), Err(EIO), 1, n),
+        row(
+            "medium error at the end, nothing written",
+            refuse(eom(MediumError, 0x0c, 0).with_information(all)),
+            Err(ENOSPC),
+            1,
+            Err(ENOSPC),
+        ),
+        row("illegal request", refuse(Sense::new(IllegalRequest, 0x24, 0)), Err(EIO), 1, n),
+        row("key refused", refuse(Sense::new(DataProtect, 0x74, 0)), Err(EIO), 1, n),
+        row("no cartridge", refuse(Sense::new(NotReady, 0x3a, 0)), Err(EIO), 1, n),
+        row("check condition without sense data", Rule::refuse(WRITE, Response::Status(0x02)), Err(EIO), 1, n),
         row("hardware error", refuse(Sense::new(HardwareError, 0x44, 0)), Err(EIO), 1, n),
         row("aborted", refuse(Sense::new(AbortedCommand, 0x4b, 0)), Err(EIO), 1, n),
         row("write protected", refuse(Sense::new(DataProtect, 0x27, 0)), Err(EIO), 1, n),
         row("not ready", refuse(Sense::new(NotReady, 0x04, 0x01)), Err(EIO), 1, n),
         row("another cartridge", refuse(Sense::new(UnitAttention, 0x28, 0)), Err(EIO), 1, n),
+        row("parameters changed", refuse(Sense::new(UnitAttention, 0x2a, 0x01)), Err(EIO), 1, n),
+        row("other contents of the library", refuse(Sense::new(UnitAttention, 0x3f, 0x0e)), Err(EIO), 1, n),
+        row("operator wants the cartridge", refuse(Sense::new(UnitAttention, 0x5a, 0x01)), Err(EIO), 1, n),
+        row("reset", refuse(Sense::new(UnitAttention, 0x29, 0)), Err(EIO), 1, Err(EIO)),
+        row(
+            "deferred error, older blocks lost",
+            execute(eom(MediumError, 0x0c, 0).deferred().with_information(3 * all)),
+            Err(EIO),
+            2,
+            Err(EIO),
+        ),
+        row("deferred hard end", refuse(eom(VolumeOverflow, 0, 2).deferred()), Err(ENOSPC), 1, Err(ENOSPC)),
         row("deferred error", refuse(medium.deferred()), Err(EIO), 1, n),
         row("reservation conflict", Rule::refuse(WRITE, Response::Status(0x18)), Err(EIO), 1, n),
         row("busy", Rule::refuse(WRITE, Response::Status(0x08)), n, 2, n),
@@ -116,7 +165,7 @@ fn put(tape: &mut File) -> Result<usize, i32> {
 }
 
 /// READ POSITION by the other way to the drive.
-fn position_of() -> u32 {
+pub fn position_of() -> u32 {
     let mut command = Command::new("sg_raw");
     let output = command.args("-b -r 20 /dev/sg1 34 00 00 00 00 00 00 00 00 00".split(' ')).output().unwrap();
     assert_eq!(output.stdout.len(), 20, "{output:?}");

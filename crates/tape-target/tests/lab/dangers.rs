@@ -49,13 +49,16 @@ fn eom(sense: Sense) -> Sense {
     sense.at_end_of_medium()
 }
 
-/// Reads of the third of five blocks that go wrong in every way.
-fn reads(house: &House, device: &str) {
+/// What happens to a command, by a name.
+pub type Named = (&'static str, Rule);
+
+/// What can be said to a READ.
+pub fn read_rows() -> Vec<Named> {
     use SenseKey::*;
     let all = BLOCK as u64;
     let medium = Sense::new(MediumError, 0x11, 0x00);
     let refuse = |sense| Rule::refuse(READ, Response::Check(sense));
-    let rows = [
+    vec![
         ("medium error", refuse(medium)),
         ("medium error, all missing", refuse(medium.with_information(all))),
         // The driver returns 0 bytes here, as for a filemark.
@@ -75,7 +78,15 @@ fn reads(house: &House, device: &str) {
             "past early warning",
             Rule::execute(READ, Response::Check(eom(Sense::new(NoSense, 0, 2)).with_information(0))),
         ),
-    ];
+        ("reset", refuse(Sense::new(UnitAttention, 0x29, 0x00))),
+        ("no cartridge", refuse(Sense::new(NotReady, 0x3a, 0x00))),
+        ("task set full", Rule::refuse(READ, Response::Status(0x28))),
+        ("check condition without sense data", Rule::refuse(READ, Response::Status(0x02))),
+    ]
+}
+
+/// Reads of the third of five blocks that go wrong in every way.
+pub fn reads(house: &House, device: &str) {
     let mut drive = quiet(device);
     drive.rewind().unwrap();
     for number in 0..BLOCKS {
@@ -85,7 +96,7 @@ fn reads(house: &House, device: &str) {
     drop(drive);
     let injection = house.injection(FIRST_DRIVE);
     let mut wrong = Vec::new();
-    for (name, rule) in rows {
+    for (name, rule) in read_rows() {
         let mut drive = quiet(device);
         drive.locate(Position::START).unwrap();
         let mut buffer = vec![0xff; BLOCK];
@@ -114,13 +125,13 @@ fn reads(house: &House, device: &str) {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
-/// A filemark behind a block, which goes wrong in every way: if it is said to be written, it is there.
-fn filemarks(house: &House, device: &str) {
+/// What can be said to a WRITE FILEMARKS.
+pub fn filemark_rows() -> Vec<Named> {
     use SenseKey::*;
     let medium = Sense::new(MediumError, 0x0c, 0x00);
     let refuse = |sense| Rule::refuse(WRITE_FILEMARKS, Response::Check(sense));
     let execute = |sense| Rule::execute(WRITE_FILEMARKS, Response::Check(sense));
-    let rows = [
+    vec![
         ("early warning, written", execute(eom(Sense::new(NoSense, 0, 2)).with_information(0))),
         ("recovered", execute(Sense::new(RecoveredError, 0x0c, 0x00))),
         // The driver reports success here.
@@ -133,21 +144,35 @@ fn filemarks(house: &House, device: &str) {
         ("LOST: reset", refuse(Sense::new(UnitAttention, 0x29, 0x00))),
         ("LOST: aborted", refuse(Sense::new(AbortedCommand, 0x4b, 0x00))),
         ("LOST: reservation conflict", Rule::refuse(WRITE_FILEMARKS, Response::Status(0x18))),
-    ];
+        ("early warning, not VALID", execute(eom(Sense::new(NoSense, 0, 2)))),
+        ("deferred early warning, written", execute(eom(Sense::new(NoSense, 0, 2)).deferred().with_information(0))),
+        ("LOST: hardware error", refuse(Sense::new(HardwareError, 0x44, 0x00))),
+        ("LOST: not ready", refuse(Sense::new(NotReady, 0x04, 0x01))),
+        ("LOST: write protected", refuse(Sense::new(DataProtect, 0x27, 0x00))),
+        ("LOST: check condition without sense data", Rule::refuse(WRITE_FILEMARKS, Response::Status(0x02))),
+        ("busy", Rule::refuse(WRITE_FILEMARKS, Response::Status(0x08))),
+    ]
+}
+
+/// A filemark behind a block, which goes wrong in every way: if it is said to be written, it is there. Also one that is not
+/// waited for, once it was flushed.
+pub fn filemarks(house: &House, device: &str) {
     let injection = house.injection(FIRST_DRIVE);
     let mut wrong = Vec::new();
-    for (name, rule) in rows {
+    let syncs = [FilemarkSync::Flush, FilemarkSync::Immediate];
+    let all = filemark_rows().into_iter().flat_map(|row| syncs.map(|sync| (row.clone(), sync)));
+    for ((name, rule), sync) in all {
         let mut drive = quiet(device);
         drive.rewind().unwrap();
         drive.write_block(&[7; BLOCK]).unwrap();
         injection.add(rule);
-        let told = drive.write_filemarks(1, FilemarkSync::Flush);
+        let told = drive.write_filemarks(1, sync);
         if injection.pending() > 0 {
             wrong.push(format!("{name}: no WRITE FILEMARKS reached the drive"));
         }
         injection.clear();
         if name.starts_with("LOST") && told.is_ok() {
-            wrong.push(format!("{name}: {told:?}"));
+            wrong.push(format!("{name} ({sync:?}): {told:?}"));
         }
         drop(drive);
         let mut drive = quiet(device);
@@ -165,7 +190,7 @@ fn filemarks(house: &House, device: &str) {
 }
 
 /// Somebody takes the cartridge out of an open drive and puts another one in: nothing is written to that.
-fn exchanged(house: &House, device: &str) {
+pub fn exchanged(house: &House, device: &str) {
     let mut drive = quiet(device);
     drive.rewind().unwrap();
     drive.write_block(&[1; BLOCK]).unwrap();

@@ -76,10 +76,14 @@ fn losses_by_tape_node() {
     losses("/dev/nst0");
 }
 
-/// Every condition at the second of three blocks: a block that was said to be written is on the tape, at its place.
 fn losses(device: &str) {
     let house = House::attached(&["VTL001L9"], 64 << 20);
     ok("mtx -f /dev/sg0 load 1 0");
+    losses_in(&house, device);
+}
+
+/// Every condition at the second of three blocks: a block that was said to be written is on the tape, at its place.
+pub fn losses_in(house: &House, device: &str) {
     let injection = house.injection(FIRST_DRIVE);
     let mut wrong = Vec::new();
     for row in rows() {

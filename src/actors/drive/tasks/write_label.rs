@@ -2,6 +2,7 @@
 
 use super::{DriveTask, FirstBlock, Unit, examine};
 use crate::actors::drive::loading::may_write;
+use crate::db::WriteOnce;
 use crate::{Error, ErrorKind, Result};
 use tape_drive::{DriveErrorKind, FilemarkSync, MediumKind, Position, TapeDrive};
 use tape_format::Label;
@@ -21,6 +22,8 @@ pub struct WriteLabel {
     pub label: Label,
     /// What must hold before.
     pub precondition: Precondition,
+    /// Whether the tape's pool has write-once tapes.
+    pub write_once: WriteOnce,
 }
 
 /// Where a freshly labelled tape ends.
@@ -40,6 +43,16 @@ impl DriveTask for WriteLabel {
         let block = self.label.encode()?;
         let medium = drive.medium()?;
         may_write(drive, &medium)?;
+        let is_worm = medium.kind == MediumKind::Worm;
+        let wrong = match (self.write_once, is_worm) {
+            (WriteOnce::Require, false) => "an ordinary tape, and the pool takes write-once tapes only",
+            (WriteOnce::Refuse, true) => "a write-once tape, which the pool does not take",
+            _ => "",
+        };
+        if !wrong.is_empty() {
+            let message = format!("it is {wrong}; use another tape, or label it for another pool");
+            return Err(Error::conflict("pool_write_once", message));
+        }
         if self.precondition == Precondition::Blank {
             match examine(drive, unit)? {
                 FirstBlock::Blank => {}
@@ -60,9 +73,7 @@ impl DriveTask for WriteLabel {
                 }
             }
         }
-        if medium.kind == MediumKind::Worm
-            && self.precondition == Precondition::Anything
-            && !matches!(examine(drive, unit)?, FirstBlock::Blank)
+        if is_worm && self.precondition == Precondition::Anything && !matches!(examine(drive, unit)?, FirstBlock::Blank)
         {
             return Err(Error::conflict(
                 "write_once",

@@ -95,6 +95,7 @@ impl Drive {
                 media_loads: Some(health.load_count),
                 cleanings: health.cleanings,
                 power_on_hours: health.power_on_hours,
+                power_cycles: health.power_cycles,
                 motion_hours: health.motion_hours.map(|hours| hours as u64),
                 hard_write_errors: Some(health.write_errors),
                 hard_read_errors: Some(health.read_errors),
