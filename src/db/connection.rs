@@ -143,13 +143,30 @@ fn migrate(conn: &mut Conn, path: &Path) -> Result<()> {
             "database_newer",
             format!(
                 "the database {} was written by a newer TapeBackarr (it has schema {newer}, which this program does \
-                 not know); start that version, or restore the database backup made before the upgrade",
+                 not know); start that version, or put the copy that was made before the upgrade ({}.before-upgrade-…) in its place",
+                path.display(),
                 path.display()
             ),
         ));
     }
-    conn.run_pending_migrations(MIGRATIONS).map_err(failed)?;
-    Ok(())
+    if applied.len() == known.len() {
+        return Ok(());
+    }
+    let Some(schema) = applied.iter().map(ToString::to_string).max() else {
+        return conn.run_pending_migrations(MIGRATIONS).map(drop).map_err(failed);
+    };
+    let copy = super::before_upgrade::keep(conn, path, &schema)?;
+    conn.run_pending_migrations(MIGRATIONS).map_err(|error| {
+        let kept = format!("; as it was before it is in {}", copy.display());
+        Error::internal(failed(error).message + &kept)
+    })?;
+    super::before_upgrade::prune(path)
+}
+
+/// Takes the newest migration back.
+#[cfg(test)]
+pub(super) fn revert_last(conn: &mut Conn) -> Result<()> {
+    conn.revert_last_migration(MIGRATIONS).map(drop).map_err(|error| Error::internal(error.to_string()))
 }
 
 #[cfg(test)]
