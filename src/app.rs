@@ -11,12 +11,12 @@ use crate::config::{Config, Sources};
 use crate::coverage::Counter;
 use crate::db::{self, DbPool, SetStatus};
 use crate::events::{Bus, Category, Event};
-use crate::executions::{self, DrillRequest, MaintenanceRequest, Request, ScrubRequest, Services};
+use crate::executions::{self, DrillRequest, MaintenanceRequest, ProgressView, Request, ScrubRequest, Services};
 use crate::keys::{KeyStore, MasterKey};
 use crate::notify::{Bell, Delivery, Limits};
 use crate::telegram;
 use crate::web::{self, Exit, Lifecycle};
-use crate::{Error, Result};
+use crate::{Error, Result, systemd};
 use actix::Addr;
 use actix_web::web::Data;
 use diesel::connection::SimpleConnection;
@@ -29,6 +29,9 @@ use std::time::Duration;
 
 /// How long a stopping server waits for its last events to be stored.
 const LAST_EVENTS: Duration = Duration::from_secs(5);
+
+/// How often systemd is told that the server is alive.
+const BEAT: Duration = Duration::from_secs(5);
 
 /// What the handlers of the web server reach. Cheap to clone.
 #[derive(Clone)]
@@ -62,6 +65,7 @@ impl App {
         let drives = Drives::new(db.clone(), bus.clone(), keys.clone());
         let libraries = Libraries::new(db.clone(), bus.clone());
         let services = Services { config, db, bus, drives, libraries, catalog, keys };
+        systemd::status("Asking drives and libraries");
         services.drives.reload().await?;
         services.libraries.reload().await?;
         for id in services.libraries.ids() {
@@ -156,6 +160,7 @@ struct House {
     server: web::Server,
     bus: Bus,
     notifier: JoinHandle<()>,
+    lifecycle: Lifecycle,
     setup_token: Option<String>,
 }
 
@@ -167,6 +172,7 @@ impl House {
             .map_err(|error| Error::from(error).context(format!("the data folder {}", early.data_dir.display())))?;
         std::fs::create_dir_all(early.spool_dir())?;
         clear_drills(&early.spool_dir())?;
+        systemd::status("Opening the database");
         let db = db::open(early.database_path())?;
         let stored = db::settings::list(&mut *db.get()?)?;
         let config = sources.resolve(&stored)?;
@@ -190,7 +196,7 @@ impl House {
             bus: Data::new(bus.clone()),
             auth: shared_auth.clone(),
             keys: Data::from(keys),
-            lifecycle: Data::new(lifecycle),
+            lifecycle: Data::new(lifecycle.clone()),
             bell: Data::new(bell),
         };
         let shared = Data::new(app.clone());
@@ -201,12 +207,16 @@ impl House {
             let api = telegram::Api::new(*address, shared_auth.into_inner(), db_of_bot)?;
             telegram::Bots { keys: keys_of_bot, api }.start()?;
         }
-        Ok(House { app, server, bus, notifier, setup_token })
+        Ok(House { app, server, bus, notifier, lifecycle, setup_token })
     }
 
     async fn live(self) -> Result<Exit> {
-        let House { app, server, bus, notifier, .. } = self;
+        let House { app, server, bus, notifier, lifecycle, .. } = self;
+        if systemd::listens() {
+            actix::spawn(beat(app.jobs.clone(), lifecycle));
+        }
         let exit = server.run().await;
+        systemd::stopping();
         app.stop().await?;
         let db = app.services.db.clone();
         drop(app);
@@ -220,6 +230,26 @@ impl House {
     }
 }
 
+/// Tells systemd again and again that the server is alive, which is when the queue answers, and what it is at.
+async fn beat(jobs: Addr<Jobs>, lifecycle: Lifecycle) {
+    let mut clock = tokio::time::interval(BEAT);
+    loop {
+        clock.tick().await;
+        // where no answer comes the watchdog steps in
+        let Ok(active) = jobs.send(jobs::Active).await else { return };
+        systemd::alive(&doing(&active, lifecycle.requested().is_some()));
+    }
+}
+
+fn doing(active: &[ProgressView], stopping: bool) -> String {
+    let state = if stopping { "Stopping" } else { "Ready" };
+    match active {
+        [] => format!("{state}; nothing runs"),
+        [one] => format!("{state}; execution {}: {}", one.execution_id, one.phase),
+        several => format!("{state}; {} executions run", several.len()),
+    }
+}
+
 /// Runs the server until it is told to stop.
 ///
 /// # Errors
@@ -229,6 +259,7 @@ pub fn serve(sources: Sources) -> Result<()> {
     if let Some(token) = &running.setup_token {
         println!("There is no user yet. Set-up token (works once): {token}");
     }
+    systemd::ready();
     for address in &running.addresses {
         println!("Listening on http://{address}");
     }
@@ -285,4 +316,18 @@ pub fn start(sources: Sources) -> Result<RunningServer> {
         opened.recv().map_err(|_| Error::internal("the server ended while it was starting"))??;
     let addr = addresses.first().copied().ok_or_else(|| Error::internal("the server has no address"))?;
     Ok(RunningServer { addr, setup_token, addresses, lifecycle, thread })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executions::Progress;
+
+    #[test]
+    fn systemd_is_told_what_runs() {
+        let view = |id| Progress::default().view(id);
+        assert_eq!(doing(&[], false), "Ready; nothing runs");
+        assert_eq!(doing(&[view(7)], false), format!("Ready; execution 7: {}", view(7).phase));
+        assert_eq!(doing(&[view(7), view(8)], true), "Stopping; 2 executions run");
+    }
 }

@@ -21,6 +21,7 @@
 //! | [`auth`] | users, sessions, API keys, roles and the one permission table |
 //! | [`keys`] | encryption keys and the master key that wraps them |
 //! | [`db`] | connections, schema, row types, one module per aggregate |
+//! | [`systemd`] | telling the service manager: ready, alive, what it is at |
 //!
 //! Below them the crates `tape-format` (what is on a tape), `tape-drive` (what a drive is) and `tape-scsi`.
 //!
@@ -50,6 +51,7 @@ pub mod media;
 pub mod notify;
 pub mod restore;
 pub mod schedule;
+pub mod systemd;
 pub mod telegram;
 pub mod web;
 

@@ -161,7 +161,8 @@ pub fn schema_state(conn: &mut Conn, path: &Path) -> Result<SchemaState> {
             "database_newer",
             format!(
                 "the database {} was written by a newer TapeBackarr (it has schema {newer}, which this program does \
-                 not know); start that version, or restore the database backup made before the upgrade",
+                 not know); start that version, or put the copy that was made before the upgrade ({}.before-upgrade-…) in its place",
+                path.display(),
                 path.display()
             ),
         ));
@@ -169,11 +170,30 @@ pub fn schema_state(conn: &mut Conn, path: &Path) -> Result<SchemaState> {
     Ok(if applied.len() == known.len() { SchemaState::Current } else { SchemaState::Behind })
 }
 
+/// Brings the tables up to date; what an older program made is copied first.
 fn migrate(conn: &mut Conn, path: &Path) -> Result<()> {
-    schema_state(conn, path)?;
-    conn.run_pending_migrations(MIGRATIONS)
-        .map(drop)
-        .map_err(|error| Error::internal(format!("cannot bring the tables of {} up to date: {error}", path.display())))
+    if schema_state(conn, path)? == SchemaState::Current {
+        return Ok(());
+    }
+    let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
+        Error::internal(format!("cannot bring the tables of {} up to date: {error}", path.display()))
+    };
+    let applied: Vec<MigrationVersion<'static>> = conn.applied_migrations().map_err(failed)?;
+    let Some(schema) = applied.iter().map(ToString::to_string).max() else {
+        return conn.run_pending_migrations(MIGRATIONS).map(drop).map_err(failed);
+    };
+    let copy = super::before_upgrade::keep(conn, path, &schema)?;
+    conn.run_pending_migrations(MIGRATIONS).map_err(|error| {
+        let kept = format!("; as it was before it is in {}", copy.display());
+        Error::internal(failed(error).message + &kept)
+    })?;
+    super::before_upgrade::prune(path)
+}
+
+/// Takes the newest migration back.
+#[cfg(test)]
+pub(super) fn revert_last(conn: &mut Conn) -> Result<()> {
+    conn.revert_last_migration(MIGRATIONS).map(drop).map_err(|error| Error::internal(error.to_string()))
 }
 
 #[cfg(test)]

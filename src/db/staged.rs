@@ -22,7 +22,7 @@ pub fn place_of(database: &Path) -> PathBuf {
     with_suffix(database, ".restore")
 }
 
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     PathBuf::from(name)
@@ -82,7 +82,7 @@ pub fn stage(file: &Path, database: &Path) -> Result<()> {
     sync_folder(&place)
 }
 
-fn sync_folder(path: &Path) -> Result<()> {
+pub(super) fn sync_folder(path: &Path) -> Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     Ok(std::fs::File::open(folder)?.sync_all()?)
 }

@@ -32,7 +32,9 @@ pub fn prepare(kind: SourceType, path: &str) -> Result<PathBuf> {
     }
     std::fs::create_dir_all(wanted).map_err(|error| unusable(path, format!("cannot be made: {error}")))?;
     let real = wanted.canonicalize().map_err(|error| unusable(path, error.to_string()))?;
-    rustix::fs::access(&real, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)
+    // with the rights in force: access(2) forgets the capabilities of a server that is not root
+    use rustix::fs::{Access, AtFlags, CWD, accessat};
+    accessat(CWD, &real, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)
         .map_err(|error| unusable(path, format!("cannot be written: {error}")))?;
     Ok(real)
 }

@@ -14,6 +14,7 @@ const DOCUMENTS: &[(&str, &str, &str)] = &[
     ("getting-started", "Getting started", "From nothing to a verified backup on virtual tapes"),
     ("concepts", "Concepts", "The words of this program, from the shelf to the file"),
     ("installation", "Installation", "From nothing to a running server"),
+    ("upgrading", "Upgrading", "Another version: what happens to the data, and the way back"),
     ("hardware", "Drives and libraries", "Real hardware: device paths, rights, containers, what the messages mean"),
     ("usage", "Using TapeBackarr", "The first backup and the first restore, step by step"),
     ("migrating", "From version 1", "Taking over the database and the tapes of the Go program"),
