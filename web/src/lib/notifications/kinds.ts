@@ -46,6 +46,15 @@ const CERTIFICATE: FieldSpec = {
 	more: true
 };
 
+const PROXY: FieldSpec = {
+	name: 'proxy',
+	label: 'HTTP proxy',
+	type: 'secret',
+	hint: 'Empty: that of the server’s environment.',
+	placeholder: 'http://proxy:3128',
+	more: true
+};
+
 export const KINDS: Record<Kind, KindSpec> = {
 	email: {
 		title: 'E-mail',
@@ -96,7 +105,8 @@ export const KINDS: Record<Kind, KindSpec> = {
 			{ name: 'chat_id', label: 'Chat', type: 'text', required: true, hint: 'Its number, or @name of a public channel.', placeholder: '-1001234567890' },
 			{ name: 'thread_id', label: 'Topic of a forum', type: 'number', more: true },
 			{ name: 'api_url', label: 'Bot API', type: 'text', hint: 'For a Bot API server of your own.', initial: 'https://api.telegram.org', more: true },
-			{ name: 'proxy', label: 'HTTP proxy', type: 'secret', hint: 'Empty: that of the server’s environment.', placeholder: 'http://proxy:3128', more: true }
+			{ name: 'commands', label: 'Take commands', type: 'check', hint: 'From people who were paired with a user: tapebackarr notify pair. A request for a tape then has a button.', more: true },
+			PROXY
 		]
 	},
 	ntfy: {
@@ -110,6 +120,7 @@ export const KINDS: Record<Kind, KindSpec> = {
 			{ name: 'token', label: 'Access token', type: 'secret', hint: 'Only if the topic is protected.' },
 			{ name: 'username', label: 'User name', type: 'text', hint: 'In place of a token.', more: true },
 			{ name: 'password', label: 'Password', type: 'secret', more: true },
+			PROXY,
 			CERTIFICATE
 		]
 	},
@@ -121,6 +132,7 @@ export const KINDS: Record<Kind, KindSpec> = {
 		fields: [
 			{ name: 'server', label: 'Server', type: 'text', required: true, placeholder: 'https://push.example.org' },
 			{ name: 'token', label: 'Token of the application', type: 'secret', required: true },
+			PROXY,
 			CERTIFICATE
 		]
 	},
@@ -133,6 +145,7 @@ export const KINDS: Record<Kind, KindSpec> = {
 			{ name: 'url', label: 'Address', type: 'secret', required: true, hint: 'Chat services put the right to post into it, so it is not shown again.', placeholder: 'https://chat.example.org/hooks/…' },
 			{ name: 'secret', label: 'Key of the signature', type: 'secret', hint: 'Empty: messages are not signed.' },
 			{ name: 'headers', label: 'Further headers', type: 'pairs', hint: 'Their values are not shown again.', more: true },
+			PROXY,
 			CERTIFICATE
 		]
 	}
