@@ -39,7 +39,8 @@ fn worn(conn: &mut Conn, tapes: &[Tape], now: NaiveDateTime) -> Result<Vec<Atten
             warned.insert(tape, event);
         }
     }
-    let used: Vec<&Tape> = tapes.iter().filter(|tape| tape.status != TapeStatus::Retired && tape.lost_at.is_none()).collect();
+    let used: Vec<&Tape> =
+        tapes.iter().filter(|tape| tape.status != TapeStatus::Retired && tape.lost_at.is_none()).collect();
     let counted = wear::of_tapes(conn, used.iter().copied(), now)?;
     let mut all = Vec::new();
     for tape in used {

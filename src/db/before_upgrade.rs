@@ -111,7 +111,7 @@ mod tests {
         std::fs::write(with_suffix(&db.path, ".upgrade-part"), "what a crash left").expect("write");
         open(&db.path).expect("upgrade");
         let copy = with_suffix(&db.path, &format!("{MARK}{schema}"));
-        assert_eq!(copies(&db.path), [copy.clone()]);
+        assert_eq!(copies(&db.path), std::slice::from_ref(&copy));
         let before = &mut open_one(&copy).expect("copy");
         assert_eq!(versions(before).pop(), Some(schema.clone()));
         assert_eq!(settings::get(before, "which").expect("get"), Some("before".into()));
@@ -122,7 +122,7 @@ mod tests {
     fn neither_a_new_database_nor_one_that_is_up_to_date_is_copied() {
         let db = testing::database();
         open(&db.path).expect("again");
-        assert_eq!(copies(&db.path), [PathBuf::new(); 0]);
+        assert!(copies(&db.path).is_empty());
     }
 
     #[test]
