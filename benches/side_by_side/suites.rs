@@ -1,6 +1,7 @@
 //! R5: whole backup programs. The same trees, hashed and cataloged, to a virtual tape, and to the suite's own store; both on
 //! tmpfs.
 
+use crate::cold::warm;
 use crate::data::{Data, touch_memory};
 use crate::results::{Measured, Results};
 use crate::tape::{self, Records};
@@ -58,8 +59,11 @@ fn installed(program: &str) -> bool {
 fn pair(data: &Data, folder: &Path, suite: Suite) -> Result<(Duration, Duration)> {
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..RUNS {
+        // Bacula's client drops from the page cache what it has read.
+        warm(&data.root)?;
         touch_memory(folder, data.bytes * 5 / 4)?;
         ours.push(our_side(data, folder)?);
+        warm(&data.root)?;
         touch_memory(folder, data.bytes * 5 / 4)?;
         let work = tempfile::tempdir_in(folder)?;
         theirs.push(suite(&data.root, work.path())?);

@@ -30,6 +30,8 @@ const TOGETHER: usize = 64 << 10;
 /// … so many, or so many bytes, at a time: they are still in the processor's cache.
 const MOST_TOGETHER: usize = 64;
 const MOST_TOGETHER_BYTES: usize = 512 << 10;
+/// After so many members the gate hears whether this worker waits for devices: a whole batch from a cold disk takes a second.
+const HEARD_EVERY: usize = 32;
 
 /// The frame, or frames, of one place in the order, while they are built.
 pub struct Building {
@@ -156,9 +158,12 @@ impl Worker {
         let compressed = self.compresses();
         let raw = if compressed { self.take_scratch() } else { ticket.take_buffer() };
         let mut building = Building::new(raw);
-        for item in &batch.items {
+        for (index, item) in batch.items.iter().enumerate() {
             if self.shared.ring.is_stopped() {
                 return Ok(());
+            }
+            if index % HEARD_EVERY == HEARD_EVERY - 1 {
+                self.tell();
             }
             self.item(&mut building, item)?;
         }

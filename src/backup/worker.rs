@@ -51,7 +51,7 @@ pub struct Gate {
 }
 
 struct GateState {
-    /// Share of the time spent waiting for devices, smoothed over the last units of all workers.
+    /// Share of the time spent waiting for devices, smoothed over what all workers told last.
     blocked: f64,
     limit: usize,
     highest: usize,
@@ -179,11 +179,16 @@ pub struct Worker {
     pub(super) directory: OpenDirectory,
     owners: Owners,
     encoder: Option<Encoder>,
+    meter: Meter,
+    /// Until when the gate has heard of this thread, and how long it had waited for others in this unit by then.
+    heard: (Moment, Duration),
 }
 
 impl Worker {
     /// The work of thread `index`.
     pub fn run(shared: Arc<Shared>, index: usize) {
+        let meter = Meter::new();
+        let heard = (meter.now(), Duration::ZERO);
         let mut worker = Worker {
             shared,
             times: Times::default(),
@@ -191,20 +196,30 @@ impl Worker {
             directory: OpenDirectory::default(),
             owners: Owners::default(),
             encoder: None,
+            meter,
+            heard,
         };
-        let meter = Meter::new();
         while worker.shared.gate.pass(index) {
             let Some((unit, ticket)) = worker.next() else { break };
-            let before = meter.now();
+            let before = worker.meter.now();
+            worker.heard = (before, Duration::ZERO);
             worker.work(unit, ticket);
+            let now = worker.tell();
             let times = std::mem::take(&mut worker.times);
-            let spent = meter.since(&before);
-            if let Some(share) = spent.share_blocked(times.waited) {
-                worker.shared.gate.adapt(share);
-            }
-            times.count(spent, &worker.shared.clocks);
+            times.count(now.since(&before), &worker.shared.clocks);
         }
         worker.shared.gate.close();
+    }
+
+    /// Tells the gate what share of the time since it last heard went into waiting for devices.
+    pub(super) fn tell(&mut self) -> Moment {
+        let now = self.meter.now();
+        let (before, waited) = self.heard;
+        if let Some(share) = now.since(&before).share_blocked(self.times.waited.saturating_sub(waited)) {
+            self.shared.gate.adapt(share);
+        }
+        self.heard = (now, self.times.waited);
+        now
     }
 
     /// The next unit with its place; `None` when there is none, or the run was stopped.
@@ -283,7 +298,8 @@ impl Worker {
 struct Meter(Option<std::fs::File>);
 
 /// A moment in the life of a thread.
-struct Moment {
+#[derive(Clone, Copy)]
+pub(super) struct Moment {
     at: Instant,
     cpu: Duration,
     /// How long the thread could have run and had no processor, if the kernel counts that.
@@ -313,11 +329,12 @@ impl Meter {
         });
         Moment { at: Instant::now(), cpu: thread_cpu(), queued: queued.map(Duration::from_nanos) }
     }
+}
 
+impl Moment {
     fn since(&self, before: &Moment) -> Spent {
-        let now = self.now();
-        let queued = now.queued.zip(before.queued).map(|(now, before)| now.saturating_sub(before));
-        Spent { elapsed: now.at - before.at, cpu: now.cpu.saturating_sub(before.cpu), queued }
+        let queued = self.queued.zip(before.queued).map(|(now, before)| now.saturating_sub(before));
+        Spent { elapsed: self.at - before.at, cpu: self.cpu.saturating_sub(before.cpu), queued }
     }
 }
 
@@ -343,7 +360,7 @@ mod tests {
     fn waiting_workers_bring_more_and_busy_ones_fewer() {
         let gate = Gate::new(2, 4);
         gate.adapt(0.9);
-        assert_eq!(lock(&gate.state).limit, 2, "one unit says little");
+        assert_eq!(lock(&gate.state).limit, 2, "one word says little");
         for _ in 0..9 {
             gate.adapt(0.9);
         }
@@ -367,14 +384,14 @@ mod tests {
         }
         let before = meter.now();
         std::thread::sleep(Duration::from_millis(30));
-        let slept = meter.since(&before).blocked(Duration::ZERO).unwrap();
+        let slept = meter.now().since(&before).blocked(Duration::ZERO).unwrap();
         assert!(slept > Duration::from_millis(25), "{slept:?}");
         let before = meter.now();
         let mut sum = 0u64;
-        while meter.since(&before).cpu < Duration::from_millis(30) {
+        while meter.now().since(&before).cpu < Duration::from_millis(30) {
             sum = std::hint::black_box(sum + 1);
         }
-        let spent = meter.since(&before);
+        let spent = meter.now().since(&before);
         assert!(spent.blocked(Duration::ZERO).unwrap() < spent.elapsed / 2, "{sum}");
     }
 }
