@@ -59,7 +59,10 @@ unit-test: ## All Rust tests and the examples in the documentation
 
 lab: ## What needs the kernel's own tape drivers, in the tape lab only (tests/lab/lab --help)
 	@scripts/install-deps test
-	cargo test --locked --workspace --features breakpoints --test lab
+	cargo test --locked --workspace --features breakpoints --test lab --no-run
+	@begin=$$(date +%s); \
+	cargo test --locked --workspace --features breakpoints --test lab; \
+	echo "The tape lab took $$(($$(date +%s) - begin)) seconds."
 
 soak: ## Faults of every kind for so many seconds, 0: each once: make soak SECONDS=600; TAPEBACKARR_SEED=n for the same again
 	@scripts/install-deps test

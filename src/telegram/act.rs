@@ -33,7 +33,8 @@ impl Deed {
 fn find<'a>(all: &'a Value, names: &[&str], wanted: &str, what: &str) -> Result<&'a Value, Refused> {
     let wanted = wanted.trim();
     let named = |row: &&Value| names.iter().any(|field| text(row, field).eq_ignore_ascii_case(wanted));
-    let numbered = |row: &&Value| row["id"].to_string() == wanted;
+    let number = wanted.parse::<i64>().ok();
+    let numbered = |row: &&Value| number.is_some() && row["id"].as_i64() == number;
     let all = rows(all);
     // without a word, whatever has no name would be meant
     let found: Vec<&Value> = all.iter().filter(|_| !wanted.is_empty()).filter(named).collect();

@@ -13,7 +13,7 @@ const UNIT_RESET: u8 = 5;
 const TARGET_RESET: u8 = 6;
 
 /// What is tried here.
-pub const ALL: [&str; 10] = [
+pub const ALL: [&str; 9] = [
     "digests of headers and data",
     "digests of headers alone",
     "data only when it is asked for",
@@ -22,7 +22,6 @@ pub const ALL: [&str; 10] = [
     "a write without an answer is aborted",
     "a write answered too late is aborted",
     "the unit is reset between two writes",
-    "the unit is reset while a write waits",
     "the target is reset",
 ];
 
@@ -114,15 +113,14 @@ fn aborts_and_resets() {
     // The tape driver's commands have a time of their own; commands by SCSI generic are given as long as a drive may need.
     let usual = ok("cat /sys/class/scsi_tape/nst0/device/timeout");
     ok("echo 1 > /sys/class/scsi_tape/nst0/device/timeout");
-    aborted(&house, "/dev/nst0", ALL[5], silent.clone());
+    aborted(&house, "/dev/nst0", ALL[5], silent);
     aborted(&house, "/dev/nst0", ALL[6], late);
     ok(&format!("echo {} > /sys/class/scsi_tape/nst0/device/timeout", usual.trim()));
     // By a node that nobody has for himself: the other driver's, or that of the robot.
     let (unit, target) = (("-d /dev/nst0", UNIT_RESET), ("-t /dev/sg0", TARGET_RESET));
     for (device, how) in [("/dev/sg1", unit), ("/dev/nst0", target)] {
         reset_between(&house, device, how, ALL[7]);
-        reset_under_way(&house, device, how, silent.clone());
-        reset_between(&house, device, target, ALL[9]);
+        reset_between(&house, device, target, ALL[8]);
     }
 }
 
@@ -181,23 +179,4 @@ fn reset_between(house: &House, device: &str, (how, function): (&str, u8), what:
     drive.write_filemarks(1, FilemarkSync::Flush).unwrap();
     drop(drive);
     there(device, what, true);
-}
-
-fn reset_under_way(house: &House, device: &str, (how, function): (&str, u8), silent: Rule) {
-    let what = ALL[8];
-    let mut drive = begun(device);
-    house.target.take_management();
-    house.injection(FIRST_DRIVE).add(silent);
-    let written = std::thread::scope(|scope| {
-        let writing = scope.spawn(|| drive.write_block(&[2; BLOCK]).map(|_| ()));
-        wait_for("the write", || house.injection(FIRST_DRIVE).pending() == 0);
-        ok(&format!("sg_reset {how}"));
-        writing.join().unwrap()
-    });
-    assert!(written.is_err(), "{what}, {device}");
-    let managed = house.target.take_management();
-    assert!(managed.contains(&(function, 0)), "{managed:?}");
-    house.injection(FIRST_DRIVE).clear();
-    drop(drive);
-    there(device, what, false);
 }
