@@ -14,7 +14,6 @@ mod bacula;
 mod catalog;
 mod clients;
 mod cold;
-mod copying;
 mod data;
 mod one_file;
 mod ours;
@@ -64,7 +63,6 @@ fn main() -> Result<()> {
     all.step("R11", |results| results.take(memory(number_from("BENCH_FILES", 5_000_000)?, &folder)));
     all.step("R12", |results| clients::results(&data::large(&folder)?, results));
     all.step("R13", |results| rebuild::results(&data::small(&folder)?, &folder, results));
-    all.step("C1", |results| copying::results(&data::large(&folder)?, &folder, results));
     all.results.finish(&folder.join("results.json"))
 }
 
