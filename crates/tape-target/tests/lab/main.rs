@@ -8,7 +8,6 @@ mod drives;
 mod harness;
 #[allow(dead_code)] // other test programs use it too
 mod house;
-mod judges;
 mod occasions;
 mod reconnect;
 mod rights;

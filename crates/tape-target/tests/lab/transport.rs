@@ -10,10 +10,9 @@ use tape_target::{Response, Rule};
 const BLOCK: usize = 64 << 10;
 const ABORT_TASK: u8 = 1;
 const UNIT_RESET: u8 = 5;
-const TARGET_RESET: u8 = 6;
 
 /// What is tried here.
-pub const ALL: [&str; 9] = [
+pub const ALL: [&str; 8] = [
     "digests of headers and data",
     "digests of headers alone",
     "data only when it is asked for",
@@ -22,7 +21,6 @@ pub const ALL: [&str; 9] = [
     "a write without an answer is aborted",
     "a write answered too late is aborted",
     "the unit is reset between two writes",
-    "the target is reset",
 ];
 
 /// Settings of a session, by the names that iscsiadm has for them.
@@ -116,12 +114,8 @@ fn aborts_and_resets() {
     aborted(&house, "/dev/nst0", ALL[5], silent);
     aborted(&house, "/dev/nst0", ALL[6], late);
     ok(&format!("echo {} > /sys/class/scsi_tape/nst0/device/timeout", usual.trim()));
-    // By a node that nobody has for himself: the other driver's, or that of the robot.
-    let (unit, target) = (("-d /dev/nst0", UNIT_RESET), ("-t /dev/sg0", TARGET_RESET));
-    for (device, how) in [("/dev/sg1", unit), ("/dev/nst0", target)] {
-        reset_between(&house, device, how, ALL[7]);
-        reset_between(&house, device, target, ALL[8]);
-    }
+    // By a node that nobody has for himself.
+    reset_between(&house, "/dev/sg1", ("-d /dev/nst0", UNIT_RESET), ALL[7]);
 }
 
 /// Writes two blocks, flushed.
