@@ -12,6 +12,9 @@
 #[path = "../blackbox/api.rs"]
 #[allow(dead_code, reason = "shared with the black-box tests")]
 mod api;
+#[path = "../blackbox/notify/certificate.rs"]
+#[allow(dead_code, reason = "shared with the black-box tests")]
+mod certificate;
 #[path = "../blackbox/files.rs"]
 #[allow(dead_code, reason = "shared with the black-box tests")]
 mod files;
