@@ -51,7 +51,9 @@ pub fn assert_no_scan<T>(conn: &mut Conn, ask: impl FnOnce(&mut Conn) -> T) {
         let Some(table) = step.strip_prefix("SCAN ").map(first_word) else { continue };
         // the index of texts answers what it was asked
         let answered = table == "catalog_search" && step.contains("VIRTUAL TABLE");
-        assert!(answered || table == "CONSTANT" || subqueries.contains(&table), "{step}, of {steps:#?}");
+        // a house has a handful of drives
+        let few = table == "tape_drives";
+        assert!(answered || few || table == "CONSTANT" || subqueries.contains(&table), "{step}, of {steps:#?}");
     }
 }
 

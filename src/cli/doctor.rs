@@ -16,8 +16,8 @@ It changes nothing, moves no tape and sends no message; mail servers and the lik
 Exit codes: 0 if everything works, also with warnings; 1 if something does not.
 
 Examples:
-  sudo -u tapebackarr tapebackarr doctor --config /etc/tapebackarr.toml
   tapebackarr doctor --data-dir /srv/tapebackarr --offline
+  sudo -u tapebackarr tapebackarr doctor --config /etc/tapebackarr.toml
   tapebackarr doctor --json")]
 pub struct DoctorArgs {
     /// Settings file (TOML)

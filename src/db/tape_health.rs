@@ -118,27 +118,6 @@ pub fn of_tape(conn: &mut Conn, tape_id: i32, limit: i64) -> Result<Vec<TapeHeal
         .load(conn)?)
 }
 
-/// What a cartridge went through in its life, as far as any drive has told.
-#[derive(Debug, Clone, PartialEq, Queryable)]
-pub struct Lifetime {
-    /// The tape.
-    pub tape_id: i32,
-    /// How often it was loaded.
-    pub mounts: Option<i64>,
-    /// Bytes written to it.
-    pub bytes_written: Option<i64>,
-    /// Native capacity.
-    pub capacity_bytes: Option<i64>,
-}
-
-/// The lives of all tapes that a drive told anything of.
-pub fn lifetimes(conn: &mut Conn) -> Result<Vec<Lifetime>> {
-    use diesel::dsl::max;
-    use tape_health::dsl;
-    let life = (dsl::tape_id, max(dsl::mounts), max(dsl::bytes_written), max(dsl::capacity_bytes));
-    Ok(tape_health::table.group_by(dsl::tape_id).order(dsl::tape_id).select(life).load(conn)?)
-}
-
 /// A time that a tape lay in a drive, as lists of a drive show it.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct TapeHealthListed {

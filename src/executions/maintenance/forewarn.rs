@@ -3,15 +3,16 @@
 
 use crate::Result;
 use crate::config::Maintenance;
+use crate::db::tape_health::{self, Life};
 use crate::db::tapes::Tape;
-use crate::db::{self, Conn, SetStatus, TapeStatus, forewarnings, tape_health};
+use crate::db::{self, Conn, SetStatus, TapeStatus, forewarnings};
 use crate::events::{Category, Event};
 use crate::executions::Context;
 use crate::media::retention::Evaluation;
 use crate::media::retention::tapes::Outlook;
 use chrono::{NaiveDateTime, TimeDelta};
 use serde_json::{Value, json};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 /// How many sets are named in one event.
@@ -50,8 +51,8 @@ fn look(
     known: &HashSet<String>,
     now: NaiveDateTime,
 ) -> Result<(HashSet<String>, Vec<Warning>)> {
-    let tapes: Vec<Tape> =
-        db::tapes::all(conn)?.into_iter().filter(|tape| tape.status != TapeStatus::Retired).collect();
+    let here = |tape: &Tape| tape.status != TapeStatus::Retired && tape.lost_at.is_none();
+    let tapes: Vec<Tape> = db::tapes::all(conn)?.into_iter().filter(here).collect();
     let mut all = worn(conn, &tapes, config, now)?;
     all.extend(expiring_keys(conn, config, now)?);
     let evaluation = Evaluation::read(conn, now)?;
@@ -68,17 +69,16 @@ fn look(
 
 /// Tapes whose cartridge was used or has lain longer than the settings say. Zero: that does not matter.
 fn worn(conn: &mut Conn, tapes: &[Tape], config: &Maintenance, now: NaiveDateTime) -> Result<Vec<Warning>> {
-    let used = tape_health::lifetimes(conn)?;
+    let used: BTreeMap<i32, Life> = tape_health::lives(conn)?.into_iter().collect();
     let mut all = Vec::new();
     for tape in tapes {
         let mut reasons: Vec<(&str, String)> = Vec::new();
-        if let Some(life) = used.iter().find(|life| life.tape_id == tape.id) {
+        if let Some(life) = used.get(&tape.id) {
             let mounts = u64::try_from(life.mounts.unwrap_or(0)).unwrap_or(0);
             if config.warn_mounts > 0 && mounts >= u64::from(config.warn_mounts) {
                 reasons.push(("mounts", format!("was loaded {mounts} times")));
             }
-            let capacity = life.capacity_bytes.filter(|bytes| *bytes > 0).unwrap_or(tape.capacity_bytes);
-            let fills = if capacity > 0 { life.bytes_written.unwrap_or(0) / capacity } else { 0 };
+            let fills = life.bytes_written.unwrap_or(0).checked_div(tape.capacity_bytes).unwrap_or(0);
             if config.warn_fills > 0 && fills >= i64::from(config.warn_fills) {
                 reasons.push(("fills", format!("was written full {fills} times over")));
             }
@@ -223,15 +223,14 @@ mod tests {
         let mut figures = tape_health::Figures {
             tape_id: tape.id,
             mounts: Some(4),
-            bytes_written: Some(2900),
-            capacity_bytes: Some(1000),
+            bytes_written: Some(3 * tape.capacity_bytes - 1),
             ..tape_health::Figures::default()
         };
         tape_health::record(conn, None, &figures).unwrap();
         let known = HashSet::new();
         assert_eq!(titles(&look(conn, &settings(), &known, now).unwrap().1), [], "not yet");
 
-        (figures.mounts, figures.bytes_written) = (Some(5), Some(3000));
+        (figures.mounts, figures.bytes_written) = (Some(5), Some(3 * tape.capacity_bytes));
         tape_health::record(conn, None, &figures).unwrap();
         let key = db::api_keys::NewApiKey {
             name: "script".into(),

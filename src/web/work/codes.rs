@@ -128,6 +128,7 @@ const CODES: &[(ErrorKind, &[&str])] = &[
             "bad_secret_file",
             "command_aborted",
             "crypto",
+            "database_copy",
             "database_damaged",
             "database_open",
             "deferred_error",

@@ -161,7 +161,9 @@ class Live {
 		if (heard.has('drive') || heard.has('tape') || heard.has('library')) void this.#refreshDrives();
 		if (heard.has('execution') || heard.has('tape_change')) void this.#refreshExecutions();
 		if (heard.has('tape_change')) void this.#refreshTapeChanges();
-		for (const topic of heard) this.#listeners.get(topic)?.forEach((listener) => listener());
+		// Once each, however much of what it listens to has changed.
+		const told = new Set([...heard].flatMap((topic) => [...this.#listeners.get(topic) ?? []]));
+		told.forEach((listener) => listener());
 	}
 
 	#refreshDrives = () => keep(async () => (this.drives = await fetched(api.GET('/api/v1/drives'))));

@@ -15,6 +15,8 @@ export class Query<T> {
 	loading = $state(true);
 	#ask: () => Promise<T>;
 	#round = 0;
+	/** Something has changed since the question that is being answered was asked. */
+	#stale = false;
 
 	constructor(ask: () => Promise<T>) {
 		this.#ask = ask;
@@ -24,6 +26,7 @@ export class Query<T> {
 	refresh = async (): Promise<void> => {
 		const round = ++this.#round;
 		this.loading = true;
+		this.#stale = false;
 		try {
 			const data = await this.#ask();
 			if (round !== this.#round) return;
@@ -34,6 +37,13 @@ export class Query<T> {
 			this.error = asApiError(thrown);
 		}
 		this.loading = false;
+		if (this.#stale) await this.refresh();
+	};
+
+	/** Ask again because of news: when the answer that is awaited is there, or a slow one would be asked for again and again. */
+	hear = (): void => {
+		if (this.loading) this.#stale = true;
+		else void this.refresh();
 	};
 
 	/** Ask now. Called by `query` whenever what is asked for changes. */
@@ -52,7 +62,7 @@ export function query<T>(ask: () => Promise<T>, options: Options = {}): Query<T>
 		void result.start();
 	});
 	$effect(() => {
-		const stops = (options.on ?? []).map((topic) => live.on(topic, () => void result.refresh()));
+		const stops = (options.on ?? []).map((topic) => live.on(topic, result.hear));
 		const timer = options.every ? setInterval(() => void result.refresh(), options.every * 1000) : undefined;
 		return () => {
 			stops.forEach((stop) => stop());
