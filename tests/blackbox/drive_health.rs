@@ -116,7 +116,7 @@ fn what_is_wrong_with_a_tape_is_no_error_of_the_drive() {
     };
     assert_eq!(load(&server), "hardware_error");
     assert_eq!(server.api.get("/api/v1/drives/1/status").ok()["online"], false);
-    assert_eq!(load(&server), Value::Null);
+    assert_eq!(load(&server), "no_tape", "it was ejected, and the drive says so");
     assert_eq!(server.api.get("/api/v1/drives/1/status").ok()["online"], true);
     assert_eq!((told(&server, "Drive Error"), told(&server, "Drive Recovered")), (1, 1));
 }
