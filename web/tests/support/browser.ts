@@ -81,12 +81,17 @@ export class Tab {
 	async settled(): Promise<void> {
 		await this.page.locator('h1').first().waitFor();
 		await until('nothing to be loading', async () => ((await this.page.getByText('Loading…').count()) === 0 ? true : undefined), 15_000);
-		// What appears by a transition is judged when it has appeared.
+		await this.stands();
+	}
+
+	/** Waits for what appears by an animation: half faded in, it has the contrast of half of its colour. */
+	private async stands(): Promise<void> {
 		await this.page.evaluate(() => Promise.all(document.getAnimations().filter((a) => a.effect?.getComputedTiming().iterations !== Infinity).map((a) => a.finished.catch(() => undefined))));
 	}
 
 	/** What axe finds wrong with the page as it is now, in words; only these rules if any are named. */
 	async accessibilityProblems(rules: string[] = []): Promise<string[]> {
+		await this.stands();
 		if (!(await this.page.evaluate(() => 'axe' in window))) await this.page.evaluate(AXE);
 		const results = await this.page.evaluate(async (only) => {
 			const { axe } = window as unknown as { axe: { run(options: RunOptions): Promise<AxeResults> } };

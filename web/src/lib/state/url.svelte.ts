@@ -16,8 +16,15 @@ export function param(name: string, none = '') {
 	};
 }
 
+/** Where this page is going and has not come to yet: what is changed in that moment is changed there. */
+let going: URL | undefined;
+
+function address(): URL {
+	return going?.pathname === page.url.pathname ? going : page.url;
+}
+
 function changed(values: Record<string, string>): URL {
-	const url = new URL(page.url);
+	const url = new URL(address());
 	for (const [name, value] of Object.entries(values)) {
 		if (value) url.searchParams.set(name, value);
 		else url.searchParams.delete(name);
@@ -34,6 +41,10 @@ export function linkWith(values: Record<string, string>): string {
 /** Changes several values at once. */
 export function setParams(values: Record<string, string>): void {
 	const url = changed(values);
-	if (url.href === page.url.href) return;
-	void goto(url, { replaceState: true, keepFocus: true, noScroll: true });
+	if (url.href === address().href) return;
+	going = url;
+	const there = () => {
+		if (going === url) going = undefined;
+	};
+	goto(url, { replaceState: true, keepFocus: true, noScroll: true }).then(there, there);
 }
