@@ -109,7 +109,7 @@ impl Results {
         self.0.push(Measured { id, what: why, ours: f64::NAN, rival: None, unit: "-", target: Target::None });
     }
 
-    /// Prints and writes them.
+    /// Prints and writes them. What is in the file of others stays: a run of some does not forget the rest.
     pub fn finish(&self, file: &Path) -> Result<()> {
         println!("{:4} {:>12} {:>12} {:>7}  {:22} {:4}  what", "id", "ours", "rival", "ratio", "target", "met");
         for one in &self.0 {
@@ -128,7 +128,13 @@ impl Results {
                 one.unit,
             );
         }
-        let list: Vec<Value> = self.0.iter().map(Measured::json).collect();
+        let number = |id: &Value| id.as_str().and_then(|id| id.get(1..)?.parse::<u32>().ok());
+        let before: Vec<Value> =
+            std::fs::read(file).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
+        let measured = |row: &Value| self.0.iter().any(|one| row["id"] == one.id);
+        let mut list: Vec<Value> = before.into_iter().filter(|row| !measured(row)).collect();
+        list.extend(self.0.iter().map(Measured::json));
+        list.sort_by_key(|row| number(&row["id"]));
         let text = serde_json::to_string_pretty(&list)?;
         std::fs::write(file, text + "\n").with_context(|| format!("write {}", file.display()))?;
         println!("written to {}", file.display());

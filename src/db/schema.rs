@@ -816,6 +816,7 @@ diesel::table! {
         write_once -> Bool,
         lost_at -> Nullable<Timestamp>,
         lost_reason -> Nullable<Text>,
+        labelling_uuid -> Nullable<Text>,
     }
 }
 

@@ -142,12 +142,30 @@ pub fn formatted(conn: &mut Conn, id: i32, uuid: &str, end_file: i64, end_block:
                 tapes::encryption_key_name.eq(""),
                 tapes::hold_reason.eq(None::<String>),
                 tapes::writing_set.eq(None::<String>),
+                tapes::labelling_uuid.eq(None::<String>),
                 tapes::last_verified_at.eq(None::<chrono::NaiveDateTime>),
                 tapes::updated_at.eq(time),
             ))
             .returning(Tape::as_returning())
             .returned(conn)?)
     })
+}
+
+/// Notes the uuid of the label that is about to be written to a tape, or that it was not written.
+pub fn labelling(conn: &mut Conn, id: i32, uuid: Option<&str>) -> Result<()> {
+    let row = diesel::update(tapes::table.find(id)).set(tapes::labelling_uuid.eq(uuid));
+    changed(row.execute(conn), format_args!("tape {id}"))
+}
+
+/// Whether it is not known if the label that was to be written to a tape is on it.
+pub fn is_labelling(conn: &mut Conn, id: i32) -> Result<bool> {
+    let uuid: Option<String> = tapes::table.find(id).select(tapes::labelling_uuid).first(conn)?;
+    Ok(uuid.is_some())
+}
+
+/// The tape whose label with this uuid was being written when the server died.
+pub fn find_labelling(conn: &mut Conn, uuid: &str) -> Result<Option<Tape>> {
+    Ok(tapes::table.filter(tapes::labelling_uuid.eq(uuid)).select(Tape::as_select()).first(conn).optional()?)
 }
 
 /// Notes which set will be written to a tape next, before anything of it is.

@@ -1,8 +1,8 @@
 //! Labels many tapes: all blank ones of a library by the robot, or one after the other as a person inserts them.
 
 use super::tape_change::{Asking, Need, Refusal};
-use super::{BatchLabelRequest, Context, Destroy, Lease, Wanted, label, library_action};
-use crate::actors::drive::tasks::FirstBlock;
+use super::{BatchLabelRequest, Context, Lease, Wanted, label, library_action};
+use crate::actors::drive::tasks::{FirstBlock, Precondition};
 use crate::actors::library::Scan;
 use crate::db::{self, tapes::NewTape, tapes::Tape};
 use crate::{Error, Result};
@@ -101,15 +101,16 @@ fn label_one(
     }
     let made_here = db::tapes::find_by_label(&mut *context.conn()?, &before)?.is_none();
     let tape = row(context, &before, barcode, request.pool_id)?;
-    match label::write(context, lease, &tape, &before, Destroy::Never) {
+    match label::write(context, lease, &tape, &before, Precondition::Blank) {
         Ok(label) => {
             outcome.labelled.push(json!({"tape_id": tape.id, "label": label.label, "uuid": label.uuid}));
             context.progress.files.fetch_add(1, Ordering::Relaxed);
             Ok(true)
         }
         Err(error) => {
-            if made_here {
-                db::tapes::delete(&mut *context.conn()?, tape.id)?;
+            let mut conn = context.conn()?;
+            if made_here && !db::tape_lifecycle::is_labelling(&mut conn, tape.id)? {
+                db::tapes::delete(&mut conn, tape.id)?;
             }
             Err(error)
         }

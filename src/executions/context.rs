@@ -177,7 +177,9 @@ impl Context {
             progress.set_phase("loading", words);
             bus.transient("execution", serde_json::json!(progress.view(id)));
         };
-        self.perform(lease, LoadMedium { told: Some(Box::new(told)) })
+        let found = self.perform(lease, LoadMedium { told: Some(Box::new(told)) })?;
+        super::label::heal(self, lease, &found)?;
+        Ok(found)
     }
 
     /// Runs a task on the leased drive.

@@ -1,7 +1,7 @@
 //! Makes a tape empty: a fresh label, and nothing behind it.
 
-use super::{Context, Destroy, FormatRequest, label};
-use crate::actors::drive::tasks::FirstBlock;
+use super::{Context, FormatRequest, label};
+use crate::actors::drive::tasks::{FirstBlock, Precondition};
 use crate::db;
 use crate::media::lifecycle;
 use crate::{Error, Result};
@@ -50,13 +50,13 @@ pub fn run(context: &Context, request: &FormatRequest) -> Result<Value> {
         (_, found) => found,
     };
     drop(conn);
-    lifecycle::may_destroy_loaded(context, &lease, tape.as_ref().map(|tape| tape.id))?;
+    let looked_at = lifecycle::may_destroy_loaded(context, &lease, tape.as_ref().map(|tape| tape.id))?;
     let Some(tape) = tape else {
         context.phase("erasing", "Erasing the tape.")?;
-        context.perform(&lease, lifecycle::EraseAll)?;
+        context.perform(&lease, lifecycle::EraseAll(looked_at))?;
         return Ok(json!({"drive_id": drive_id, "tape_id": null, "message": "Tape erased; it is blank now"}));
     };
-    let label = label::write(context, &lease, &tape, &tape.label, Destroy::Confirmed)?;
+    let label = label::write(context, &lease, &tape, &tape.label, Precondition::Holds(looked_at))?;
     Ok(json!({
         "drive_id": drive_id, "tape_id": tape.id, "label": label.label, "uuid": label.uuid,
         "message": format!("Tape '{}' formatted", label.label),

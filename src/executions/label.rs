@@ -1,7 +1,7 @@
 //! Writes the label of one tape.
 
 use super::{Afterwards, Context, Destroy, LabelRequest, Lease, Wanted};
-use crate::actors::drive::tasks::{Labelled, Precondition, WriteLabel};
+use crate::actors::drive::tasks::{FirstBlock, Labelled, Precondition, ReadLabel, WriteLabel};
 use crate::db::{self, WriteOnce, tapes::Tape};
 use crate::media::lifecycle;
 use crate::{Error, Result};
@@ -19,22 +19,34 @@ pub fn run(context: &Context, request: &LabelRequest) -> Result<Value> {
     let lease = take(context, request.drive_id, &tape)?;
     let drive = db::drives::find(&mut *context.conn()?, lease.drive())?;
     bring(context, &lease, &drive, &tape)?;
-    if request.destroy == Destroy::Confirmed {
-        lifecycle::may_destroy_loaded(context, &lease, Some(tape.id))?;
+    // the label may have been there already
+    let now = db::tapes::find(&mut *context.conn()?, tape.id)?;
+    if tape.labeled_at.is_none() && now.labeled_at.is_some() {
+        return Ok(report(&now.label, &now.uuid.unwrap_or_default(), now.id, drive.id));
     }
+    let precondition = match request.destroy {
+        Destroy::Never => Precondition::Blank,
+        Destroy::Confirmed => Precondition::Holds(lifecycle::may_destroy_loaded(context, &lease, Some(tape.id))?),
+    };
     let name = request.label.clone().unwrap_or_else(|| tape.label.clone());
-    let label = write(context, &lease, &tape, &name, request.destroy)?;
+    let label = write(context, &lease, &tape, &name, precondition)?;
     if request.afterwards == Afterwards::Eject {
         super::drive_action::eject(context, &lease)?;
     }
-    Ok(json!({
-        "tape_id": tape.id, "label": label.label, "uuid": label.uuid, "drive_id": drive.id,
-        "message": format!("Tape labeled as '{}'", label.label),
-    }))
+    Ok(report(&label.label, &label.uuid.to_string(), tape.id, drive.id))
+}
+
+fn report(label: &str, uuid: &str, tape: i32, drive: i32) -> Value {
+    json!({
+        "tape_id": tape, "label": label, "uuid": uuid, "drive_id": drive,
+        "message": format!("Tape labeled as '{label}'"),
+    })
 }
 
 /// Writes a label for a tape's row onto the cartridge in the drive, and stores what it is now.
-pub fn write(context: &Context, lease: &Lease, tape: &Tape, name: &str, destroy: Destroy) -> Result<Label> {
+///
+/// The uuid is stored before the tape has it: if the server dies between the two, [`heal`] knows the tape by it.
+pub fn write(context: &Context, lease: &Lease, tape: &Tape, name: &str, precondition: Precondition) -> Result<Label> {
     let (pool, write_once) = match tape.pool_id {
         Some(id) => {
             let pool = db::pools::find(&mut *context.conn()?, id)?;
@@ -56,13 +68,27 @@ pub fn write(context: &Context, lease: &Lease, tape: &Tape, name: &str, destroy:
         compression: String::new(),
     };
     context.phase("writing", format!("Writing the label '{name}'."))?;
-    let precondition = match destroy {
-        Destroy::Never => Precondition::Blank,
-        Destroy::Confirmed => Precondition::Anything,
-    };
-    let end = context.perform(lease, WriteLabel { label: label.clone(), precondition, write_once })?;
-    store(context, lease, tape.id, &label, end)?;
+    db::tape_lifecycle::labelling(&mut *context.conn()?, tape.id, Some(&label.uuid.to_string()))?;
+    match context.perform(lease, WriteLabel { label: label.clone(), precondition, write_once }) {
+        Ok(end) => store(context, lease, tape.id, &label, end)?,
+        Err(error) => {
+            // as long as nobody can tell whether the tape has it, it may
+            if context.perform(lease, ReadLabel).is_ok_and(|found| !found.is(label.uuid)) {
+                db::tape_lifecycle::labelling(&mut *context.conn()?, tape.id, None)?;
+            }
+            return Err(error);
+        }
+    }
     Ok(label)
+}
+
+/// A tape whose label was written when the server died, before the database knew it, gets what it is stored.
+pub fn heal(context: &Context, lease: &Lease, found: &FirstBlock) -> Result<()> {
+    let FirstBlock::Ours(label) = found else { return Ok(()) };
+    let tape = db::tape_lifecycle::find_labelling(&mut *context.conn()?, &label.uuid.to_string())?;
+    let Some(tape) = tape else { return Ok(()) };
+    context.log(&format!("The label of tape {} was written when the server ended; it is known now.", label.label));
+    store(context, lease, tape.id, label, Labelled { end_file: 1, end_block: 2 })
 }
 
 fn store(context: &Context, lease: &Lease, tape_id: i32, label: &Label, end: Labelled) -> Result<()> {

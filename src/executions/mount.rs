@@ -21,13 +21,18 @@ pub const ELSEWHERE: &str = "tape_elsewhere";
 pub fn mount(context: &Context, lease: &Lease, tape_id: i32) -> Result<Label> {
     let tape = db::tapes::find(&mut *context.conn()?, tape_id)?;
     let drive = db::drives::find(&mut *context.conn()?, lease.drive())?;
-    let uuid = tape.uuid.clone().ok_or_else(|| {
-        Error::conflict("unlabelled_tape", format!("tape {} has not been labelled; label it first", tape.label))
-    })?;
+    // read when a label was found: it may have been learnt only then
+    let uuid = || {
+        let uuid = db::tapes::find(&mut *context.conn()?, tape_id)?.uuid;
+        uuid.ok_or_else(|| {
+            Error::conflict("unlabelled_tape", format!("tape {} has not been labelled; label it first", tape.label))
+        })
+    };
+    uuid()?;
     cleaning::if_wanted(context, lease)?;
     context.phase("loading", format!("Getting tape {} into drive {}.", tape.label, drive.name()))?;
     if let Some(label) = in_drive(context, lease, drive.library_id)?
-        && label.uuid.to_string() == uuid
+        && label.uuid.to_string() == uuid()?
     {
         return Ok(label);
     }
@@ -39,6 +44,7 @@ pub fn mount(context: &Context, lease: &Lease, tape_id: i32) -> Result<Label> {
             _ => error,
         });
         let label = loaded?.require_label()?;
+        let uuid = uuid()?;
         return match label.uuid.to_string() == uuid {
             true => Ok(label),
             false => Err(wrong_tape(&label, &tape.label, &uuid)),
@@ -58,6 +64,9 @@ fn in_drive(context: &Context, lease: &Lease, library: Option<i32>) -> Result<Op
         (false, None) => context.load(lease),
         (false, Some(_)) => return Ok(None),
     };
+    if let Ok(found) = &found {
+        super::label::heal(context, lease, found)?;
+    }
     match found {
         Ok(FirstBlock::Ours(label)) => Ok(Some(label)),
         Ok(_) => Ok(None),

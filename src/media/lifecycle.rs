@@ -4,7 +4,7 @@ use super::choose::{DriveFacts, Place};
 use super::retention::{self, Evaluation};
 use crate::actors::catalog::Discard;
 use crate::actors::drive::health::UNFIT;
-use crate::actors::drive::tasks::{FirstBlock, GoToEnd, ReadLabel};
+use crate::actors::drive::tasks::{FirstBlock, GoToEnd, ReadLabel, still_holds};
 use crate::actors::drive::{DriveTask, Unit};
 use crate::db::{self, Conn, TapeStatus, tapes::Tape, whereabouts};
 use crate::events::{Category, Event};
@@ -13,6 +13,7 @@ use crate::{Error, Result};
 use std::collections::HashSet;
 use tape_drive::{FilemarkSync, MediumKind, TapeDrive};
 use tape_format::Label;
+use uuid::Uuid;
 
 /// Where a tape is, as far as the database knows.
 pub fn place(conn: &mut Conn, tape: &Tape) -> Result<Place> {
@@ -46,8 +47,8 @@ pub fn drives(conn: &mut Conn, taken: &Taken) -> Result<Vec<DriveFacts>> {
 }
 
 /// Refuses to destroy what is on the tape in the drive while a rule keeps anything on it, as of now: on that very tape,
-/// whatever the person thinks is in the drive.
-pub fn may_destroy_loaded(context: &Context, lease: &Lease, named: Option<i32>) -> Result<()> {
+/// whatever the person thinks is in the drive. Returns the uuid of its label, by which it is known when it is written.
+pub fn may_destroy_loaded(context: &Context, lease: &Lease, named: Option<i32>) -> Result<Option<Uuid>> {
     let found = context.perform(lease, ReadLabel)?;
     let mut conn = context.conn()?;
     let loaded = match &found {
@@ -62,13 +63,17 @@ pub fn may_destroy_loaded(context: &Context, lease: &Lease, named: Option<i32>) 
             format!("the tape in the drive is '{}', which is another one; nothing was written", loaded.label),
         ));
     }
-    let Some(tape) = loaded else { return Ok(()) };
+    let uuid = match &found {
+        FirstBlock::Ours(label) => Some(label.uuid),
+        _ => None,
+    };
+    let Some(tape) = loaded else { return Ok(uuid) };
     if tape.write_once && tape.status != TapeStatus::Blank {
         return Err(never_anew(&tape.label));
     }
     let fact = Evaluation::read(&mut conn, db::now())?.tape(&mut conn, &tape)?;
     if !fact.keeps_something() {
-        return Ok(());
+        return Ok(uuid);
     }
     let sets: Vec<i32> = fact.kept.iter().map(|(id, _)| *id).collect();
     let copies: Vec<i32> = fact.copies.iter().map(|(id, _)| *id).collect();
@@ -87,16 +92,16 @@ pub fn may_destroy_loaded(context: &Context, lease: &Lease, named: Option<i32>) 
 
 /// Refuses to write an expired tape anew: as [`may_destroy_loaded`], and also if it does not end where the database
 /// says. Then something is on it that this database does not know of, and nobody has said that it may go.
-pub fn may_reuse_loaded(context: &Context, lease: &Lease, tape_id: i32, label: &Label) -> Result<()> {
-    may_destroy_loaded(context, lease, Some(tape_id))?;
+pub fn may_reuse_loaded(context: &Context, lease: &Lease, tape_id: i32, label: &Label) -> Result<Option<Uuid>> {
+    let uuid = may_destroy_loaded(context, lease, Some(tape_id))?;
     let tape = db::tapes::find(&mut *context.conn()?, tape_id)?;
     if let Some(why) = retention::facts::why_not_anew(&mut *context.conn()?, &tape)? {
         return Err(Error::conflict("tape_in_use", format!("tape '{}' is not written anew: {why}", tape.label)));
     }
-    let Some(expected) = tape.end_block.and_then(|block| u64::try_from(block).ok()) else { return Ok(()) };
+    let Some(expected) = tape.end_block.and_then(|block| u64::try_from(block).ok()) else { return Ok(uuid) };
     let found = context.perform(lease, GoToEnd { uuid: label.uuid })?.at.block;
     if found <= expected {
-        return Ok(());
+        return Ok(uuid);
     }
     let message = format!(
         "tape '{}' has expired by what the database knows, but it ends at block {found} and not at {expected}: there is \
@@ -189,8 +194,8 @@ pub fn never_anew(label: &str) -> Error {
     Error::conflict("write_once", message)
 }
 
-/// Makes a tape blank.
-pub struct EraseAll;
+/// Makes a tape blank, if it is the one that was looked at: with a label with this uuid, or with none of ours.
+pub struct EraseAll(pub Option<Uuid>);
 
 impl DriveTask for EraseAll {
     type Output = ();
@@ -201,6 +206,7 @@ impl DriveTask for EraseAll {
             let message = "the tape is write-once: what is on it cannot be erased; nothing was tried";
             return Err(Error::conflict("write_once", message));
         }
+        still_holds(drive, unit, self.0)?;
         drive.rewind()?;
         drive.erase()?;
         drive.write_filemarks(0, FilemarkSync::Flush)?;

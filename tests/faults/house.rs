@@ -157,6 +157,7 @@ fn make(variant: Variant) -> Template {
         assert_eq!(api.complete(labelled)["result"]["completed"], TAPES);
     }
     let key = api.post("/api/v1/encryption-keys", json!({"name": "k", "description": ""})).ok();
+    std::fs::write(house.folder.path().join("key"), key["key_base64"].as_str().unwrap()).unwrap();
     let source_id = api.source("s", &house.folder.path().join("source"));
     let options = match variant.kind {
         Kind::Plain => json!({}),
@@ -363,7 +364,12 @@ impl House {
 
     /// Starts a job; `None` if the server died of it.
     pub fn run_job(&mut self, job: i64) -> Option<Value> {
-        let started = self.ask("POST", &format!("/api/v1/jobs/{job}/run"), Some(json!({})))?;
+        self.run_with(job, json!({}))
+    }
+
+    /// Starts a job that is told how; `None` if the server died of it.
+    pub fn run_with(&mut self, job: i64, how: Value) -> Option<Value> {
+        let started = self.ask("POST", &format!("/api/v1/jobs/{job}/run"), Some(how))?;
         Some(started["execution_id"].clone())
     }
 

@@ -87,26 +87,31 @@ pub fn on_tape(house: &House, what: &str) {
     .unwrap();
     assert!(!rows.is_empty(), "{what}");
     let mut command = Command::new(PROGRAM);
-    command.args(["recover", "--list", "--json", "--quick", "--non-interactive"]).args(house.cartridges());
+    command.args(["recover", "--list", "--json", "--quick", "--non-interactive", "--key-file"]);
+    command.arg(house.folder.path().join("key")).args(house.cartridges());
     let output = command.output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let listed: Value = serde_json::from_str(&text)
         .unwrap_or_else(|_| panic!("{what}: recover --list: {text}\n{}", String::from_utf8_lossy(&output.stderr)));
     for row in rows {
-        let found = find_set(&listed, &row.uuid);
         assert_eq!(
-            found,
-            Some(row.parts),
-            "{what}: set {} with {} parts is not on the tapes: {listed}",
-            row.uuid,
-            row.parts
+            parts_of(&listed, &row.uuid),
+            (1..=row.parts).map(|number| (number, number == row.parts)).collect::<Vec<_>>(),
+            "{what}: set {}: its parts, and which of them is the last: {listed}",
+            row.uuid
         );
     }
 }
 
-/// Number of parts of a set in what `recover --list --json` says.
-fn find_set(listed: &Value, uuid: &str) -> Option<i64> {
-    let sets = listed["sets"].as_array()?;
-    let set = sets.iter().find(|set| set["uuid"] == uuid)?;
-    Some(set["parts"].as_array().map_or_else(|| set["parts"].as_i64().unwrap_or(0), |parts| parts.len() as i64))
+/// Numbers of the parts of a set in what `recover --list --json` says, in order, and whether the set ends with them.
+fn parts_of(listed: &Value, uuid: &str) -> Vec<(i64, bool)> {
+    let sets = listed["sets"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let parts = sets.iter().find(|set| set["uuid"] == uuid).and_then(|set| set["parts"].as_array());
+    let mut parts: Vec<_> = parts
+        .into_iter()
+        .flatten()
+        .map(|part| (part["number"].as_i64().unwrap_or(0), part["last"].as_bool().unwrap_or(false)))
+        .collect();
+    parts.sort_unstable();
+    parts
 }

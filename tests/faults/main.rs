@@ -29,6 +29,8 @@ mod disk;
 mod house;
 mod judge;
 mod kill;
+mod labels;
+mod last_part;
 mod messages;
 mod operator;
 mod rehearsal;

@@ -14,7 +14,7 @@ use crate::{Error, ErrorKind, Result};
 use tape_drive::{DriveErrorKind, DriveState, DriveStatus, TapeDrive, TapePosition};
 
 pub use encryption::SetEncryption;
-pub use label::{FirstBlock, ReadLabel, check_tape, examine, read_first_block};
+pub use label::{FirstBlock, ReadLabel, check_tape, examine, read_first_block, still_holds};
 pub use look::{Look, Notice};
 pub use moving::{GoToEnd, Retension, Rewind, UnloadMedium};
 pub use unit::Unit;

@@ -2,13 +2,10 @@
 
 use super::append::AppendAt;
 use super::feed::{self, Feed, Feeder};
-use super::resume;
+use super::resume::{self, Place};
 use crate::Result;
-use crate::actors::catalog::Commit;
 use crate::actors::drive::{DriveTask, Unit};
-use crate::catalog::commit::{CommitPart, CommitSet};
 use crate::catalog::from_toc::{FromToc, Rows, Tally, Wanted};
-use crate::catalog::partial;
 use crate::db::{self, SetStatus, sets::BackupSet};
 use crate::executions::{Context, Lease};
 use crate::keys::KeyRing;
@@ -75,43 +72,22 @@ fn take(
     if layout.part_number as usize != parts.len() + 1 || set.status == SetStatus::Cancelled {
         return Ok(false);
     }
-    if !last {
-        let place = progress.map_or(Ok(None), |progress| resume::behind_data(&progress, layout.tar_end))?;
-        let Some(place) = place else { return Ok(false) };
-        resume::part_closed(&mut conn, set.id, tape_id, (&layout, tally.totals), 0, &place)?;
-        context.log(&format!("Part {} of backup set {} is whole on this tape.", layout.part_number, set.id));
-        return Ok(true);
-    }
-    let mut all = Tally::default();
-    if parts.is_empty() {
-        all = tally.clone();
-    } else {
-        partial::members(&mut conn, set.id, None, &mut |record| {
-            all.add(&record);
-            Ok(())
-        })?;
-    }
-    let job = db::jobs::find(&mut conn, set.job_id)?;
-    resume::tape_ends(&mut conn, tape_id, &layout, 0)?;
-    db::sets::reopen(&mut conn, set.id)?;
-    let done = CommitSet {
-        set_id: set.id,
-        source_id: job.source_id,
-        parts: vec![CommitPart { tape_id, layout, totals: tally.totals }],
-        file_count: all.files as i64,
-        total_bytes: all.totals.bytes as i64,
-        warning_count: set.warning_count,
-        deleted_count: tally.deleted as i64,
-        checksum: Some(all.hash.finish()),
-        expires_at: (job.retention_days > 0).then(|| db::now() + chrono::Duration::days(i64::from(job.retention_days))),
-        key: None,
+    let goes_on = progress.is_some();
+    let place = match last {
+        true => Some(Place { tar_end: layout.tar_end, goes_on: None, complete: true }),
+        false => progress.map_or(Ok(None), |progress| resume::behind_data(&progress, layout.tar_end))?,
     };
+    let Some(place) = place else { return Ok(false) };
+    if !goes_on {
+        // given up; what was not known then is that the tape has all of it
+        resume::begin(&mut conn, set.id, "")?;
+    }
+    resume::part_closed(&mut conn, set.id, tape_id, (&layout, tally.totals), 0, &place)?;
     drop(conn);
-    futures_executor::block_on(context.services.catalog.send(Commit(done)))??;
-    context.why(&[format!(
-        "Set {} was cut off after the tape had it and before the database did; it is complete now.",
-        set.id
-    )])?;
+    match last {
+        true => resume::complete(context, set.id)?,
+        false => context.log(&format!("Part {} of backup set {} is whole on this tape.", layout.part_number, set.id)),
+    }
     Ok(true)
 }
 

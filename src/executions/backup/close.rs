@@ -61,7 +61,7 @@ fn end_at(
     let mut conn = context.conn()?;
     let number = checkpoint.part_number as i32;
     let before = partial::totals_before(&mut conn, set.id, number)?;
-    let place = Place { tar_end: checkpoint.tar_end, goes_on: checkpoint.goes_on.clone() };
+    let place = Place { tar_end: checkpoint.tar_end, goes_on: checkpoint.goes_on.clone(), complete: false };
     context.log(&format!(
         "Part {number} of backup set {} was cut off on tape {}; it is ended at a checkpoint.",
         set.id, label.label

@@ -4,7 +4,7 @@ use super::resume::{self, Place};
 use super::tape::{OpenTape, next_tape};
 use super::write::{Deleted, SetHeader, Start, Stream, WritePart, part_error};
 use super::{AppendAt, feed};
-use crate::backup::engine::{Engine, EngineReport, Watch};
+use crate::backup::engine::{Engine, Watch};
 use crate::catalog::commit::CommitPart;
 use crate::catalog::spanning::{self, Rest};
 use crate::db::{self, TapeStatus};
@@ -61,15 +61,9 @@ pub fn drain(
     context.progress.set_probe(None);
     let last = engine.progress();
     let scanned = (last.scanned_files, last.scanned_bytes);
-    let mut report = engine.finish();
-    let mut gone = 0;
+    let report = engine.finish();
     // the catalog must have stored (or refused) everything before the set is committed or discarded
-    if let Some(mut feed) = lent.as_mut().and_then(|stream| stream.feed.take())
-        && result.is_ok()
-        && let Ok(report) = &mut report
-    {
-        gone = feed_deleted(&mut feed, report)?;
-    }
+    drop(lent.as_mut().and_then(|stream| stream.feed.take()));
     let stored = feeder.map_or(Ok(()), feed::Feeder::finish);
     let result = result.map_err(|error| match context.control.stopped() {
         // the engine ends its frames with an error when it is told to stop
@@ -85,13 +79,13 @@ pub fn drain(
     let stream = lent.ok_or_else(|| Error::internal("the stream did not come back from the drive"))?;
     context.log(&format!(
         "{} files, {} bytes; {} paths are gone since the parent; the drive waited for data {} times.",
-        stream.tally.files, stream.tally.totals.bytes, gone, report.stats.pauses
+        stream.tally.files, stream.tally.totals.bytes, last.deleted, report.stats.pauses
     ));
     let drained = Drained {
         parts,
         files: stream.tally.files,
         bytes: stream.tally.totals.bytes,
-        deleted: gone,
+        deleted: last.deleted,
         stages: Stages::new(&report.stats, scanned, &context.progress.tape),
         checksum: stream.checksum(),
     };
@@ -111,13 +105,8 @@ pub fn write_frames(
     let set_id = header.set_id.ok_or_else(|| Error::internal("frames are copied to a set without a row"))?;
     let (feed, feeder) = feed::start(context.services.catalog.clone(), set_id, context.progress.clone())?;
     let mut lent = Some(Stream::new(context, Start::default(), Some(feed), frames));
-    let set = Writing { context, header, deleted: Arc::new(gone.clone()), done: 0 };
+    let set = Writing { context, header, deleted: Arc::new(gone), done: 0 };
     let result = set.parts(pool_id, first, &mut lent);
-    if let Some(feed) = lent.as_mut().and_then(|stream| stream.feed.as_mut())
-        && result.is_ok()
-    {
-        gone.into_iter().for_each(|path| feed.gone(path));
-    }
     // so that whoever reads notices, and the feeder has everything
     drop(lent);
     let stored = feeder.finish();
@@ -146,23 +135,6 @@ fn copy(watch: &Watch, progress: &Progress) {
     progress.totals_known.store(engine.walk_done, Ordering::Relaxed);
     progress.buffer_percent.store(u64::from(engine.ring_percent), Ordering::Relaxed);
     progress.set_path(engine.current_path.clone());
-}
-
-/// Sends the paths that are gone to the catalog; how many they are.
-fn feed_deleted(feed: &mut feed::Feed, report: &mut EngineReport) -> Result<u64> {
-    let mut count = 0;
-    let mut batch = Vec::new();
-    for path in report.deleted.by_ref() {
-        batch.push(path?);
-        count += 1;
-        if batch.len() == 10_000 {
-            feed.deleted(std::mem::take(&mut batch));
-        }
-    }
-    if !batch.is_empty() {
-        feed.deleted(batch);
-    }
-    Ok(count)
 }
 
 /// A set on its way to tape.
@@ -261,8 +233,11 @@ impl Writing<'_> {
                 }
                 if let TapeState::Closed(layout) = &error.tape {
                     self.encrypted_by_hand(tape)?;
-                    let place =
-                        Place { tar_end: layout.tar_end, goes_on: error.goes_on.take().map(|goes_on| *goes_on) };
+                    let place = Place {
+                        tar_end: layout.tar_end,
+                        goes_on: error.goes_on.take().map(|goes_on| *goes_on),
+                        complete: false,
+                    };
                     let all = stream.as_ref().map(|stream| stream.tally.totals).unwrap_or_default();
                     self.closed(tape.tape_id, (layout, all - before), 0, place, stream)?;
                 }
@@ -290,7 +265,15 @@ impl Writing<'_> {
         let layout = &outcome.layout;
         tape.at = AppendAt { file: layout.tape_file + 2, block: layout.end_block };
         tape.earlier.push(outcome.summary.clone());
-        let place = Place { tar_end: layout.tar_end, goes_on: outcome.goes_on.clone() };
+        let complete = outcome.end == PartEnd::SetComplete;
+        if complete && let Some(feed) = stream.as_mut().and_then(|stream| stream.feed.as_mut()) {
+            // before the part counts, for a run that is cut off behind it will not read the source again
+            self.deleted.for_each(&mut |path| {
+                feed.gone(path.to_vec());
+                Ok(())
+            })?;
+        }
+        let place = Place { tar_end: layout.tar_end, goes_on: outcome.goes_on.clone(), complete };
         self.closed(tape.tape_id, (layout, outcome.totals()), outcome.toc_bytes, place, stream)?;
         if outcome.end == PartEnd::TapeFull {
             let mut conn = self.context.conn()?;

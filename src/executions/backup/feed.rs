@@ -101,12 +101,6 @@ impl Feed {
         self.rows.push((record, block));
     }
 
-    /// Paths that are gone.
-    pub fn deleted(&mut self, paths: Vec<Vec<u8>>) {
-        self.flush();
-        let _ = self.batches.send(Rows::Deleted(paths));
-    }
-
     /// One path that is gone.
     pub fn gone(&mut self, path: Vec<u8>) {
         self.gone.push(path);

@@ -43,9 +43,8 @@ const LEAST_CHECKPOINT: u64 = 2 << 20;
 /// Runs a job.
 pub fn run(context: &Context, request: &BackupRequest) -> Result<Value> {
     if let Some(id) = request.resume_set
-        && db::sets::find(&mut *context.conn()?, id)?.status == SetStatus::Completed
+        && is_complete(context, id)?
     {
-        context.log(&format!("Backup set {id} was complete when the run was interrupted."));
         return finish(context, request, id, None);
     }
     let plan = plan::make(context, request)?;
@@ -78,6 +77,21 @@ pub fn run(context: &Context, request: &BackupRequest) -> Result<Value> {
         }
     };
     finish(context, request, set.id, stages)
+}
+
+/// Whether a set that a run is to go on with needs nothing more than to be called complete, which it is then.
+fn is_complete(context: &Context, set_id: i32) -> Result<bool> {
+    if db::sets::find(&mut *context.conn()?, set_id)?.status == SetStatus::Completed {
+        context.log(&format!("Backup set {set_id} was complete when the run was interrupted."));
+        return Ok(true);
+    }
+    let whole = resume::is_complete(&mut *context.conn()?, set_id)?;
+    if whole {
+        let changes = ExecutionChanges { backup_set_id: Some(Some(set_id)), ..ExecutionChanges::default() };
+        db::executions::update(&mut *context.conn()?, context.id, &changes)?;
+        resume::complete(context, set_id)?;
+    }
+    Ok(whole)
 }
 
 /// Verifies the set that is complete now, if the job wants that and nobody has; returns what the run has done.

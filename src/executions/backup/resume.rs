@@ -5,8 +5,9 @@
 //! behind its checkpoint counts for nothing.
 
 use super::write::Start;
-use crate::actors::catalog::{CatalogActor, Cut, Discard};
+use crate::actors::catalog::{CatalogActor, Commit, Cut, Discard, Index};
 use crate::backup::resume::Resume;
+use crate::catalog::commit::CommitSet;
 use crate::catalog::from_toc::Tally;
 use crate::catalog::partial::{self, Cataloged};
 use crate::catalog::spanning::{self, Rest};
@@ -28,6 +29,9 @@ pub struct Place {
     pub tar_end: u64,
     /// The member in which it lies.
     pub goes_on: Option<Unfinished>,
+    /// Nothing follows: the tape has the whole set, and the catalog too.
+    #[serde(default)]
+    pub complete: bool,
 }
 
 impl Place {
@@ -81,9 +85,13 @@ fn lost_tape(conn: &mut Conn, set_id: i32, open: Option<i32>) -> Result<Option<S
     Ok(open.map(|tape| tape.label).or_else(|| closed.into_iter().next()))
 }
 
-/// Gives up what failed runs of a job have left: a new run begins.
+/// Gives up what failed runs of a job have left: a new run begins. What is complete on tape only has to be said to be so.
 pub fn give_up(context: &Context, job_id: i32) -> Result<()> {
     for set_id in checkpoints::waiting(&mut *context.conn()?, job_id)? {
+        if is_complete(&mut *context.conn()?, set_id)? {
+            complete(context, set_id)?;
+            continue;
+        }
         context.log(&format!("What backup set {set_id}, which failed, has on tape is given up: this run begins anew."));
         forget(&context.services.catalog, &mut *context.conn()?, set_id)?;
     }
@@ -100,7 +108,48 @@ pub fn forget(catalog: &Addr<CatalogActor>, conn: &mut Conn, set_id: i32) -> Res
 /// Whether a set has anything on tape that is worth going on with.
 pub fn is_worth(conn: &mut Conn, set_id: i32) -> Result<bool> {
     let Some(progress) = checkpoints::find(conn, set_id)? else { return Ok(false) };
-    Ok(progress.checkpoint.is_some() || Place::parse(&progress.place)?.tar_end > 0)
+    let place = Place::parse(&progress.place)?;
+    Ok(progress.checkpoint.is_some() || place.tar_end > 0 || place.complete)
+}
+
+/// Whether the tape and the catalog have the whole set, which is not called complete yet: whatever came between.
+pub fn is_complete(conn: &mut Conn, set_id: i32) -> Result<bool> {
+    let progress = checkpoints::find(conn, set_id)?;
+    progress.map_or(Ok(false), |progress| Ok(Place::parse(&progress.place)?.complete))
+}
+
+/// Makes a set complete whose last part is [closed](part_closed), with the figures that the catalog has.
+pub fn complete(context: &Context, set_id: i32) -> Result<()> {
+    let mut conn = context.conn()?;
+    let set = db::sets::find(&mut conn, set_id)?;
+    let job = db::jobs::find(&mut conn, set.job_id)?;
+    let key = set.encryption_key_id.or(set.hw_encryption_key_id);
+    let key = key.map(|id| db::encryption_keys::find(&mut conn, id)).transpose()?;
+    let mut tally = Tally::default();
+    partial::members(&mut conn, set_id, None, &mut |record| {
+        tally.add(&record);
+        Ok(())
+    })?;
+    let deleted = partial::deleted(&mut conn, set_id)?.len();
+    db::sets::reopen(&mut conn, set_id)?;
+    drop(conn);
+    let done = CommitSet {
+        set_id,
+        source_id: job.source_id,
+        parts: Vec::new(),
+        file_count: tally.files as i64,
+        total_bytes: tally.totals.bytes as i64,
+        warning_count: set.warning_count,
+        deleted_count: deleted as i64,
+        checksum: Some(tally.hash.finish()),
+        expires_at: (job.retention_days > 0).then(|| db::now() + chrono::Duration::days(i64::from(job.retention_days))),
+        key: key.map(|key| (key.key_fingerprint, key.name)),
+    };
+    futures_executor::block_on(context.services.catalog.send(Commit(done)))??;
+    context.services.catalog.do_send(Index { set_id });
+    context.why(&[format!(
+        "Set {set_id} was cut off after the tape had it and before the database called it complete; it is complete now."
+    )])
 }
 
 /// Checkpoints before the last one that are kept: so often can the end of a part be moved forward, if the table of

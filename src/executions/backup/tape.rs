@@ -2,9 +2,10 @@
 
 use super::append::{self, AppendAt};
 use crate::actors::drive::loading::MayWrite;
+use crate::actors::drive::tasks::Precondition;
 use crate::db::{self, Conn, TapeChangeReason, TapeStatus};
 use crate::executions::tape_change::{Asking, Need, Refusal};
-use crate::executions::{Context, Destroy, Lease, Wanted, label, mount, tape_reading};
+use crate::executions::{Context, Lease, Wanted, label, mount, tape_reading};
 use crate::media::choose::{Choice, DriveFacts, Place, Spent};
 use crate::media::facts::Facts;
 use crate::media::lifecycle;
@@ -277,8 +278,8 @@ fn open(context: &Context, lease: Lease, tape_id: i32) -> Result<OpenTape> {
     context.perform(&lease, MayWrite).map_err(|error| error.context(format!("tape {}", tape.label)))?;
     if tape.status == TapeStatus::Expired {
         context.phase("writing", format!("Everything on tape {} has expired: it starts anew.", tape.label))?;
-        lifecycle::may_reuse_loaded(context, &lease, tape_id, &label)?;
-        label = label::write(context, &lease, &tape, &tape.label, Destroy::Confirmed)?;
+        let looked_at = lifecycle::may_reuse_loaded(context, &lease, tape_id, &label)?;
+        label = label::write(context, &lease, &tape, &tape.label, Precondition::Holds(looked_at))?;
     }
     let at = append::prepare(context, &lease, tape_id, &label)?;
     context.progress.set_tape(

@@ -161,7 +161,7 @@ impl PartObserver for Observer<'_> {
     }
 
     fn data_ended(&mut self, tar_end: u64, goes_on: Option<&Unfinished>) -> tape_format::Result<()> {
-        let place = Place { tar_end, goes_on: goes_on.cloned() };
+        let place = Place { tar_end, goes_on: goes_on.cloned(), complete: false };
         self.keeper.as_ref().map_or(Ok(()), |keeper| keeper.data_ended(&place))
     }
 }

@@ -21,6 +21,11 @@ pub enum FirstBlock {
 }
 
 impl FirstBlock {
+    /// Whether it is a label with this uuid.
+    pub fn is(&self, uuid: uuid::Uuid) -> bool {
+        matches!(self, FirstBlock::Ours(label) if label.uuid == uuid)
+    }
+
     /// The label, or an error that says what is there instead.
     pub fn require_label(self) -> Result<Label> {
         match self {
@@ -80,6 +85,27 @@ pub fn examine(drive: &mut dyn TapeDrive, unit: &Unit) -> Result<FirstBlock> {
         state.examined = true;
     });
     Ok(found)
+}
+
+/// Makes sure that the tape is the one that was looked at before: with a label with this uuid, or with none of ours. For what
+/// destroys it; between two tasks anybody may exchange a cartridge.
+///
+/// # Errors
+/// `medium_changed` if it is another one.
+pub fn still_holds(drive: &mut dyn TapeDrive, unit: &Unit, uuid: Option<uuid::Uuid>) -> Result<FirstBlock> {
+    let found = examine(drive, unit)?;
+    let now = match &found {
+        FirstBlock::Ours(label) => Some(label),
+        _ => None,
+    };
+    if now.map(|label| label.uuid) == uuid {
+        return Ok(found);
+    }
+    let what = now.map_or("a tape without a label".to_owned(), |label| format!("tape '{}'", label.label));
+    Err(Error::conflict(
+        "medium_changed",
+        format!("the tape in the drive was exchanged since it was looked at: now it is {what}; nothing was written"),
+    ))
 }
 
 /// Reads the label.

@@ -1,19 +1,21 @@
 //! Writing a label, onto the tape and into the memory of its cartridge.
 
-use super::{DriveTask, FirstBlock, Unit, examine};
+use super::{DriveTask, FirstBlock, Unit, examine, still_holds};
 use crate::actors::drive::loading::may_write;
 use crate::db::WriteOnce;
 use crate::{Error, ErrorKind, Result};
 use tape_drive::{DriveErrorKind, FilemarkSync, MediumKind, Position, TapeDrive};
 use tape_format::Label;
+use uuid::Uuid;
 
 /// How sure one has to be that nothing is lost before a label is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precondition {
     /// The tape must be proved blank.
     Blank,
-    /// The tape may hold anything: the caller has checked that it may be destroyed.
-    Anything,
+    /// The tape may hold anything, but it must be the one that the caller has looked at: with a label with this uuid, or
+    /// with none of ours.
+    Holds(Option<Uuid>),
 }
 
 /// Writes a label at the beginning, which makes it all that is on the tape.
@@ -73,7 +75,9 @@ impl DriveTask for WriteLabel {
                 }
             }
         }
-        if is_worm && self.precondition == Precondition::Anything && !matches!(examine(drive, unit)?, FirstBlock::Blank)
+        if let Precondition::Holds(uuid) = self.precondition
+            && !matches!(still_holds(drive, unit, uuid)?, FirstBlock::Blank)
+            && is_worm
         {
             return Err(Error::conflict(
                 "write_once",
@@ -134,4 +138,75 @@ fn note_in_memory(drive: &mut dyn TapeDrive, label: &Label, barcode: Option<&str
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::testing;
+    use crate::events::Bus;
+    use crate::keys::{KeyStore, MasterKey};
+    use crate::media::lifecycle::EraseAll;
+    use std::sync::Arc;
+    use tape_drive::open_drive;
+    use tape_drive::virt::cartridge::CartridgeSpec;
+    use tape_drive::virt::library::{self, LibrarySpec, Place};
+
+    fn label(name: &str) -> Label {
+        Label {
+            label: name.into(),
+            uuid: Uuid::new_v4(),
+            pool: String::new(),
+            timestamp: 1,
+            key_fingerprint: String::new(),
+            compression: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_cartridge_that_came_after_the_look_is_not_overwritten() {
+        let dir = tempfile::tempdir().expect("folder");
+        library::create(dir.path(), &LibrarySpec { slots: 0, mail_slots: 0, ..LibrarySpec::default() })
+            .expect("library");
+        for name in ["A00001L9", "B00001L9"] {
+            library::add_cartridge(dir.path(), &CartridgeSpec::new(name), Place::Shelf).expect("cartridge");
+        }
+        let db = testing::database();
+        let keys = KeyStore::new(MasterKey::open(&mut db.conn(), dir.path()).expect("master key"));
+        let path = format!("virtual:{}#drive0", dir.path().display());
+        let unit = Unit::new(1, &path, db.pool.clone(), Bus::new().0, Arc::new(keys));
+        let mut drive = open_drive(&path).expect("drive");
+        let put = |name: &str| library::put(dir.path(), name, Place::Drive(0)).expect("put");
+        let ready = |drive: &mut dyn TapeDrive| while drive.status().is_err() {};
+        let write = |drive: &mut dyn TapeDrive, name: &str, precondition| {
+            let task = WriteLabel { label: label(name), precondition, write_once: WriteOnce::Allow };
+            ready(drive);
+            let uuid = task.label.uuid;
+            task.run(drive, &unit).map(|_| uuid)
+        };
+        put("A00001L9");
+        ready(&mut *drive);
+        drive.load().expect("load");
+        let a = write(&mut *drive, "A00001L9", Precondition::Blank).expect("label");
+        drive.unload().expect("unload");
+        library::put(dir.path(), "A00001L9", Place::Shelf).expect("take out");
+        put("B00001L9");
+        ready(&mut *drive);
+        drive.load().expect("load");
+        let b = write(&mut *drive, "B00001L9", Precondition::Holds(None)).expect("no label of ours is none");
+
+        // somebody looked at A, and B is in the drive
+        for wrong in [Some(a), None] {
+            let refused = write(&mut *drive, "C", Precondition::Holds(wrong)).expect_err("another tape");
+            assert_eq!(refused.code, "medium_changed");
+            assert!(
+                refused.message.contains("'B00001L9'") && refused.message.contains("nothing was written"),
+                "{refused}"
+            );
+            assert_eq!(EraseAll(wrong).run(&mut *drive, &unit).expect_err("another tape").code, "medium_changed");
+        }
+        assert!(examine(&mut *drive, &unit).expect("read").is(b), "it is as it was");
+        let c = write(&mut *drive, "C", Precondition::Holds(Some(b))).expect("the tape that was looked at");
+        assert!(examine(&mut *drive, &unit).expect("read").is(c));
+    }
 }

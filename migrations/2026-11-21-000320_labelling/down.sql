@@ -1,0 +1,1 @@
+ALTER TABLE tapes DROP COLUMN labelling_uuid;
