@@ -54,7 +54,6 @@ it('a bot that takes no commands says so, and takes them when the channel is edi
 	expect(await card(page).getByRole('button', { name: 'Pair me with the bot' }).getAttribute('aria-disabled')).toBe('true');
 	await page.getByRole('main').getByRole('button', { name: 'Actions', exact: true }).click();
 	await page.getByRole('menuitem', { name: 'Edit' }).click();
-	await dialog(page).getByText('More choices').click();
 	await dialog(page).getByRole('checkbox', { name: /^Take commands/ }).check();
 	await dialog(page).getByRole('button', { name: 'Save' }).click();
 	await card(page).getByText('Nobody gives this bot commands yet').waitFor();
