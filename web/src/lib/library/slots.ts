@@ -15,7 +15,7 @@ export function elements(slots: Slot[]): Elements {
 }
 
 /** Changers count from odd beginnings (1024 …): people count from 1. */
-export function slotName(slot: Slot): string {
+export function slotName(slot: Pick<Slot, 'slot_number'>): string {
 	return String(slot.slot_number >= 1000 ? slot.slot_number - 1023 : slot.slot_number);
 }
 
