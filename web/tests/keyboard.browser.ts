@@ -132,7 +132,7 @@ it('the palette is opened from everywhere, says how much it found, and gives the
 	await page.keyboard.press('Control+k');
 	const field = page.getByRole('combobox', { name: 'Search pages, tapes, jobs and files' });
 	await field.waitFor();
-	await expect.poll(() => focused(page)).toContain('Search pages');
+	expect(await field.evaluate((input) => input === document.activeElement)).toBe(true);
 	await page.keyboard.type('papers');
 	await page.getByRole('dialog').getByRole('status').getByText(/^\d+ hits?$/).waitFor();
 	await field.fill('nothing is called like that');
@@ -162,7 +162,7 @@ it('folders are gone through without the focus getting lost', async () => {
 it('each step of a new job says which one it is', async () => {
 	const tab = await open('/jobs?new=1');
 	const { page } = tab;
-	await page.getByRole('button', { name: 'Next' }).click();
+	await page.getByRole('button', { name: 'Next', exact: true }).click();
 	await expect.poll(() => focused(page)).toBe('Step 2 of 6: Pool');
 	await tab.close();
 });

@@ -6,12 +6,18 @@ interface Stop {
 	problems: string[];
 	/** The page begins again. */
 	end: boolean;
+	/** Which one it is. */
+	key: number;
 }
 
 function look(): Stop {
 	const at = document.activeElement;
-	if (!at || at === document.body) return { name: 'the page', problems: [], end: true };
-	const words = (at.getAttribute('aria-label') ?? at.textContent ?? '').trim().replaceAll(/\s+/g, ' ').slice(0, 40);
+	if (!at || at === document.body) return { name: 'the page', problems: [], end: true, key: 0 };
+	const seen = ((window as unknown as { walked?: Element[] }).walked ??= []);
+	if (!seen.includes(at)) seen.push(at);
+	const key = seen.indexOf(at) + 1;
+	const label = at.id ? document.querySelector(`label[for="${at.id}"]`)?.textContent : undefined;
+	const words = (at.getAttribute('aria-label') ?? label ?? at.textContent ?? '').trim().replaceAll(/\s+/g, ' ').slice(0, 40);
 	const name = `<${at.localName}> “${words}”`;
 	const box = at.getBoundingClientRect();
 	const problems: string[] = [];
@@ -25,16 +31,22 @@ function look(): Stop {
 		const same = there && (at.contains(there) || there.contains(at) || there.closest('label')?.contains(at) || (at.id && there.closest(`label[for="${at.id}"]`)));
 		if (!same) problems.push(`${name} is under <${there?.localName} class="${there?.className}">`);
 	}
-	const ring = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0;
+	// A field for a time has parts of its own, which show it themselves.
+	const parts = at instanceof HTMLInputElement && at.type.startsWith('date');
+	const ring = parts || style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0;
 	const host = at.parentElement ? getComputedStyle(at.parentElement) : style;
 	if (!ring && style.boxShadow === 'none' && host.outlineStyle === 'none' && host.boxShadow === 'none') problems.push(`${name} does not show that it has the focus`);
-	return { name, problems, end: false };
+	return { name, problems, end: false, key };
 }
+
+/** So often at the same place: it does not go on. A field for date and time has seven parts. */
+const TRAP = 8;
 
 /** Goes through a page with the Tab key, from its beginning to its end or for `most` stops; says what is wrong on the way. */
 export async function walk(page: Page, most = 120): Promise<{ stops: string[]; problems: string[] }> {
 	const stops: string[] = [];
 	const problems: string[] = [];
+	const keys: number[] = [];
 	await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
 	for (let count = 0; count < most; count += 1) {
 		await page.keyboard.press('Tab');
@@ -42,8 +54,8 @@ export async function walk(page: Page, most = 120): Promise<{ stops: string[]; p
 		if (stop.end) break;
 		problems.push(...stop.problems);
 		stops.push(stop.name);
-		// It does not go on: a trap.
-		if (stops.length > 3 && stops.slice(-4).every((name) => name === stop.name)) problems.push(`${stop.name} does not let the focus go`);
+		keys.push(stop.key);
+		if (keys.length > TRAP && keys.slice(-TRAP).every((key) => key === stop.key)) problems.push(`${stop.name} does not let the focus go`);
 	}
 	return { stops, problems: [...new Set(problems)] };
 }
