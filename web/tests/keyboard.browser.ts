@@ -162,6 +162,7 @@ it('folders are gone through without the focus getting lost', async () => {
 it('each step of a new job says which one it is', async () => {
 	const tab = await open('/jobs?new=1');
 	const { page } = tab;
+	await page.getByRole('dialog').getByRole('radio', { name: /Papers/ }).check();
 	await page.getByRole('button', { name: 'Next', exact: true }).click();
 	await expect.poll(() => focused(page)).toBe('Step 2 of 6: Pool');
 	await tab.close();

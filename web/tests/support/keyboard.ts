@@ -31,8 +31,8 @@ function look(): Stop {
 		const same = there && (at.contains(there) || there.contains(at) || there.closest('label')?.contains(at) || (at.id && there.closest(`label[for="${at.id}"]`)));
 		if (!same) problems.push(`${name} is under <${there?.localName} class="${there?.className}">`);
 	}
-	// A field for a time has parts of its own, which show it themselves.
-	const parts = at instanceof HTMLInputElement && at.type.startsWith('date');
+	// A field for a time and a document in the page have parts of their own, which show it themselves.
+	const parts = at instanceof HTMLIFrameElement || (at instanceof HTMLInputElement && at.type.startsWith('date'));
 	const ring = parts || style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0;
 	const host = at.parentElement ? getComputedStyle(at.parentElement) : style;
 	if (!ring && style.boxShadow === 'none' && host.outlineStyle === 'none' && host.boxShadow === 'none') problems.push(`${name} does not show that it has the focus`);
