@@ -52,6 +52,29 @@ it('a run is watched: progress, throughput, what it wrote and why', async () => 
 	await tab.close();
 }, 180_000);
 
+it('a log is read on as it grows, not again from its beginning with every news of its run', async () => {
+	const films = must(await rest.api.GET('/api/v1/jobs')).find((job) => job.name === 'Films');
+	const running = await rest.run(films?.id ?? 0);
+	await until('the stream', async () => ((await rest.execution(running)).phase === 'streaming' ? true : undefined));
+	const tab = await Tab.open(browser, server);
+	await tab.logIn(ADMIN);
+	const asked: string[] = [];
+	tab.page.on('request', (request) => {
+		const { pathname, searchParams } = new URL(request.url());
+		if (pathname === `/api/v1/executions/${running}/logs`) asked.push(searchParams.get('after') ?? '');
+	});
+	await tab.goto(`/runs/${running}`);
+	await tab.page.getByRole('log').waitFor();
+	const progress = tab.page.getByRole('progressbar', { name: 'Progress of the run' });
+	for (let news = 0; news < 3; news += 1) {
+		const before = await progress.getAttribute('aria-valuenow');
+		await expect.poll(() => progress.getAttribute('aria-valuenow'), { timeout: 30_000 }).not.toBe(before);
+	}
+	expect(asked.filter((after) => after === '0').length).toBe(1);
+	must(await rest.api.POST('/api/v1/executions/{id}/cancel', { params: { path: { id: running } } }));
+	await tab.close();
+}, 120_000);
+
 it('runs are filtered, and the address keeps it', async () => {
 	const tab = await Tab.open(browser, server);
 	await tab.logIn(ADMIN);

@@ -142,3 +142,23 @@ it('a reader sees sources, and why nothing can be changed', async () => {
 	expect(await tab.accessibilityProblems()).toEqual([]);
 	await tab.close();
 });
+
+it('that nothing is on tape is said when it is known, and not before', async () => {
+	const known = must(await rest.api.GET('/api/v1/sources'))[0];
+	await rest.api.POST('/api/v1/jobs', { body: { name: 'Held up', source_id: known?.id ?? 0, pool_id: await rest.pool('DAILY'), backup_type: 'full', schedule_cron: '' } as never });
+	const tab = await Tab.open(browser, server);
+	const { page } = tab;
+	await tab.logIn(ADMIN);
+	let letGo = () => {};
+	const held = new Promise<void>((resolve) => (letGo = resolve));
+	await page.route('**/api/v1/backup-sets?**', async (route) => {
+		await held;
+		await route.continue();
+	});
+	await page.goto(`/sources/${known?.id}`);
+	await page.getByRole('region', { name: 'Jobs' }).getByText('Held up').waitFor();
+	expect(await page.getByText('Nothing on tape yet').count()).toBe(0);
+	letGo();
+	await page.getByText('Nothing on tape yet').waitFor();
+	await tab.close();
+});

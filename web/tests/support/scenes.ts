@@ -44,6 +44,8 @@ export const SCENES: Record<string, Show> = {
 		for (const label of ['A00002L9', 'A00003L9']) await tab.page.getByRole('checkbox', { name: `Select ${label}` }).check();
 	}),
 	'tape-format': at('/tapes/1', entry('Actions', 'Format')),
+	'tape-lose': at('/tapes/1', entry('Actions', 'Give up for lost')),
+	'telegram-pair': async (tab, house) => at(house.examples['channel telegram'] ?? '', button('Pair me with the bot'))(tab, house),
 	'drive-new': at('/drives', button('Add a drive')),
 	'key-new': at('/keys', button('Create a key')),
 	'key-sheet-shown': at('/keys/sheet', button('Show the keys')),

@@ -17,7 +17,7 @@ export interface WholeHouse extends House {
  * work begins: one run waits for a tape, one writes so many files of 8 MB.
  */
 export async function wholeHouse(server: TestServer, rest: Rest, files = 180): Promise<WholeHouse> {
-	await notifications(rest);
+	const bot = await notifications(rest);
 	const used = await usedHouse(server, rest, ROOM);
 	const { daily, weekly } = used.pools;
 	const key = must(await rest.api.POST('/api/v1/encryption-keys', { body: { name: 'Offsite', description: 'For tapes that leave the house' } })).key;
@@ -32,8 +32,10 @@ export async function wholeHouse(server: TestServer, rest: Rest, files = 180): P
 	mkdirSync(`${blocked}/part-0/file-3.dat/in the way`, { recursive: true });
 	await restore(rest, used.jobs.documents, blocked);
 
-	const away = must(await rest.api.GET('/api/v1/tapes', { params: { query: { pool_id: daily, sort: '-label' } } })).find((tape) => tape.status === 'blank');
+	const blank = must(await rest.api.GET('/api/v1/tapes', { params: { query: { pool_id: daily, sort: '-label' } } })).filter((tape) => tape.status === 'blank');
+	const [away, burnt] = blank;
 	if (away) must(await rest.api.PUT('/api/v1/tapes/{id}', { params: { path: { id: away.id } }, body: { hold_reason: 'the drive reported a media error' } }));
+	if (burnt) must(await rest.api.POST('/api/v1/tapes/{id}/lost', { params: { path: { id: burnt.id } }, body: { reason: 'water damage', force: true } }));
 	const photos = must(await rest.api.GET('/api/v1/backup-sets', { params: { query: { job_id: used.jobs.photos } } }))[0];
 	const path = { id: photos?.tape_id ?? 0 };
 	must(await rest.api.POST('/api/v1/tapes/{id}/export', { params: { path }, body: { offsite_location: 'Bank, safe 2' } }));
@@ -46,16 +48,20 @@ export async function wholeHouse(server: TestServer, rest: Rest, files = 180): P
 		'run failed': `/runs/${house.failed}`,
 		'run completed': `/runs/${done?.id}`,
 		'restore completed': `/restore/${restored}`,
-		'tape exported': `/tapes/${path.id}`
+		'tape exported': `/tapes/${path.id}`,
+		'tape lost': `/tapes/${burnt?.id}`,
+		'channel telegram': `/notifications/channels/${bot}`
 	};
 	return { ...house, examples };
 }
 
-/** A channel that nobody answers, and a rule that sends everything to it: the outbox has something to tell. */
-async function notifications(rest: Rest): Promise<void> {
+/** Channels that nobody answers, and a rule that sends everything to one: the outbox has something to tell. The id of the bot's. */
+async function notifications(rest: Rest): Promise<number> {
 	const config = { server: 'http://127.0.0.1:9', topic: 'tapes', token: '', username: '', password: '', ca_certificate: '' } as never;
 	const channel = must(await rest.api.POST('/api/v1/notifications/channels', { body: { name: 'phone', kind: 'ntfy', config } }));
 	must(await rest.api.POST('/api/v1/notifications/rules', { body: { name: 'everything', channel_ids: [channel.id] } }));
+	const telegram = { bot_token: '987654:bot-t0ken', chat_id: '5', api_url: 'http://127.0.0.1:9', commands: true } as never;
+	return must(await rest.api.POST('/api/v1/notifications/channels', { body: { name: 'bot', kind: 'telegram', config: telegram } })).id;
 }
 
 /** Restores everything of a job; returns the execution, whatever became of it. */

@@ -12,10 +12,11 @@ import Disc from '@lucide/svelte/icons/disc-2';
 import DiscFull from '@lucide/svelte/icons/disc';
 import Hand from '@lucide/svelte/icons/hand';
 import Info from '@lucide/svelte/icons/info';
+import SearchX from '@lucide/svelte/icons/search-x';
 import Truck from '@lucide/svelte/icons/truck';
 import TimerOff from '@lucide/svelte/icons/timer-off';
 import Unplug from '@lucide/svelte/icons/unplug';
-import type { Drive, Execution, Schemas } from '$lib/api/types';
+import type { BackupSet, Drive, Execution, Schemas, Tape } from '$lib/api/types';
 
 /** The seven things that anything can be: each has a colour, an icon and a word. */
 export type Tone = 'good' | 'running' | 'waiting' | 'warning' | 'failed' | 'idle' | 'offline';
@@ -63,6 +64,19 @@ export const TAPE_STATES: Record<Schemas['TapeStatus'], State> = {
 	retired: state('failed', Ban, 'Retired'),
 	exported: state('offline', Truck, 'Exported')
 };
+
+/** A tape that a person has given up, and a set that cannot be restored in full because of one. */
+export const LOST: State = state('failed', SearchX, 'Lost');
+
+/** What a tape is: lost before all else, as nothing can be done with it then. */
+export function tapeState(tape: Pick<Tape, 'status' | 'lost_at'>): State {
+	return tape.lost_at ? LOST : TAPE_STATES[tape.status];
+}
+
+/** What a set is; a complete one may be lost. */
+export function setState(set: Pick<BackupSet, 'status' | 'lost'>): State {
+	return set.lost ? LOST : SET_STATES[set.status];
+}
 
 /** What a drive is doing. */
 export function driveState(drive: Pick<Drive, 'status' | 'enabled' | 'loaded' | 'execution_id'>): State {

@@ -19,6 +19,11 @@ export function isOld(source: Pick<Schemas['SourceCoverage'], 'last_backup_at'>,
 	return !source.last_backup_at || now.getTime() - new Date(source.last_backup_at).getTime() > days * DAY_MS;
 }
 
+/** Whether a tape is lost: of tapes in this view the server says so only in the words why they are held back. */
+export function isLost(tape: Pick<Schemas['TapeInView'], 'hold_reason'>): boolean {
+	return /^lost since \d{4}-\d{2}-\d{2}/.test(tape.hold_reason ?? '');
+}
+
 export type Fate = Schemas['PreviewTape'];
 
 /** The tapes that expire next, those that have expired first; not those of which it cannot be said. */

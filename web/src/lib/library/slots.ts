@@ -1,4 +1,4 @@
-import { TAPE_STATES, type State } from '$lib/components/states';
+import { tapeState, type State } from '$lib/components/states';
 import type { Slot } from '$lib/api/types';
 import { bytes, counted, percent } from '$lib/format/bytes';
 
@@ -15,7 +15,7 @@ export function elements(slots: Slot[]): Elements {
 }
 
 /** Changers count from odd beginnings (1024 …): people count from 1. */
-export function slotName(slot: Slot): string {
+export function slotName(slot: Pick<Slot, 'slot_number'>): string {
 	return String(slot.slot_number >= 1000 ? slot.slot_number - 1023 : slot.slot_number);
 }
 
@@ -28,7 +28,7 @@ export function slotTitle(slot: Slot): string {
 
 /** What the tape in it is; none for a cartridge that the catalog does not know. */
 export function slotState(slot: Slot): State | null {
-	return slot.tape ? TAPE_STATES[slot.tape.status] : null;
+	return slot.tape ? tapeState(slot.tape) : null;
 }
 
 export function isCleaning(slot: Slot): boolean {
@@ -46,13 +46,14 @@ export function slotWords(slot: Slot): string {
 	if (!tape) return `${where}: ${name}, not in the catalog${trouble}`;
 	const facts = [
 		tape.label === slot.barcode ? '' : tape.label,
-		TAPE_STATES[tape.status].word.toLowerCase(),
+		tapeState(tape).word.toLowerCase(),
+		tape.write_once ? 'write once' : '',
 		tape.pool_name ? `pool ${tape.pool_name}` : 'no pool',
 		tape.capacity_bytes > 0
 			? `${bytes(tape.used_bytes)} of ${bytes(tape.capacity_bytes)} (${Math.round(percent(tape.used_bytes, tape.capacity_bytes))} %)`
 			: bytes(tape.used_bytes),
 		`${counted(tape.write_count, 'set')} written`,
-		tape.hold_reason ? `on hold: ${tape.hold_reason}` : ''
+		tape.hold_reason && !tape.lost_at ? `on hold: ${tape.hold_reason}` : ''
 	];
 	return `${where}: ${name}, ${facts.filter(Boolean).join(', ')}${trouble}`;
 }

@@ -105,7 +105,7 @@ export const KINDS: Record<Kind, KindSpec> = {
 			{ name: 'chat_id', label: 'Chat', type: 'text', required: true, hint: 'Its number, or @name of a public channel.', placeholder: '-1001234567890' },
 			{ name: 'thread_id', label: 'Topic of a forum', type: 'number', more: true },
 			{ name: 'api_url', label: 'Bot API', type: 'text', hint: 'For a Bot API server of your own.', initial: 'https://api.telegram.org', more: true },
-			{ name: 'commands', label: 'Take commands', type: 'check', hint: 'From people who were paired with a user: tapebackarr notify pair. A request for a tape then has a button.', more: true },
+			{ name: 'commands', label: 'Take commands', type: 'check', hint: 'From people who are paired with a user, on the page of the channel. A request for a tape then has a button.', more: true },
 			PROXY
 		]
 	},

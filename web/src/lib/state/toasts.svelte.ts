@@ -16,13 +16,19 @@ const MOST = 4;
 /** Short messages in the corner; what matters is in the event centre as well. */
 class Toasts {
 	list = $state.raw<Toast[]>([]);
+	/** Somebody is at them, with pointer or keyboard: they stay. */
+	held = false;
 	#next = 1;
 
 	add(toast: Omit<Toast, 'id'>): void {
 		const id = this.#next++;
 		this.list = [...this.list, { ...toast, id }].slice(-MOST);
 		// Bad news stay until somebody has read them.
-		if (toast.tone !== 'failed') setTimeout(() => this.remove(id), SHOWN_MS);
+		if (toast.tone !== 'failed') this.#removeLater(id);
+	}
+
+	#removeLater(id: number): void {
+		setTimeout(() => (this.held ? this.#removeLater(id) : this.remove(id)), SHOWN_MS);
 	}
 
 	good(title: string, message = '', href?: string): void {
