@@ -61,6 +61,8 @@ struct Current {
     message: String,
     path: String,
     tape: Option<TapeFill>,
+    /// Of `tape_bytes`: those that went to the tapes before this one.
+    elsewhere: u64,
     device: String,
 }
 
@@ -71,7 +73,7 @@ pub struct TapeFill {
     pub label: String,
     /// Native capacity in bytes.
     pub capacity_bytes: u64,
-    /// Bytes on it when this execution began.
+    /// Bytes on it when it was taken.
     pub used_bytes: u64,
 }
 
@@ -192,6 +194,7 @@ impl Progress {
     pub fn set_tape(&self, tape: TapeFill, device: String) {
         let mut current = self.current();
         current.tape = Some(tape);
+        current.elsewhere = self.tape_bytes.load(Ordering::Relaxed);
         current.device = device;
     }
 
@@ -250,9 +253,11 @@ impl Progress {
         let current = self.current().clone();
         let tape = current.tape.unwrap_or_default();
         let tape_bytes = get(&self.tape_bytes);
-        let used = tape.used_bytes + tape_bytes;
+        let elsewhere = current.elsewhere.max(get(&self.tape_bytes_before));
+        let used = tape.used_bytes + tape_bytes.saturating_sub(elsewhere);
         let total = get(&self.bytes_total);
-        let known = self.totals_known.load(Ordering::Relaxed) && total > 0;
+        let final_totals = self.totals_known.load(Ordering::Relaxed);
+        let known = final_totals && total > 0;
         let seconds = |left: u64| (speed > 0).then(|| left / speed);
         ProgressView {
             execution_id,
@@ -260,9 +265,9 @@ impl Progress {
             message: current.message,
             current_path: current.path,
             file_count: get(&self.files),
-            total_files: get(&self.files_total),
+            total_files: if final_totals { get(&self.files_total) } else { 0 },
             bytes_processed: bytes,
-            total_bytes: total,
+            total_bytes: if final_totals { total } else { 0 },
             bytes_written: tape_bytes,
             write_speed: speed,
             buffer_percent: get(&self.buffer_percent),
@@ -291,6 +296,28 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tape_holds_what_went_to_it_and_not_what_went_to_the_tapes_before() {
+        let progress = Progress::default();
+        let fill = |label: &str, used_bytes| TapeFill { label: label.into(), capacity_bytes: 1000, used_bytes };
+        progress.set_tape(fill("A", 100), String::new());
+        progress.tape_bytes.store(900, Ordering::Relaxed);
+        assert_eq!(progress.view(1).tape_used_bytes, 1000);
+        progress.set_tape(fill("B", 50), String::new());
+        progress.tape_bytes.store(1100, Ordering::Relaxed);
+        assert_eq!(progress.view(1).tape_used_bytes, 250);
+    }
+
+    #[test]
+    fn totals_are_told_once_they_are_known() {
+        let progress = Progress::default();
+        progress.bytes_total.store(500, Ordering::Relaxed);
+        progress.files_total.store(5, Ordering::Relaxed);
+        assert_eq!((progress.view(1).total_bytes, progress.view(1).total_files), (0, 0));
+        progress.totals_known.store(true, Ordering::Relaxed);
+        assert_eq!((progress.view(1).total_bytes, progress.view(1).total_files), (500, 5));
+    }
 
     #[test]
     fn what_was_done_before_an_interruption_is_done_but_did_not_move_now() {
