@@ -92,13 +92,13 @@ pub struct Inventory {
 impl Inventory {
     /// Reads it, in a handful of queries. Costs the number of elements, not of tapes.
     pub fn read(conn: &mut Conn) -> Result<Inventory> {
-        let mut all = Inventory::default();
-        all.libraries = libraries::list(conn)?.into_iter().map(|library| (library.id, library.name)).collect();
+        let libraries = libraries::list(conn)?.into_iter().map(|library| (library.id, library.name)).collect();
+        let mut all = Inventory { libraries, ..Inventory::default() };
         for slot in library_slots::with_cartridges(conn)? {
             match slot.tape_id {
-                Some(tape) => drop(all.recognised.entry(tape).or_insert(slot)),
-                None => drop(all.by_barcode.entry(slot.barcode.clone()).or_insert(slot)),
-            }
+                Some(tape) => all.recognised.entry(tape).or_insert(slot),
+                None => all.by_barcode.entry(slot.barcode.clone()).or_insert(slot),
+            };
         }
         for drive in drives::all(conn)? {
             if let Some(tape) = drive.current_tape_id.filter(|_| drive.enabled) {

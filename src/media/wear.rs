@@ -147,7 +147,7 @@ pub fn most_used(conn: &mut Conn, limits: Limits, most: i64, now: NaiveDateTime)
 }
 
 /// Those that lose data, those that are worn, then by how much of their life is used.
-pub fn worst_first(a: &Worn, b: &Worn) -> Ordering {
+fn worst_first(a: &Worn, b: &Worn) -> Ordering {
     let used = |worn: &Worn| worn.wear.life_used_percent.unwrap_or_default();
     let condition = b.wear.condition.cmp(&a.wear.condition);
     condition.then(used(b).total_cmp(&used(a))).then(a.tape.id.cmp(&b.tape.id))
