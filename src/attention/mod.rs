@@ -13,6 +13,7 @@ mod tests;
 use crate::Result;
 use crate::db::Conn;
 use crate::db::time::rfc3339_option;
+use crate::media::wear::Limits;
 use chrono::NaiveDateTime;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -148,13 +149,13 @@ impl Attention {
     }
 }
 
-/// Everything that needs a person as of `now`, what is most urgent first.
-pub fn list(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Attention>> {
+/// Everything that needs a person as of `now`, what is most urgent first. `limits`: from where on a tape is worn.
+pub fn list(conn: &mut Conn, limits: Limits, now: NaiveDateTime) -> Result<Vec<Attention>> {
     let mut all = runs::waiting(conn)?;
     all.extend(runs::failed(conn, now)?);
     all.extend(jobs::look(conn, now)?);
     all.extend(drives::look(conn)?);
-    all.extend(tapes::look(conn, now)?);
+    all.extend(tapes::look(conn, limits, now)?);
     all.sort_by_key(|item| item.severity);
     Ok(all)
 }

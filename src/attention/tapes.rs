@@ -4,8 +4,8 @@ use super::{Attention, Topic, Urgency};
 use crate::Result;
 use crate::db::tapes::Tape;
 use crate::db::whereabouts::{self, PlaceKind};
-use crate::db::{Conn, TapeStatus, WriteOnce, events, jobs, pools, tapes};
-use crate::media::wear::{self, Condition};
+use crate::db::{Conn, TapeStatus, events, jobs, pools, tape_care, tapes};
+use crate::media::wear::{self, Condition, Limits, Worn};
 use chrono::{Duration, NaiveDateTime};
 use std::collections::BTreeMap;
 
@@ -16,21 +16,37 @@ const ALERTS: &[&str] = &["TapeAlert", MEDIA_WEAR];
 /// What a drive said of a tape is remembered for so long.
 const REMEMBERED: Duration = Duration::days(90);
 
+/// Tapes of one kind that are listed one by one; of the others it is told how many there are.
+const MOST_LISTED: usize = 20;
+
 /// What tapes and pools need.
-pub fn look(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Attention>> {
-    let tapes = tapes::all(conn)?;
-    let mut all: Vec<Attention> = tapes.iter().filter_map(held).collect();
-    for tape in tapes.iter().filter(|tape| tape.lost_at.is_some()) {
-        all.extend(found(conn, tape)?);
+pub fn look(conn: &mut Conn, limits: Limits, now: NaiveDateTime) -> Result<Vec<Attention>> {
+    let mut all = first_few(tape_care::held(conn)?.iter().filter_map(held).collect(), "are on hold");
+    for tape in tape_care::lost(conn)? {
+        all.extend(found(conn, &tape)?);
     }
-    all.extend(worn(conn, &tapes, now)?);
-    all.extend(expired(conn, &tapes)?);
-    all.extend(full_pools(conn, &tapes)?);
+    let (failing, worn) = worn(conn, limits, now)?.into_iter().partition(|item| item.topic == Topic::FailingTape);
+    all.extend(first_few(failing, "lose data"));
+    all.extend(first_few(worn, "are worn"));
+    all.extend(expired(conn)?);
+    all.extend(full_pools(conn)?);
     Ok(all)
 }
 
+/// Thousands of lines help nobody: the first, and how many more there are.
+fn first_few(mut items: Vec<Attention>, what: &str) -> Vec<Attention> {
+    let Some(more) = items.len().checked_sub(MOST_LISTED + 1).map(|more| more + 1) else { return items };
+    items.truncate(MOST_LISTED);
+    if let Some(topic) = items.first().map(|item| item.topic) {
+        let about = format!("The first {MOST_LISTED} are listed here. The coverage shows which of them hold data.");
+        let item = Attention::new(topic, Urgency::Warning, 0, format!("{more} more tapes {what}"), about);
+        items.push(item.at("/coverage".into(), "Open coverage"));
+    }
+    items
+}
+
 /// Tapes near the end of their life, by what drives counted and by what they warned of.
-fn worn(conn: &mut Conn, tapes: &[Tape], now: NaiveDateTime) -> Result<Vec<Attention>> {
+fn worn(conn: &mut Conn, limits: Limits, now: NaiveDateTime) -> Result<Vec<Attention>> {
     let mut warned: BTreeMap<i32, events::Event> = BTreeMap::new();
     for event in events::titled(conn, ALERTS, now - REMEMBERED)? {
         let flag = event.detail("flag").and_then(|flag| u8::try_from(flag).ok());
@@ -39,48 +55,45 @@ fn worn(conn: &mut Conn, tapes: &[Tape], now: NaiveDateTime) -> Result<Vec<Atten
             warned.insert(tape, event);
         }
     }
-    let used: Vec<&Tape> =
-        tapes.iter().filter(|tape| tape.status != TapeStatus::Retired && tape.lost_at.is_none()).collect();
-    let counted = wear::of_tapes(conn, used.iter().copied(), now)?;
+    let used = |tape: &Tape| tape.status != TapeStatus::Retired && tape.lost_at.is_none();
     let mut all = Vec::new();
-    for tape in used {
-        let wear = counted.get(&tape.id);
-        let condition = wear.map_or(Condition::Unknown, |wear| wear.condition);
-        let told = wear.map(|wear| wear.reasons.join(" ")).filter(|reasons| !reasons.is_empty());
-        let event = warned.get(&tape.id);
-        let Some(why) = told.or_else(|| event.map(|event| event.message.clone())) else { continue };
-        let (topic, is) = match condition {
-            Condition::Failing => (Topic::FailingTape, "loses data"),
-            _ => (Topic::WornTape, "is worn"),
-        };
-        let about = format!("{why} Copy what is on it to another tape, then retire it.");
-        let since = event.map(|event| event.created_at).or(wear.and_then(|wear| wear.counted_at));
-        let item = Attention::new(topic, Urgency::Warning, tape.id, format!("Tape {} {is}", tape.label), about);
-        all.push(of_tape(tape, item.since(since)));
+    for Worn { tape, wear } in wear::worn(conn, limits, now)?.into_iter().filter(|worn| used(&worn.tape)) {
+        let since = warned.remove(&tape.id).map(|event| event.created_at).or(wear.counted_at);
+        let topic = if wear.condition == Condition::Failing { Topic::FailingTape } else { Topic::WornTape };
+        all.push(wears_out(&tape, topic, &wear.reasons.join(" "), since));
+    }
+    let ids: Vec<i32> = warned.keys().copied().collect();
+    for tape in tapes::these(conn, &ids)?.iter().filter(|tape| used(tape)) {
+        if let Some(event) = warned.get(&tape.id) {
+            all.push(wears_out(tape, Topic::WornTape, &event.message, Some(event.created_at)));
+        }
     }
     Ok(all)
 }
 
+fn wears_out(tape: &Tape, topic: Topic, why: &str, since: Option<NaiveDateTime>) -> Attention {
+    let is = if topic == Topic::FailingTape { "loses data" } else { "is worn" };
+    let about = format!("{why} Copy what is on it to another tape, then retire it.");
+    let item = Attention::new(topic, Urgency::Warning, tape.id, format!("Tape {} {is}", tape.label), about);
+    of_tape(tape, item.since(since))
+}
+
 /// Tapes on which everything has expired, and whose pool does not let them be written anew: by pool.
-fn expired(conn: &mut Conn, tapes: &[Tape]) -> Result<Vec<Attention>> {
-    let mut expired: BTreeMap<i32, Vec<&str>> = BTreeMap::new();
-    for tape in tapes.iter().filter(|tape| tape.status == TapeStatus::Expired && tape.hold_reason.is_none()) {
-        if let Some(pool) = tape.pool_id {
-            expired.entry(pool).or_default().push(&tape.label);
-        }
-    }
+fn expired(conn: &mut Conn) -> Result<Vec<Attention>> {
+    const SHOWN: i64 = 5;
     let mut all = Vec::new();
-    for (id, labels) in expired {
+    for (id, number) in tape_care::expired(conn)? {
         let pool = pools::find(conn, id)?;
         if pool.allow_reuse != 0 {
             continue;
         }
-        let title = match labels.len() {
-            1 => format!("Tape {} of pool {} has expired", labels[0], pool.name),
+        let labels = tape_care::expired_of(conn, id, SHOWN)?;
+        let shown = labels.join(", ");
+        let title = match number {
+            1 => format!("Tape {shown} of pool {} has expired", pool.name),
             many => format!("{many} tapes of pool {} have expired", pool.name),
         };
-        let more = if labels.len() > 5 { " …" } else { "" };
-        let shown = labels.iter().take(5).copied().collect::<Vec<_>>().join(", ");
+        let more = if number > SHOWN { " …" } else { "" };
         let about = format!(
             "{shown}{more}: nothing on them is kept any more, and the pool does not let runs write them anew. Format \
              those that are to be used again."
@@ -119,7 +132,7 @@ fn found(conn: &mut Conn, tape: &Tape) -> Result<Option<Attention>> {
 }
 
 /// Pools to which an enabled job writes, and that have no tape left for it.
-fn full_pools(conn: &mut Conn, tapes: &[Tape]) -> Result<Vec<Attention>> {
+fn full_pools(conn: &mut Conn) -> Result<Vec<Attention>> {
     let mut used: BTreeMap<i32, Vec<String>> = BTreeMap::new();
     for job in jobs::list(conn)?.into_iter().filter(|job| job.job.enabled) {
         used.entry(job.job.pool_id).or_default().push(job.job.name);
@@ -127,24 +140,11 @@ fn full_pools(conn: &mut Conn, tapes: &[Tape]) -> Result<Vec<Attention>> {
     let mut all = Vec::new();
     for (id, names) in used {
         let pool = pools::find(conn, id)?;
-        let writable = |tape: &&Tape| {
-            tape.blocked().is_none()
-                && match tape.status {
-                    TapeStatus::Blank | TapeStatus::Active => true,
-                    TapeStatus::Expired => pool.allow_reuse != 0 && !tape.write_once,
-                    _ => false,
-                }
-                && match pool.write_once {
-                    WriteOnce::Allow => true,
-                    WriteOnce::Require => tape.write_once,
-                    WriteOnce::Refuse => !tape.write_once,
-                }
-        };
-        if tapes.iter().filter(|tape| tape.pool_id == Some(id)).any(|tape| writable(&tape)) {
+        if tape_care::has_writable(conn, &pool)? {
             continue;
         }
         let title = format!("Pool {} has no tape that can be written", pool.name);
-        let jobs = names.join(", ");
+        let jobs = some_of(&names);
         let about = format!("{jobs} will ask for one. Label new tapes for the pool, or bring one back.");
         let mut item =
             Attention::new(Topic::PoolFull, Urgency::Warning, id, title, about).at(format!("/pools/{id}"), "Open pool");
@@ -152,4 +152,14 @@ fn full_pools(conn: &mut Conn, tapes: &[Tape]) -> Result<Vec<Attention>> {
         all.push(item);
     }
     Ok(all)
+}
+
+/// The first few names, and how many more there are.
+fn some_of(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }

@@ -6,6 +6,12 @@ use chrono::Duration;
 use diesel::prelude::*;
 use serde_json::json;
 
+const LIMITS: Limits = Limits { loads: 16_000, full_writes: 200 };
+
+fn list(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Attention>> {
+    super::list(conn, LIMITS, now)
+}
+
 fn shown(conn: &mut Conn, now: NaiveDateTime) -> Vec<(Topic, Urgency, String)> {
     let all = list(conn, now).expect("list");
     all.into_iter().map(|item| (item.topic, item.severity, item.title)).collect()
@@ -255,4 +261,21 @@ fn tapes_that_lose_data_and_tapes_that_nobody_can_use_again() {
     let item = all.iter().find(|item| item.topic == Topic::ExpiredTapes).expect("expired");
     assert_eq!((item.title.as_str(), item.severity), ("Tape A00002 of pool DAILY has expired", Urgency::Info));
     assert_eq!(item.link, format!("/tapes?pool={pool}&status=expired"));
+}
+
+#[test]
+fn of_many_tapes_the_first_are_listed_and_the_others_counted() {
+    let db = testing::database();
+    let conn = &mut *db.conn();
+    testing::many_tapes(conn, 20);
+    let (_, few) = testing::statements(conn, |conn| list(conn, db::now()).expect("list"));
+    testing::many_tapes(conn, 20_000);
+    let (all, many) = testing::statements(conn, |conn| list(conn, db::now()).expect("list"));
+    assert_eq!((all.len(), many.len()), (0, few.len()), "no statement more: {many:#?}");
+    use crate::db::schema::tapes as table;
+    let hold = table::hold_reason.eq("looks worn");
+    diesel::update(table::table.filter(table::id.gt(1000))).set(hold).execute(conn).expect("hold");
+    let all = list(conn, db::now()).expect("list");
+    assert_eq!(all.len(), 21);
+    assert_eq!((all[20].title.as_str(), all[20].topic), ("19000 more tapes are on hold", Topic::TapeOnHold));
 }

@@ -1,10 +1,9 @@
 //! For tests: how the database would answer what a function asks it.
 
 use crate::db::Conn;
-use diesel::connection::{Instrumentation, InstrumentationEvent};
+use crate::db::testing::statements;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
-use std::sync::{Arc, Mutex};
 
 #[derive(QueryableByName)]
 struct Step {
@@ -12,25 +11,9 @@ struct Step {
     detail: String,
 }
 
-struct Listening(Arc<Mutex<Vec<String>>>);
-
-impl Instrumentation for Listening {
-    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
-        if let InstrumentationEvent::StartQuery { query, .. } = event {
-            // behind it the values
-            let text = query.to_string();
-            self.0.lock().expect("queries").push(text.split(" -- binds").next().unwrap_or_default().to_owned());
-        }
-    }
-}
-
 /// Runs `ask` and gives the steps of all its queries.
 pub fn steps<T>(conn: &mut Conn, ask: impl FnOnce(&mut Conn) -> T) -> Vec<String> {
-    let asked = Arc::new(Mutex::new(Vec::new()));
-    conn.set_instrumentation(Listening(asked.clone()));
-    ask(conn);
-    conn.set_instrumentation(None::<Box<dyn Instrumentation>>);
-    let asked = std::mem::take(&mut *asked.lock().expect("queries"));
+    let (_, asked) = statements(conn, ask);
     let mut steps = Vec::new();
     for sql in asked.iter().filter(|sql| sql.trim_start().starts_with("SELECT")) {
         let plan = diesel::sql_query(format!("EXPLAIN QUERY PLAN {sql}")).load::<Step>(conn);

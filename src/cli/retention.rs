@@ -19,6 +19,7 @@ Examples:
   tapebackarr retention preview
   tapebackarr retention preview --pool DAILY --at 2027-01-01T00:00:00Z
   tapebackarr retention preview --tape A00001L9
+  tapebackarr retention preview --limit 20
   tapebackarr retention run")]
 pub struct RetentionArgs {
     #[command(subcommand)]
@@ -44,6 +45,9 @@ enum RetentionCommand {
         /// Only sets that have expired by then
         #[arg(long)]
         expired: bool,
+        /// At most so many sets, and as many tapes; 1000 if not given
+        #[arg(long, value_name = "N")]
+        limit: Option<u32>,
     },
     /// Apply the rules now, as the daily maintenance does
     Run {
@@ -60,26 +64,30 @@ pub fn run(args: RetentionArgs, context: &Context) -> CliResult {
             let answer = client.post("retention/run", &json!({}))?;
             follow::started(context, &answer, wait, "Applying the rules of retention")
         }
-        RetentionCommand::Preview { at, job, pool, tape, expired } => {
+        RetentionCommand::Preview { at, job, pool, tape, expired, limit } => {
             let id = |id: Option<i64>| id.map(|id| id.to_string());
+            let limit = limit.map(|limit| limit.to_string());
             let query = [
                 ("at", at),
                 ("job_id", id(resolve::optional_id(client, JOB, job.as_deref())?)),
                 ("pool_id", id(resolve::optional_id(client, POOL, pool.as_deref())?)),
                 ("tape_id", id(resolve::optional_id(client, TAPE, tape.as_deref())?)),
                 ("kept", expired.then(|| "false".to_owned())),
+                ("limit", limit.clone()),
+                ("tape_limit", limit),
             ];
             let answer = client.get_with("retention/preview", &query)?;
             if *format == Format::Json {
                 return json(&answer);
             }
             line(&format!(
-                "At {}: {} sets kept, {} expired ({} of them since the last maintenance); {} tapes free",
+                "At {}: {} sets kept, {} expired ({} of them since the last maintenance); {} of {} tapes with data free",
                 text_at(&answer, "at").map(human::time).unwrap_or_default(),
                 human::count(number_at(&answer, "sets_kept")),
                 human::count(number_at(&answer, "sets_expired")),
                 human::count(number_at(&answer, "sets_expiring")),
                 human::count(number_at(&answer, "tapes_free")),
+                human::count(number_at(&answer, "tapes_total")),
             ))?;
             let sets = [
                 text("set", "id"),

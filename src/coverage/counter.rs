@@ -92,11 +92,11 @@ pub fn newest(sets: &[ReadableSet]) -> BTreeMap<i32, &ReadableSet> {
 /// Sources whose count misses a set. One that has gone since does no harm: it is not judged any more.
 fn stale<'s>(counts: &HashMap<i32, Arc<Count>>, sets: &'s [ReadableSet]) -> Vec<&'s ReadableSet> {
     let newest = newest(sets);
+    let counted = |source: i32, set: i32| counts.get(&source).is_some_and(|count| count.sets.contains(&set));
+    let missed: HashSet<i32> =
+        sets.iter().filter(|set| !counted(set.source_id, set.id)).map(|set| set.source_id).collect();
     let uncounted = |set: &&&ReadableSet| {
-        counts.get(&set.source_id).is_none_or(|count| {
-            count.set_id != set.id
-                || sets.iter().any(|other| other.source_id == set.source_id && !count.sets.contains(&other.id))
-        })
+        missed.contains(&set.source_id) || counts.get(&set.source_id).is_none_or(|count| count.set_id != set.id)
     };
     newest.values().filter(uncounted).copied().collect()
 }

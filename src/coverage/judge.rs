@@ -2,9 +2,8 @@
 
 use super::counter::Count;
 use crate::Result;
+use crate::db::Conn;
 use crate::db::coverage::{self, ReadableSet};
-use crate::db::tapes::{self, Tape};
-use crate::db::{Conn, TapeStatus};
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
 
@@ -59,24 +58,22 @@ impl Copies {
 #[derive(Debug, Default)]
 pub struct Judge {
     sets: HashMap<i32, ReadableSet>,
+    /// Of the parts that are on another tape than the one their set begins on.
     part_tapes: HashMap<(i32, i32), i32>,
-    tapes: HashMap<i32, Tape>,
+    blocked: HashSet<i32>,
+    offsite: HashSet<i32>,
 }
 
 impl Judge {
     /// Reads them.
     pub fn read(conn: &mut Conn, sets: &[ReadableSet]) -> Result<Judge> {
-        let parts = coverage::parts(conn)?;
+        let parts = coverage::parts_elsewhere(conn)?;
         Ok(Judge {
             sets: sets.iter().map(|set| (set.id, set.clone())).collect(),
             part_tapes: parts.into_iter().map(|(set, part, tape)| ((set, part), tape)).collect(),
-            tapes: tapes::all(conn)?.into_iter().map(|tape| (tape.id, tape)).collect(),
+            blocked: coverage::blocked(conn)?.into_iter().collect(),
+            offsite: coverage::offsite(conn)?.into_iter().collect(),
         })
-    }
-
-    /// All tapes.
-    pub fn tapes(&self) -> impl Iterator<Item = &Tape> {
-        self.tapes.values()
     }
 
     /// What a count is worth; with a job only as far as its own sets are concerned.
@@ -90,9 +87,11 @@ impl Judge {
                     continue;
                 };
                 let tape_id = self.part_tapes.get(&(*set_id, *part)).copied().unwrap_or(set.tape_id);
-                let Some(tape) = self.tapes.get(&tape_id).filter(|tape| tape.blocked().is_none()) else { continue };
+                if self.blocked.contains(&tape_id) {
+                    continue;
+                }
                 on.insert(tape_id);
-                offsite |= tape.status == TapeStatus::Exported;
+                offsite |= self.offsite.contains(&tape_id);
                 verified |= set.verified_at.is_some();
             }
             let by_number = match on.len() {

@@ -1,11 +1,16 @@
-//! What counting copies needs to know of all sets and their parts.
+//! What counting copies needs to know of all sets and their parts, and of the tapes that hold something.
 
 use super::Conn;
-use super::kinds::SetStatus;
-use super::schema::{backup_jobs, backup_set_parts, backup_sets};
+use super::dashboard::ifnull_bigint;
+use super::kinds::{SetStatus, TapeStatus};
+use super::schema::{backup_jobs, backup_set_parts, backup_sets, tapes};
+use super::tapes::Tape;
 use crate::Result;
 use chrono::NaiveDateTime;
+use diesel::dsl::sum;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
+use diesel::sqlite::Sqlite;
 
 /// A set that can be read.
 #[derive(Debug, Clone, Queryable)]
@@ -47,9 +52,82 @@ pub fn readable_sets(conn: &mut Conn) -> Result<Vec<ReadableSet>> {
         .load(conn)?)
 }
 
-/// Set, number and tape of every part.
-pub fn parts(conn: &mut Conn) -> Result<Vec<(i32, i32, i32)>> {
+/// Set, number and tape of the parts that are on another tape than the one their set begins on.
+pub fn parts_elsewhere(conn: &mut Conn) -> Result<Vec<(i32, i32, i32)>> {
     Ok(backup_set_parts::table
+        .inner_join(backup_sets::table)
+        .filter(backup_set_parts::tape_id.ne(backup_sets::tape_id))
         .select((backup_set_parts::backup_set_id, backup_set_parts::part_number, backup_set_parts::tape_id))
         .load(conn)?)
+}
+
+/// Tapes that cannot be trusted at the moment: on hold, or lost.
+pub fn blocked(conn: &mut Conn) -> Result<Vec<i32>> {
+    let blocked = tapes::hold_reason.is_not_null().or(tapes::lost_at.is_not_null());
+    Ok(tapes::table.filter(blocked).select(tapes::id).load(conn)?)
+}
+
+/// Tapes that are out of the house.
+pub fn offsite(conn: &mut Conn) -> Result<Vec<i32>> {
+    Ok(tapes::table.filter(tapes::status.eq(TapeStatus::Exported)).select(tapes::id).load(conn)?)
+}
+
+/// Tapes with data, in figures.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Filled {
+    /// Tapes that hold something.
+    pub tapes: i64,
+    /// Bytes on them.
+    pub bytes: i64,
+    /// Of those, never read back and compared.
+    pub never_verified: i64,
+    /// Of those, out of the house.
+    pub offsite: i64,
+    /// Bytes on these.
+    pub offsite_bytes: i64,
+    /// Of those, lost, on hold or retired.
+    pub doubtful: i64,
+}
+
+/// Counts the tapes that hold something.
+pub fn filled(conn: &mut Conn) -> Result<Filled> {
+    let full = tapes::used_bytes.gt(0);
+    let offsite = tapes::status.eq(TapeStatus::Exported);
+    let all = tapes::table.filter(full);
+    Ok(Filled {
+        tapes: all.count().get_result(conn)?,
+        bytes: all.select(ifnull_bigint(sum(tapes::used_bytes), 0)).get_result(conn)?,
+        never_verified: all.filter(tapes::last_verified_at.is_null()).count().get_result(conn)?,
+        offsite: all.filter(offsite).count().get_result(conn)?,
+        offsite_bytes: all.filter(offsite).select(ifnull_bigint(sum(tapes::used_bytes), 0)).get_result(conn)?,
+        doubtful: all.filter(doubtful()).count().get_result(conn)?,
+    })
+}
+
+type Doubtful = Box<dyn BoxableExpression<tapes::table, Sqlite, SqlType = Bool>>;
+
+fn doubtful() -> Doubtful {
+    let blocked = tapes::hold_reason.is_not_null().or(tapes::lost_at.is_not_null());
+    Box::new(blocked.or(tapes::status.eq(TapeStatus::Retired)))
+}
+
+/// The first tapes that hold something, in an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum First {
+    /// Whose last verification is the longest ago: never first, of those the oldest.
+    Unverified,
+    /// On which the most sets were begun.
+    MostWritten,
+    /// Lost, on hold or retired, by label.
+    Doubtful,
+}
+
+/// The first `most` of them.
+pub fn first(conn: &mut Conn, which: First, most: i64) -> Result<Vec<Tape>> {
+    let full = tapes::table.filter(tapes::used_bytes.gt(0)).limit(most).select(Tape::as_select());
+    Ok(match which {
+        First::Unverified => full.order((tapes::last_verified_at, tapes::last_written_at, tapes::id)).load(conn)?,
+        First::MostWritten => full.order((tapes::write_count.desc(), tapes::id)).load(conn)?,
+        First::Doubtful => full.filter(doubtful()).order(tapes::label).load(conn)?,
+    })
 }

@@ -180,6 +180,13 @@ pub fn of_tape(conn: &mut Conn, tape_id: i32) -> Result<Option<Slot>> {
     Ok(query.select(Slot::as_select()).first(conn).optional()?)
 }
 
+/// Elements of all libraries that hold a cartridge with a bar code, or in which a tape was recognised.
+pub fn with_cartridges(conn: &mut Conn) -> Result<Vec<Slot>> {
+    let unknown = tape_library_slots::is_empty.eq(false).and(tape_library_slots::barcode.ne(""));
+    let query = tape_library_slots::table.filter(tape_library_slots::tape_id.is_not_null().or(unknown));
+    Ok(query.order(tape_library_slots::id).select(Slot::as_select()).load(conn)?)
+}
+
 /// A tape was recognised by its label: it is the one in this element, whatever its barcode.
 pub fn recognised(conn: &mut Conn, library_id: i32, slot_number: i32, tape_id: i32) -> Result<()> {
     let query = tape_library_slots::table

@@ -29,6 +29,12 @@ impl Page {
         Page { limit, offset: offset.unwrap_or(0).max(0) }
     }
 
+    /// The rows of a list in this window.
+    pub fn of<T>(self, rows: Vec<T>) -> Vec<T> {
+        let (skip, take) = (usize::try_from(self.offset).unwrap_or(0), usize::try_from(self.limit).unwrap_or(0));
+        rows.into_iter().skip(skip).take(take).collect()
+    }
+
     /// The first `limit` rows.
     pub fn first(limit: i64) -> Self {
         Page { limit, offset: 0 }
@@ -58,5 +64,11 @@ mod tests {
         assert_eq!(Page::new(None, None, 50), Page::first(50));
         assert_eq!(Page::new(Some(-1), Some(-5), 50), Page::first(50));
         assert_eq!(Page::new(Some(i64::MAX), Some(7), 50), Page { limit: MAX_LIMIT, offset: 7 });
+    }
+
+    #[test]
+    fn a_window_on_rows_that_are_here() {
+        assert_eq!(Page { limit: 2, offset: 1 }.of(vec!['a', 'b', 'c', 'd']), ['b', 'c']);
+        assert_eq!(Page { limit: 2, offset: 9 }.of(vec!['a']), [' '; 0]);
     }
 }

@@ -144,9 +144,14 @@ pub fn find_by_name(conn: &mut Conn, name: &str) -> Result<Option<Pool>> {
     Ok(tape_pools::table.filter(tape_pools::name.eq(name)).select(Pool::as_select()).first(conn).optional()?)
 }
 
+/// All pools in the order they were made. Looks at no tape.
+pub fn all(conn: &mut Conn) -> Result<Vec<Pool>> {
+    Ok(tape_pools::table.order(tape_pools::id).select(Pool::as_select()).load(conn)?)
+}
+
 /// All pools in the order they were made, with what their tapes hold.
 pub fn list(conn: &mut Conn) -> Result<Vec<PoolListed>> {
-    let pools: Vec<Pool> = tape_pools::table.order(tape_pools::id).select(Pool::as_select()).load(conn)?;
+    let pools = all(conn)?;
     let storage = storage(conn)?;
     let listed = |pool: Pool| PoolListed { storage: storage.get(&pool.id).copied().unwrap_or_default(), pool };
     Ok(pools.into_iter().map(listed).collect())

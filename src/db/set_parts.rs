@@ -2,8 +2,8 @@
 
 use super::Conn;
 use super::errors::stored;
-use super::kinds::PartFormat;
-use super::schema::{backup_set_parts, tapes};
+use super::kinds::{PartFormat, SetStatus};
+use super::schema::{backup_set_parts, backup_sets, tapes};
 use super::time::{now, rfc3339, rfc3339_option};
 use crate::Result;
 use crate::db::returned::Returned;
@@ -240,6 +240,16 @@ pub fn of_tape(conn: &mut Conn, tape_id: i32) -> Result<Vec<SetPart>> {
         .filter(backup_set_parts::tape_id.eq(tape_id))
         .order(backup_set_parts::first_block)
         .select(SetPart::as_select())
+        .load(conn)?)
+}
+
+/// Tapes that hold a part of a complete set, in no order.
+pub fn tapes_with_complete_sets(conn: &mut Conn) -> Result<Vec<i32>> {
+    Ok(backup_set_parts::table
+        .inner_join(backup_sets::table)
+        .filter(backup_sets::status.eq(SetStatus::Completed))
+        .select(backup_set_parts::tape_id)
+        .distinct()
         .load(conn)?)
 }
 

@@ -10,6 +10,10 @@ use crate::{Error, Result};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::Serialize;
+use std::collections::HashMap;
+
+/// Ids that are asked for in one statement: far fewer than SQLite takes.
+const AT_ONCE: usize = 1000;
 
 /// A cartridge.
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Identifiable, Serialize, utoipa::ToSchema)]
@@ -91,6 +95,12 @@ impl Tape {
             Some(since) => Some(format!("lost since {}{}", since.format("%Y-%m-%d"), self.why_lost())),
             None => self.hold_reason.clone(),
         }
+    }
+
+    /// The same as an answer to "why not?": `lost since …`, `on hold: …`.
+    pub fn why_blocked(&self) -> Option<String> {
+        let why = self.blocked()?;
+        Some(if self.lost_at.is_some() { why } else { format!("on hold: {why}") })
     }
 
     /// ` (reason)`, if there is one.
@@ -285,6 +295,36 @@ pub fn labelled_barcodes(conn: &mut Conn) -> Result<std::collections::HashSet<St
 /// All tapes by label.
 pub fn all(conn: &mut Conn) -> Result<Vec<Tape>> {
     Ok(tapes::table.order(tapes::label).select(Tape::as_select()).load(conn)?)
+}
+
+/// Tapes that are not blank, of one pool or of all, by label.
+pub fn not_blank(conn: &mut Conn, pool_id: Option<i32>) -> Result<Vec<Tape>> {
+    let mut query = tapes::table.filter(tapes::status.ne(TapeStatus::Blank)).into_boxed();
+    if let Some(pool) = pool_id {
+        query = query.filter(tapes::pool_id.eq(pool));
+    }
+    Ok(query.order(tapes::label).select(Tape::as_select()).load(conn)?)
+}
+
+/// These tapes, by id.
+pub fn these(conn: &mut Conn, ids: &[i32]) -> Result<Vec<Tape>> {
+    let mut all = Vec::new();
+    for some in ids.chunks(AT_ONCE) {
+        let query = tapes::table.filter(tapes::id.eq_any(some)).order(tapes::id);
+        all.extend(query.select(Tape::as_select()).load(conn)?);
+    }
+    Ok(all)
+}
+
+/// Labels of these tapes.
+pub fn labels(conn: &mut Conn, ids: &[i32]) -> Result<HashMap<i32, String>> {
+    let mut labels = HashMap::new();
+    for some in ids.chunks(AT_ONCE) {
+        let rows: Vec<(i32, String)> =
+            tapes::table.filter(tapes::id.eq_any(some)).select((tapes::id, tapes::label)).load(conn)?;
+        labels.extend(rows);
+    }
+    Ok(labels)
 }
 
 /// All tapes of a pool.

@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::db::{jobs, pools, sets, sources, tapes};
+use diesel::connection::{Connection, Instrumentation, InstrumentationEvent};
 use diesel::r2d2::{ConnectionManager, PooledConnection};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 /// A database that vanishes with this value.
 pub struct TestDatabase {
@@ -92,4 +94,44 @@ pub fn catalog_file(conn: &mut Conn, set_id: i32, path: &str, size: i64, block: 
              x'00', {block} * 512, 1024, 1, {block}, NULL FROM catalog_dirs WHERE path = '{dir}';"
     ))
     .expect("catalog rows");
+}
+
+struct Listening(Arc<Mutex<Vec<String>>>);
+
+impl Instrumentation for Listening {
+    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        if let InstrumentationEvent::StartQuery { query, .. } = event {
+            // behind it the values
+            let text = query.to_string();
+            self.0.lock().expect("queries").push(text.split(" -- binds").next().unwrap_or_default().to_owned());
+        }
+    }
+}
+
+/// What `ask` answers, and the statements with which it asked.
+pub fn statements<T>(conn: &mut Conn, ask: impl FnOnce(&mut Conn) -> T) -> (T, Vec<String>) {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    conn.set_instrumentation(Listening(asked.clone()));
+    let answer = ask(conn);
+    conn.set_instrumentation(None::<Box<dyn Instrumentation>>);
+    let asked = std::mem::take(&mut *asked.lock().expect("queries"));
+    (answer, asked)
+}
+
+/// So many more tapes in the first pool, in all states, with what a drive counted of each; all lie on the shelf.
+pub fn many_tapes(conn: &mut Conn, number: usize) {
+    use diesel::connection::SimpleConnection;
+    let pool = pools::list(conn).expect("pools").remove(0).pool.id;
+    conn.batch_execute(&format!(
+        "CREATE TEMP TABLE more AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {number})
+             SELECT (SELECT ifnull(max(id), 0) FROM tapes) + i AS i FROM n;
+         INSERT INTO tapes (id, label, barcode, pool_id, status, lto_type, capacity_bytes, used_bytes, write_count, labeled_at)
+             SELECT i, printf('M%06d', i), printf('M%06d', i), {pool},
+                 CASE i % 10 WHEN 0 THEN 'expired' WHEN 1 THEN 'active' WHEN 2 THEN 'exported' WHEN 3 THEN 'blank' ELSE 'full' END,
+                 'LTO-9', 18000000000000, CASE i % 10 WHEN 3 THEN 0 ELSE i * 1000000 END, i % 50, '2026-01-01 00:00:00' FROM more;
+         INSERT INTO tape_health (tape_id, mounts, created_at, updated_at)
+             SELECT i, i % 15000, '2026-01-01 00:00:00', '2026-01-01 00:00:00' FROM more;
+         DROP TABLE more"
+    ))
+    .expect("tapes");
 }

@@ -1,8 +1,10 @@
 //! Where a tape is, for programs and in words.
 
+use super::drives::{self, Drive};
 use super::kinds::{SlotType, TapeStatus};
+use super::library_slots::{self, Slot};
 use super::tapes::{self, Tape};
-use super::{Conn, drives, libraries, library_slots};
+use super::{Conn, libraries};
 use crate::Result;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -38,8 +40,6 @@ pub struct Whereabouts {
 
 /// Where a tape is now, as far as the last inventory knows.
 pub fn of(conn: &mut Conn, tape: &Tape) -> Result<Whereabouts> {
-    let mut found =
-        Whereabouts { kind: PlaceKind::Shelf, text: String::new(), drive_id: None, library_id: None, slot: None };
     let slot = library_slots::of_tape(conn, tape.id)?.filter(|slot| !slot.is_empty);
     let drive = match (drives::holding(conn, tape.id)?, &slot) {
         (None, Some(slot)) if slot.slot_type == SlotType::Drive => {
@@ -47,16 +47,24 @@ pub fn of(conn: &mut Conn, tape: &Tape) -> Result<Whereabouts> {
         }
         (drive, _) => drive,
     };
+    let slot = slot.filter(|slot| drive.is_none() && slot.slot_type != SlotType::Drive);
+    let library = slot.as_ref().map(|slot| libraries::find(conn, slot.library_id)).transpose()?;
+    Ok(place(tape, drive.as_ref(), slot.as_ref().zip(library.as_ref().map(|library| library.name.as_str()))))
+}
+
+/// In a drive, in a slot (with the name of its library), or neither.
+fn place(tape: &Tape, drive: Option<&Drive>, slot: Option<(&Slot, &str)>) -> Whereabouts {
+    let mut found =
+        Whereabouts { kind: PlaceKind::Shelf, text: String::new(), drive_id: None, library_id: None, slot: None };
     if let Some(drive) = drive {
         found.kind = PlaceKind::Drive;
         found.drive_id = Some(drive.id);
         found.library_id = drive.library_id;
         found.text = format!("in drive {}", drive.name());
-    } else if let Some(slot) = slot.filter(|slot| slot.slot_type != SlotType::Drive) {
+    } else if let Some((slot, library)) = slot {
         found.kind = PlaceKind::Slot;
         found.library_id = Some(slot.library_id);
         found.slot = u16::try_from(slot.slot_number).ok();
-        let library = libraries::find(conn, slot.library_id)?.name;
         found.text = format!("in library {library}, element {}", slot.slot_number);
     } else if tape.status == TapeStatus::Exported {
         found.kind = PlaceKind::Offsite;
@@ -65,7 +73,52 @@ pub fn of(conn: &mut Conn, tape: &Tape) -> Result<Whereabouts> {
     } else {
         found.text = "in no drive and no library: on the shelf".into();
     }
-    Ok(found)
+    found
+}
+
+/// What is in all drives and libraries, read at once: for those who ask where thousands of tapes are.
+#[derive(Debug, Default)]
+pub struct Inventory {
+    drives: HashMap<i32, Drive>,
+    libraries: HashMap<i32, String>,
+    /// The drive that a tape was last seen in.
+    loaded: HashMap<i32, i32>,
+    /// The element that a tape was recognised in.
+    recognised: HashMap<i32, Slot>,
+    /// Elements with cartridges that nobody has recognised.
+    by_barcode: HashMap<String, Slot>,
+}
+
+impl Inventory {
+    /// Reads it, in a handful of queries. Costs the number of elements, not of tapes.
+    pub fn read(conn: &mut Conn) -> Result<Inventory> {
+        let libraries = libraries::list(conn)?.into_iter().map(|library| (library.id, library.name)).collect();
+        let mut all = Inventory { libraries, ..Inventory::default() };
+        for slot in library_slots::with_cartridges(conn)? {
+            match slot.tape_id {
+                Some(tape) => all.recognised.entry(tape).or_insert(slot),
+                None => all.by_barcode.entry(slot.barcode.clone()).or_insert(slot),
+            };
+        }
+        for drive in drives::all(conn)? {
+            if let Some(tape) = drive.current_tape_id.filter(|_| drive.enabled) {
+                all.loaded.entry(tape).or_insert(drive.id);
+            }
+            all.drives.insert(drive.id, drive);
+        }
+        Ok(all)
+    }
+
+    /// Where a tape is: what [`of`] says.
+    pub fn of(&self, tape: &Tape) -> Whereabouts {
+        let by_barcode = || tape.barcode.as_ref().and_then(|code| self.by_barcode.get(code));
+        let slot = self.recognised.get(&tape.id).or_else(by_barcode).filter(|slot| !slot.is_empty);
+        let in_bay = || slot.filter(|slot| slot.slot_type == SlotType::Drive).and_then(|slot| slot.drive_id);
+        let drive = self.loaded.get(&tape.id).copied().or_else(in_bay).and_then(|id| self.drives.get(&id));
+        let slot = slot.filter(|slot| slot.slot_type != SlotType::Drive);
+        let library = slot.and_then(|slot| self.libraries.get(&slot.library_id));
+        place(tape, drive, slot.zip(library.map(String::as_str)))
+    }
 }
 
 /// Where many tapes are, each looked up once.
@@ -82,5 +135,79 @@ impl Places {
         let found = of(conn, &tape)?;
         self.0.insert(tape_id, found.clone());
         Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::drives::{DriveChanges, NewDrive};
+    use crate::db::library_slots::SeenSlot;
+    use crate::db::tapes::TapeChanges;
+    use crate::db::{tape_lifecycle, testing};
+
+    #[test]
+    fn the_inventory_says_of_every_tape_what_is_said_of_one() {
+        let db = testing::database();
+        let conn = &mut *db.conn();
+        let new = libraries::NewLibrary { name: "Rack".into(), device_path: "/dev/sg3".into(), ..Default::default() };
+        let library = libraries::insert(conn, &new).expect("library").id;
+        let bay = NewDrive {
+            device_path: "/dev/nst0".into(),
+            library_id: Some(library),
+            library_drive_number: Some(256),
+            ..Default::default()
+        };
+        drives::insert(conn, &bay).expect("drive");
+        let alone = drives::insert(conn, &NewDrive { device_path: "/dev/nst1".into(), ..Default::default() });
+        let alone = alone.expect("drive").id;
+        let labels = ["SLOT", "BAY", "LATER", "ALONE", "AWAY", "SHELF", "BOTH"];
+        let ids: Vec<i32> = labels.iter().map(|label| testing::tape(conn, label).id).collect();
+        let coded = |conn: &mut Conn, at: usize| {
+            let barcode = TapeChanges { barcode: Some(Some(labels[at].to_owned())), ..Default::default() };
+            tapes::update(conn, ids[at], &barcode).expect("barcode");
+        };
+        [0, 1, 4, 6].into_iter().for_each(|at| coded(conn, at));
+        let seen = |slot_number, slot_type, barcode: &str| SeenSlot {
+            slot_number,
+            slot_type,
+            barcode: barcode.into(),
+            is_empty: barcode.is_empty(),
+            accessible: true,
+            exception: None,
+            source_slot: None,
+        };
+        let elements = [
+            seen(1, SlotType::Storage, "SLOT"),
+            seen(2, SlotType::Storage, "LATER"),
+            seen(3, SlotType::Storage, ""),
+            seen(4, SlotType::ImportExport, "BOTH"),
+            seen(256, SlotType::Drive, "BAY"),
+        ];
+        library_slots::replace(conn, library, &elements).expect("inventory");
+        coded(conn, 2);
+        for (drive, tape) in [(alone, ids[3]), (alone, ids[6])] {
+            let loaded = DriveChanges { current_tape_id: Some(Some(tape)), ..Default::default() };
+            drives::update(conn, drive, &loaded).expect("loaded");
+            let all = Inventory::read(conn).expect("inventory");
+            for tape in tapes::all(conn).expect("tapes") {
+                assert_eq!(all.of(&tape), of(conn, &tape).expect("one"), "{}", tape.label);
+            }
+        }
+        tape_lifecycle::begin_writing(conn, ids[4], "u").expect("written");
+        tape_lifecycle::export(conn, ids[4], Some("Bank")).expect("export");
+        let all = Inventory::read(conn).expect("inventory");
+        let texts: Vec<(String, String)> =
+            tapes::all(conn).expect("tapes").iter().map(|tape| (tape.label.clone(), all.of(tape).text)).collect();
+        let expected = [
+            ("ALONE", "in no drive and no library: on the shelf"),
+            ("AWAY", "off-site: Bank"),
+            ("BAY", "in drive /dev/nst0"),
+            ("BOTH", "in drive /dev/nst1"),
+            ("LATER", "in library Rack, element 2"),
+            ("SHELF", "in no drive and no library: on the shelf"),
+            ("SLOT", "in library Rack, element 1"),
+        ];
+        assert_eq!(texts, expected.map(|(label, text)| (label.to_owned(), text.to_owned())));
     }
 }

@@ -1,6 +1,7 @@
 //! The database: whether it opens, fits the program, is sound, and has a copy on tape.
 
 use super::{Config, Report, sentence};
+use crate::db::tape_list::TapeFilter;
 use crate::db::upkeep::{Check, check};
 use crate::db::{self, Conn, DatabaseBackupStatus, Page};
 use crate::human;
@@ -57,7 +58,7 @@ pub fn look(report: &mut Report, conn: &mut Conn) {
 
 /// Whether it is on tape: without it, tapes have to be read from end to end to know what is on them.
 fn copies(report: &mut Report, conn: &mut Conn) {
-    let tapes = db::tapes::all(conn).map(|tapes| tapes.len()).unwrap_or(0);
+    let tapes = db::tape_list::count(conn, &TapeFilter::default()).unwrap_or(0);
     let copies = db::database_backups::list(conn, Page::first(100)).unwrap_or_default();
     let newest = copies.iter().filter(|copy| copy.backup.status == DatabaseBackupStatus::Completed);
     let newest = newest.map(|copy| copy.backup.backup_time).max();

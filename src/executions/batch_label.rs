@@ -135,6 +135,7 @@ fn in_library(context: &Context, request: &BatchLabelRequest, library: i32) -> R
         .take(if request.count == 0 { usize::MAX } else { request.count as usize })
         .collect();
     context.progress.files_total.store(slots.len() as u64, Ordering::Relaxed);
+    context.progress.totals_known.store(true, Ordering::Relaxed);
     let mut outcome = Outcome::default();
     let mut number = request.start_number;
     for (slot, barcode) in slots {
@@ -173,6 +174,7 @@ fn by_hand(context: &Context, request: &BatchLabelRequest, drive: i32) -> Result
     let name = db::drives::find(&mut *context.conn()?, drive)?.name().to_owned();
     let mut outcome = Outcome::default();
     context.progress.files_total.store(u64::from(request.count), Ordering::Relaxed);
+    context.progress.totals_known.store(true, Ordering::Relaxed);
     for offset in 0..request.count {
         let number = request.start_number + offset;
         let mut asking = Asking::new(context, Refusal::EndsExecution);

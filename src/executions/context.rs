@@ -87,9 +87,15 @@ impl Context {
     /// Says what is being done now: shown at once, stored, logged.
     pub fn phase(&self, phase: &str, message: impl Into<String>) -> Result<()> {
         let message = message.into();
-        self.progress.set_phase(phase, &message);
-        db::executions::set_phase(&mut *self.conn()?, self.id, phase, &message)?;
+        self.phase_unlogged(phase, &message)?;
         self.log(&message);
+        Ok(())
+    }
+
+    /// The same without a line in the log: what it says is in the log already, in other words.
+    pub fn phase_unlogged(&self, phase: &str, message: &str) -> Result<()> {
+        self.progress.set_phase(phase, message);
+        db::executions::set_phase(&mut *self.conn()?, self.id, phase, message)?;
         self.publish();
         Ok(())
     }

@@ -25,6 +25,7 @@ mod library_action;
 mod log;
 mod maintenance;
 pub mod mount;
+mod pass;
 mod progress;
 mod raw_read;
 mod rebuild;

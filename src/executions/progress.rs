@@ -1,5 +1,6 @@
 //! How far an execution is: counters that any thread may raise, and a view of them for people.
 
+use super::pass::{Amounts, Pass};
 use super::stages::{Stages, TapeClocks};
 use super::throughput::Reading;
 use chrono::{DateTime, Utc};
@@ -53,6 +54,7 @@ pub struct Progress {
     current: Mutex<Current>,
     probe: Mutex<Option<Probe>>,
     stages: Mutex<Option<Stages>>,
+    pass: Mutex<Pass>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -61,6 +63,8 @@ struct Current {
     message: String,
     path: String,
     tape: Option<TapeFill>,
+    /// Of `tape_bytes`: those that went to the tapes before this one.
+    elsewhere: u64,
     device: String,
 }
 
@@ -71,7 +75,7 @@ pub struct TapeFill {
     pub label: String,
     /// Native capacity in bytes.
     pub capacity_bytes: u64,
-    /// Bytes on it when this execution began.
+    /// Bytes on it when it was taken.
     pub used_bytes: u64,
 }
 
@@ -153,6 +157,7 @@ impl Default for Progress {
             samples: Mutex::new(VecDeque::new()),
             current: Mutex::new(Current::default()),
             probe: Mutex::new(None),
+            pass: Mutex::new(Pass::Only),
         }
     }
 }
@@ -192,6 +197,7 @@ impl Progress {
     pub fn set_tape(&self, tape: TapeFill, device: String) {
         let mut current = self.current();
         current.tape = Some(tape);
+        current.elsewhere = self.tape_bytes.load(Ordering::Relaxed);
         current.device = device;
     }
 
@@ -205,6 +211,30 @@ impl Progress {
     pub fn goes_on_behind(&self, bytes: u64, tape_bytes: u64) {
         self.bytes_before.store(bytes, Ordering::Relaxed);
         self.tape_bytes_before.store(tape_bytes, Ordering::Relaxed);
+    }
+
+    /// It goes through the same files once more: until [`Progress::second_pass_over`] only that is shown.
+    pub fn second_pass(&self) {
+        *self.pass() = Pass::second(self.counted());
+    }
+
+    /// The second pass has ended, well or not.
+    pub fn second_pass_over(&self) {
+        self.pass().over();
+    }
+
+    fn pass(&self) -> std::sync::MutexGuard<'_, Pass> {
+        self.pass.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn counted(&self) -> Amounts {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Amounts {
+            files: get(&self.files),
+            bytes: get(&self.bytes),
+            files_total: get(&self.files_total),
+            bytes_total: get(&self.bytes_total),
+        }
     }
 
     /// What has moved so far, as of the last [`Progress::view`].
@@ -245,24 +275,25 @@ impl Progress {
             probe(self);
         }
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let bytes = get(&self.bytes);
+        let shown = self.pass().shown(self.counted());
         let speed = self.speed(self.reading().content_bytes);
         let current = self.current().clone();
         let tape = current.tape.unwrap_or_default();
         let tape_bytes = get(&self.tape_bytes);
-        let used = tape.used_bytes + tape_bytes;
-        let total = get(&self.bytes_total);
-        let known = self.totals_known.load(Ordering::Relaxed) && total > 0;
+        let elsewhere = current.elsewhere.max(get(&self.tape_bytes_before));
+        let used = tape.used_bytes + tape_bytes.saturating_sub(elsewhere);
+        let final_totals = self.totals_known.load(Ordering::Relaxed);
+        let known = final_totals && shown.bytes_total > 0;
         let seconds = |left: u64| (speed > 0).then(|| left / speed);
         ProgressView {
             execution_id,
             phase: current.phase,
             message: current.message,
             current_path: current.path,
-            file_count: get(&self.files),
-            total_files: get(&self.files_total),
-            bytes_processed: bytes,
-            total_bytes: total,
+            file_count: shown.files,
+            total_files: if final_totals { shown.files_total } else { 0 },
+            bytes_processed: shown.bytes,
+            total_bytes: if final_totals { shown.bytes_total } else { 0 },
             bytes_written: tape_bytes,
             write_speed: speed,
             buffer_percent: get(&self.buffer_percent),
@@ -276,7 +307,11 @@ impl Progress {
             tape_capacity_bytes: tape.capacity_bytes,
             tape_used_bytes: used,
             device_path: current.device,
-            estimated_seconds_remaining: if known { seconds(total.saturating_sub(bytes)) } else { None },
+            estimated_seconds_remaining: if known {
+                seconds(shown.bytes_total.saturating_sub(shown.bytes))
+            } else {
+                None
+            },
             tape_estimated_seconds_remaining: if tape.capacity_bytes > 0 {
                 seconds(tape.capacity_bytes.saturating_sub(used))
             } else {
@@ -291,6 +326,65 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tape_holds_what_went_to_it_and_not_what_went_to_the_tapes_before() {
+        let progress = Progress::default();
+        let fill = |label: &str, used_bytes| TapeFill { label: label.into(), capacity_bytes: 1000, used_bytes };
+        progress.set_tape(fill("A", 100), String::new());
+        progress.tape_bytes.store(900, Ordering::Relaxed);
+        assert_eq!(progress.view(1).tape_used_bytes, 1000);
+        progress.set_tape(fill("B", 50), String::new());
+        progress.tape_bytes.store(1100, Ordering::Relaxed);
+        assert_eq!(progress.view(1).tape_used_bytes, 250);
+    }
+
+    #[test]
+    fn totals_are_told_once_they_are_known() {
+        let progress = Progress::default();
+        progress.bytes_total.store(500, Ordering::Relaxed);
+        progress.files_total.store(5, Ordering::Relaxed);
+        assert_eq!((progress.view(1).total_bytes, progress.view(1).total_files), (0, 0));
+        progress.totals_known.store(true, Ordering::Relaxed);
+        assert_eq!((progress.view(1).total_bytes, progress.view(1).total_files), (500, 5));
+    }
+
+    #[test]
+    fn what_is_read_back_by_the_run_that_wrote_it_is_not_counted_twice() {
+        let progress = Progress::default();
+        let add = |files, bytes| {
+            progress.files.fetch_add(files, Ordering::Relaxed);
+            progress.bytes.fetch_add(bytes, Ordering::Relaxed);
+        };
+        let expect = |files, bytes| {
+            progress.files_total.fetch_add(files, Ordering::Relaxed);
+            progress.bytes_total.fetch_add(bytes, Ordering::Relaxed);
+        };
+        let shown = || {
+            let view = progress.view(1);
+            (view.file_count, view.total_files, view.bytes_processed, view.total_bytes)
+        };
+        progress.totals_known.store(true, Ordering::Relaxed);
+        expect(10, 1000);
+        add(10, 1000);
+        assert_eq!(shown(), (10, 10, 1000, 1000));
+        progress.second_pass();
+        expect(10, 1000);
+        add(4, 400);
+        assert_eq!(shown(), (4, 10, 400, 1000), "it reads back");
+        assert_eq!(progress.reading().content_bytes, 1400, "what has moved has moved");
+        progress.second_pass_over();
+        assert_eq!(shown(), (10, 10, 1000, 1000), "what was written");
+        let progress = Progress::default();
+        progress.second_pass();
+        progress.files.store(3, Ordering::Relaxed);
+        progress.second_pass_over();
+        assert_eq!(
+            progress.view(1).file_count,
+            3,
+            "a run that went on with a set that was complete only reads it back"
+        );
+    }
 
     #[test]
     fn what_was_done_before_an_interruption_is_done_but_did_not_move_now() {

@@ -9,6 +9,7 @@ use super::{Context, ScrubRequest, tape_reading};
 use crate::config::ScrubWhich;
 use crate::db::executions::{self, ExecutionFilter};
 use crate::db::tapes::{Tape, TapeChanges};
+use crate::db::whereabouts::Inventory;
 use crate::db::{self, Conn, ExecutionStatus, Page, SetStatus, TapeStatus};
 use crate::events::{Category, Event};
 use crate::media::choose::{DriveFacts, Place};
@@ -88,19 +89,16 @@ fn tapes(context: &Context, request: &ScrubRequest) -> Result<Vec<Tape>> {
     let ids = match request.tape_ids.is_empty() {
         false => request.tape_ids.clone(),
         true => {
-            let mut candidates = Vec::new();
-            for tape in db::tapes::all(&mut conn)? {
-                if complete_sets(&mut conn, tape.id)?.is_empty() {
-                    continue;
-                }
-                candidates.push(Candidate {
-                    id: tape.id,
-                    verified: tape.last_verified_at,
-                    place: lifecycle::place(&mut conn, &tape)?,
-                    held: tape.blocked().is_some(),
-                    status: tape.status,
-                });
-            }
+            let inventory = Inventory::read(&mut conn)?;
+            let filled = db::set_parts::tapes_with_complete_sets(&mut conn)?;
+            let candidate = |tape: &Tape| Candidate {
+                id: tape.id,
+                verified: tape.last_verified_at,
+                place: lifecycle::place_of(&inventory.of(tape)),
+                held: tape.blocked().is_some(),
+                status: tape.status,
+            };
+            let candidates = db::tapes::these(&mut conn, &filled)?.iter().map(candidate).collect();
             whose_turn(candidates, settings.which, request.tapes.unwrap_or(settings.tapes))
         }
     };

@@ -200,10 +200,15 @@ impl<'a> Asking<'a> {
         Ok(())
     }
 
-    /// What would be best has changed while it waits.
+    /// What would be best has changed while it waits. Another drive for the same tape is shown and stored, and no line of the
+    /// log: which one is best may change whenever a drive is taken or left.
     fn reopen(&mut self, need: Need) -> Result<()> {
         let (row, _) = tape_changes::open(&mut *self.context.conn()?, &self.new_row(&need)?)?;
-        self.context.phase("waiting", &need.message)?;
+        let same = |asked: &Asked| (asked.need.tape, asked.need.pool) == (need.tape, need.pool);
+        match self.asked.as_ref().is_some_and(same) {
+            true => self.context.phase_unlogged("waiting", &need.message)?,
+            false => self.context.phase("waiting", &need.message)?,
+        }
         self.show(&row);
         if let Some(asked) = &mut self.asked {
             asked.row = row;

@@ -4,6 +4,7 @@
 //! one that a person has to bring. Among equals: one that can be appended to, blank before expired, and the tape written
 //! last before others of its kind, so that tapes fill one after the other. Every choice says why.
 
+use super::refusals::{Refused, refusals};
 use crate::db::{AllocationPolicy, TapeStatus, WriteOnce};
 
 /// Where a tape is now.
@@ -35,7 +36,7 @@ pub struct Candidate {
     pub labelled: bool,
     /// It takes every block only once.
     pub write_once: bool,
-    /// Why it may not be written, if so.
+    /// Why it may not be written, if so: `lost since …`, `on hold: …`, what on it is kept.
     pub hold: Option<String>,
     /// Native capacity, 0 if unknown.
     pub capacity_bytes: i64,
@@ -118,7 +119,7 @@ pub fn writable(tape: &Candidate, rules: Rules) -> Result<(), String> {
         _ => {}
     }
     if let Some(hold) = &tape.hold {
-        return Err(format!("on hold: {hold}"));
+        return Err(hold.clone());
     }
     if !tape.labelled {
         return Err("not labelled yet".into());
@@ -189,7 +190,7 @@ pub fn choose(
         let policy = if only.is_some() { AllocationPolicy::Continue } else { rules.policy };
         match suitable(tape, Rules { policy, ..rules }, not) {
             Ok(()) => good.push(tape),
-            Err(reason) => refused.push(format!("{}: {reason}", tape.label)),
+            Err(reason) => refused.push((tape.label.as_str(), reason)),
         }
     }
     if drives.is_empty() {
@@ -198,7 +199,7 @@ pub fn choose(
     if good.is_empty() {
         return Choice::None(match refused.is_empty() {
             true => format!("pool {pool} has no tape; add and label one"),
-            false => format!("no tape of pool {pool} can be written ({})", refused.join("; ")),
+            false => format!("no tape of pool {pool} can be written ({})", refusals(&refused)),
         });
     }
     good.sort_by_key(|tape| rank(tape));
@@ -232,7 +233,7 @@ pub fn choose(
     Choice::Fetch { tape: tape.id, what: format!("tape {} is in no drive and no library; insert it", tape.label) }
 }
 
-fn reasons(tape: &Candidate, drive: &DriveFacts, named: bool, refused: &[String]) -> Vec<String> {
+fn reasons(tape: &Candidate, drive: &DriveFacts, named: bool, refused: &[Refused]) -> Vec<String> {
     let mut why = Vec::new();
     if named {
         why.push(format!("Tape {} was named for this run.", tape.label));
@@ -254,7 +255,7 @@ fn reasons(tape: &Candidate, drive: &DriveFacts, named: bool, refused: &[String]
         (_, _) => format!("Everything on tape {} has expired, and the pool allows reuse.", tape.label),
     });
     if !refused.is_empty() {
-        why.push(format!("Not used: {}.", refused.join("; ")));
+        why.push(format!("Not used: {}.", refusals(refused)));
     }
     why
 }
@@ -325,7 +326,7 @@ mod tests {
     #[test]
     fn a_pool_without_a_usable_tape_says_what_is_wrong_with_each() {
         let mut held = tape(1, TapeStatus::Active, SLOT);
-        held.hold = Some("written elsewhere".into());
+        held.hold = Some("on hold: written elsewhere".into());
         let tapes = [held, tape(2, TapeStatus::Full, SLOT), tape(3, TapeStatus::Expired, SLOT)];
         let Choice::None(why) = pick(&tapes, &[drive(1, None)]) else { panic!() };
         for part in ["T1: on hold: written elsewhere", "T2: full", "T3: expired"] {

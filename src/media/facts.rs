@@ -6,8 +6,10 @@ use super::retention;
 use crate::Result;
 use crate::db::pools::{self, Pool};
 use crate::db::tapes::{self, Tape};
+use crate::db::whereabouts::Inventory;
 use crate::db::{Conn, TapeStatus};
 use crate::executions::Taken;
+use std::collections::HashMap;
 
 /// A pool, its tapes and all drives as they are now.
 #[derive(Debug, Clone)]
@@ -24,16 +26,13 @@ impl Facts {
     /// Reads them. `named` is a tape that a person asked for, of whatever pool.
     pub fn read(conn: &mut Conn, pool_id: i32, named: Option<i32>, taken: &Taken) -> Result<Facts> {
         let pool = pools::find(conn, pool_id)?;
-        let mut candidates = Vec::new();
-        for tape in tapes::all_of_pool(conn, pool_id)? {
-            candidates.push(candidate(conn, &tape, taken)?);
-        }
+        let mut tapes = tapes::all_of_pool(conn, pool_id)?;
         if let Some(id) = named
-            && !candidates.iter().any(|tape| tape.id == id)
+            && !tapes.iter().any(|tape| tape.id == id)
         {
-            let tape = tapes::find(conn, id)?;
-            candidates.push(candidate(conn, &tape, taken)?);
+            tapes.push(tapes::find(conn, id)?);
         }
+        let candidates = candidates(conn, &tapes, taken)?;
         Ok(Facts { pool, tapes: candidates, drives: lifecycle::drives(conn, taken)? })
     }
 
@@ -81,29 +80,39 @@ pub fn drive_for_hands<'d>(drives: &'d [DriveFacts], needed: &[i32]) -> Option<&
         .min_by_key(|drive| (drive.library.is_some(), drive.loaded, soon(drive), drive.id))
 }
 
-fn candidate(conn: &mut Conn, tape: &Tape, taken: &Taken) -> Result<Candidate> {
-    Ok(Candidate {
+/// What is asked once is asked for all: a pool may have as many tapes as a house.
+fn candidates(conn: &mut Conn, tapes: &[Tape], taken: &Taken) -> Result<Vec<Candidate>> {
+    // what has expired is decided anew before it is written over
+    let anew = |tape: &&Tape| tape.status == TapeStatus::Expired && tape.lost_at.is_none();
+    let expired: Vec<Tape> = tapes.iter().filter(anew).cloned().collect();
+    let stays: HashMap<i32, Option<String>> = match expired.is_empty() {
+        true => HashMap::new(),
+        false => retention::facts::why_not_anew_each(conn, &expired)?,
+    };
+    let inventory = Inventory::read(conn)?;
+    let one = |tape: &Tape| Candidate {
         id: tape.id,
         label: tape.label.clone(),
         status: tape.status,
         labelled: tape.labeled_at.is_some(),
         write_once: tape.write_once,
-        hold: match tape.status {
-            // what has expired is decided anew before it is written over
-            TapeStatus::Expired if tape.lost_at.is_none() => retention::facts::why_not_anew(conn, tape)?,
-            _ => tape.blocked(),
+        hold: match stays.get(&tape.id) {
+            Some(why) => why.clone(),
+            None => tape.why_blocked(),
         },
         capacity_bytes: tape.capacity_bytes,
         used_bytes: tape.used_bytes,
         last_written: tape.last_written_at,
-        place: lifecycle::place(conn, tape)?,
+        place: lifecycle::place_of(&inventory.of(tape)),
         taken_by: taken.tapes.get(&tape.id).copied(),
-    })
+    };
+    Ok(tapes.iter().map(one).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::db::testing;
 
     #[test]
     fn a_tape_goes_by_hand_into_the_drive_that_is_missed_least() {
@@ -125,5 +134,21 @@ mod tests {
         assert_eq!(chosen(&loaded, &[6, 5, 7]), Some(4), "its tape is needed last");
         let busy = DriveFacts { taken_by: Some(9), ..robot };
         assert_eq!(chosen(&[busy], &[]), None);
+    }
+
+    #[test]
+    fn the_tapes_of_a_pool_are_looked_up_together_however_many_there_are() {
+        let db = testing::database();
+        let conn = &mut *db.conn();
+        let pool = testing::tape(conn, "A00001").pool_id.expect("pool");
+        let read = |conn: &mut Conn| {
+            testing::statements(conn, |conn| Facts::read(conn, pool, None, &Taken::default()).expect("facts"))
+        };
+        testing::many_tapes(conn, 20);
+        let (_, few) = read(conn);
+        testing::many_tapes(conn, 20_000);
+        let (facts, many) = read(conn);
+        assert_eq!(facts.tapes.len(), 20_021);
+        assert_eq!(many.len(), few.len(), "{many:#?}");
     }
 }

@@ -6,7 +6,8 @@ use crate::actors::catalog::Discard;
 use crate::actors::drive::health::UNFIT;
 use crate::actors::drive::tasks::{FirstBlock, GoToEnd, ReadLabel, still_holds};
 use crate::actors::drive::{DriveTask, Unit};
-use crate::db::{self, Conn, TapeStatus, tapes::Tape, whereabouts};
+use crate::db::whereabouts::{self, Whereabouts};
+use crate::db::{self, Conn, TapeStatus, tapes::Tape};
 use crate::events::{Category, Event};
 use crate::executions::{Context, Lease, Taken};
 use crate::{Error, Result};
@@ -17,12 +18,16 @@ use uuid::Uuid;
 
 /// Where a tape is, as far as the database knows.
 pub fn place(conn: &mut Conn, tape: &Tape) -> Result<Place> {
-    let found = whereabouts::of(conn, tape)?;
-    Ok(match (found.drive_id, found.library_id, found.slot) {
+    Ok(place_of(&whereabouts::of(conn, tape)?))
+}
+
+/// The same for the choice of a tape.
+pub fn place_of(found: &Whereabouts) -> Place {
+    match (found.drive_id, found.library_id, found.slot) {
         (Some(drive), _, _) => Place::Drive(drive),
         (None, Some(library), Some(slot)) => Place::Slot { library, slot },
         _ => Place::Shelf,
-    })
+    }
 }
 
 /// All enabled drives.

@@ -3,5 +3,6 @@
 pub mod choose;
 pub mod facts;
 pub mod lifecycle;
+mod refusals;
 pub mod retention;
 pub mod wear;

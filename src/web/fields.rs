@@ -1,5 +1,6 @@
 //! Fields of requests: what is wrong with one is said with its name.
 
+use crate::db::Direction;
 use crate::{Error, Result};
 use serde::{Deserialize, Deserializer};
 use std::str::FromStr;
@@ -46,6 +47,20 @@ pub fn word<T: FromStr<Err = Error>>(field: &'static str, value: &str) -> Result
 /// A word of an enumeration, if it was given.
 pub fn optional_word<T: FromStr<Err = Error>>(field: &'static str, value: Option<&str>) -> Result<Option<T>> {
     value.filter(|value| !value.is_empty()).map(|value| word(field, value)).transpose()
+}
+
+/// By what a list is sorted: a word, with a `-` before it the largest first; without one `otherwise`.
+pub fn sorting<T: FromStr<Err = Error>>(
+    field: &'static str,
+    text: Option<&str>,
+    otherwise: T,
+) -> Result<(T, Direction)> {
+    let text = text.unwrap_or_default();
+    let (text, direction) = match text.strip_prefix('-') {
+        Some(rest) => (rest, Direction::Falling),
+        None => (text, Direction::Rising),
+    };
+    Ok((optional_word(field, Some(text))?.unwrap_or(otherwise), direction))
 }
 
 /// Days of retention: 0 means for ever.

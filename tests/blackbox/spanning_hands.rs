@@ -209,3 +209,32 @@ fn what_does_not_fit_is_told_once_and_never_written() {
     assert_eq!(detail["parts"][1]["tape_label"], "BLANK001", "{detail}");
     assert!(source.exists());
 }
+
+#[test]
+fn another_drive_for_the_same_tape_is_shown_and_no_line_of_the_log() {
+    let hands = Hands::new(2, &TAPES[..1], 40);
+    let api = &hands.server.api;
+    let source = hands.server.folder("s");
+    std::fs::write(source.join("a"), "a").unwrap();
+    let job = api.job("j", api.source("s", &source), 1, json!({}));
+    let started = api.post(&format!("/api/v1/jobs/{job}/run"), json!({})).ok();
+    let request = api.tape_change(&started);
+    let asked_into = |drive: &str| {
+        let into = format!("into drive {drive};");
+        let path = format!("/api/v1/tape-changes/{}", request["id"]);
+        api.wait_for(&path, |row| row["message"].as_str().is_some_and(|message| message.contains(&into)));
+    };
+    asked_into("D0");
+    for (enabled, drive) in [(false, "D1"), (true, "D0"), (false, "D1")] {
+        api.send("PUT", "/api/v1/drives/1", Some(&json!({"enabled": enabled}))).ok();
+        asked_into(drive);
+    }
+    let id = &started["execution_id"];
+    let row = api.get(&format!("/api/v1/executions/{id}")).ok();
+    assert!(row["message"].as_str().is_some_and(|message| message.contains("D1")), "{row}");
+    let log = api.get(&format!("/api/v1/executions/{id}/logs")).ok();
+    let lines = log.as_array().unwrap().iter().filter_map(|line| line["message"].as_str());
+    assert_eq!(lines.filter(|line| line.contains("Insert tape")).count(), 1, "{log}");
+    api.post(&format!("/api/v1/executions/{id}/cancel"), json!({})).ok();
+    assert_eq!(api.wait(id)["status"], "cancelled");
+}

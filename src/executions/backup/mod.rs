@@ -102,7 +102,10 @@ fn finish(context: &Context, request: &BackupRequest, set_id: i32, stages: Optio
         job.verify_after && db::sets::find(&mut conn, set_id)?.verified_at.is_none()
     };
     if unverified {
-        super::verify::verify_set(context, set_id)?;
+        context.progress.second_pass();
+        let verified = super::verify::verify_set(context, set_id);
+        context.progress.second_pass_over();
+        verified?;
     }
     report(context, request, set_id, stages)
 }

@@ -10,6 +10,7 @@ use crate::events::{Category, Event};
 use crate::executions::Context;
 use crate::media::retention::Evaluation;
 use crate::media::retention::tapes::Outlook;
+use crate::media::wear::{self, Limits, Passed};
 use chrono::{NaiveDateTime, TimeDelta};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashSet};
@@ -74,14 +75,10 @@ fn worn(conn: &mut Conn, tapes: &[Tape], config: &Maintenance, now: NaiveDateTim
     for tape in tapes {
         let mut reasons: Vec<(&str, String)> = Vec::new();
         if let Some(life) = used.get(&tape.id) {
-            let mounts = u64::try_from(life.mounts.unwrap_or(0)).unwrap_or(0);
-            if config.warn_mounts > 0 && mounts >= u64::from(config.warn_mounts) {
-                reasons.push(("mounts", format!("was loaded {mounts} times")));
-            }
-            let fills = life.bytes_written.unwrap_or(0).checked_div(tape.capacity_bytes).unwrap_or(0);
-            if config.warn_fills > 0 && fills >= i64::from(config.warn_fills) {
-                reasons.push(("fills", format!("was written full {fills} times over")));
-            }
+            reasons.extend(wear::passed(tape, life, Limits::from(config)).into_iter().map(|limit| match limit {
+                Passed::Loads(loads) => ("mounts", format!("was loaded {loads} times")),
+                Passed::FullWrites(writes) => ("fills", format!("was written full {writes} times over")),
+            }));
         }
         let years = (now - tape.labeled_at.unwrap_or(tape.created_at)).num_days() / 365;
         if config.warn_years > 0 && years >= i64::from(config.warn_years) {

@@ -60,8 +60,7 @@ impl Evaluation {
     /// The same as if one job had another rule: `(job, rule and zone)`.
     pub fn read_if(conn: &mut Conn, at: NaiveDateTime, other: Option<(i32, Owner)>) -> Result<Evaluation> {
         conn.transaction(|conn| {
-            let pools: HashMap<i32, pools::Pool> =
-                pools::list(conn)?.into_iter().map(|row| (row.pool.id, row.pool)).collect();
+            let pools: HashMap<i32, pools::Pool> = pools::all(conn)?.into_iter().map(|pool| (pool.id, pool)).collect();
             let mut jobs = HashMap::new();
             let mut owners = HashMap::new();
             for job in jobs::list(conn)?.into_iter().map(|row| row.job) {
@@ -106,7 +105,8 @@ impl Evaluation {
     pub fn tape(&self, conn: &mut Conn, tape: &Tape) -> Result<TapeFact> {
         let parts = rows::parts(conn, Some(tape.id))?.into_iter().map(|(_, set)| set);
         let begun = self.sets.iter().filter(|set| set.row.tape_id == tape.id).map(|set| set.row.id);
-        Ok(self.fact(tape, parts.chain(begun).collect()))
+        let copies: Vec<_> = self.copies.iter().filter(|copy| copy.row.tape_id == tape.id).collect();
+        Ok(self.fact(tape, parts.chain(begun).collect(), &copies))
     }
 
     /// What that means for each of `tapes`.
@@ -118,10 +118,16 @@ impl Evaluation {
         for set in &self.sets {
             on_tape.entry(set.row.tape_id).or_default().insert(set.row.id);
         }
-        Ok(tapes.iter().map(|tape| self.fact(tape, on_tape.remove(&tape.id).unwrap_or_default())).collect())
+        let mut copies: HashMap<i32, Vec<&Judged<CopyRow>>> = HashMap::new();
+        for copy in &self.copies {
+            copies.entry(copy.row.tape_id).or_default().push(copy);
+        }
+        let copies_on = |tape: &Tape| copies.get(&tape.id).map_or(&[][..], Vec::as_slice);
+        let mut sets_on = |tape: &Tape| on_tape.remove(&tape.id).unwrap_or_default();
+        Ok(tapes.iter().map(|tape| self.fact(tape, sets_on(tape), copies_on(tape))).collect())
     }
 
-    fn fact(&self, tape: &Tape, on_it: HashSet<i32>) -> TapeFact {
+    fn fact(&self, tape: &Tape, on_it: HashSet<i32>, copies: &[&Judged<CopyRow>]) -> TapeFact {
         let mut kept: Vec<(i32, Option<NaiveDateTime>)> = on_it
             .iter()
             .filter(|set| self.keeps(**set))
@@ -129,15 +135,15 @@ impl Evaluation {
             .collect();
         kept.extend(self.may_hold_a_part(tape).filter(|set| !on_it.contains(set)).map(|set| (set, None)));
         kept.sort_unstable();
-        let copies = self.copies.iter().filter(|copy| copy.row.tape_id == tape.id);
-        let recorded = on_it.len() + copies.clone().count();
-        let copies = copies.filter(|copy| copy.verdict.kept).map(|copy| (copy.row.id, copy.verdict.until)).collect();
+        let recorded = on_it.len() + copies.len();
+        let kept_copies = copies.iter().filter(|copy| copy.verdict.kept);
+        let copies = kept_copies.map(|copy| (copy.row.id, copy.verdict.until)).collect();
         TapeFact {
             id: tape.id,
             label: tape.label.clone(),
             status: tape.status,
             write_once: tape.write_once,
-            hold: tape.blocked(),
+            hold: tape.why_blocked(),
             cut_off: self.cut_off.get(&tape.id).copied(),
             recorded,
             kept,
@@ -277,8 +283,18 @@ pub fn base_of(conn: &mut Conn, job_id: i32) -> Result<Option<BackupSet>> {
 /// Why a tape that is said to have expired must not be written anew; none if it may.
 pub fn why_not_anew(conn: &mut Conn, tape: &Tape) -> Result<Option<String>> {
     let evaluation = Evaluation::read(conn, crate::db::now())?;
-    Ok(match evaluation.tape(conn, tape)?.outlook() {
+    Ok(why_it_stays(&evaluation.tape(conn, tape)?))
+}
+
+/// The same for each of many tapes, by id.
+pub fn why_not_anew_each(conn: &mut Conn, tapes: &[Tape]) -> Result<HashMap<i32, Option<String>>> {
+    let evaluation = Evaluation::read(conn, crate::db::now())?;
+    Ok(evaluation.tapes(conn, tapes)?.iter().map(|fact| (fact.id, why_it_stays(fact))).collect())
+}
+
+fn why_it_stays(fact: &TapeFact) -> Option<String> {
+    match fact.outlook() {
         Outlook::Stays { why, .. } => Some(why),
         Outlook::Free | Outlook::Nothing => None,
-    })
+    }
 }

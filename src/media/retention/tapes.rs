@@ -14,7 +14,7 @@ pub struct TapeFact {
     pub status: TapeStatus,
     /// It takes every block only once.
     pub write_once: bool,
-    /// Why it may not be written, if so.
+    /// Why it may not be written, if so: `lost since …`, `on hold: …`.
     pub hold: Option<String>,
     /// A set that was cut off while it was written to this tape, and may be whole there.
     pub cut_off: Option<i32>,
@@ -83,7 +83,7 @@ impl TapeFact {
             return stays("write-once: what is on it stays there, and it is never written anew");
         }
         if let Some(hold) = &self.hold {
-            return stays(format!("on hold: {hold}"));
+            return stays(hold.as_str());
         }
         if let Some(set) = self.cut_off {
             return stays(format!(

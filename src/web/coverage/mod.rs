@@ -10,9 +10,11 @@ use crate::coverage::judge::{Copies, Judge};
 use crate::db::coverage::{ReadableSet, readable_sets};
 use crate::db::time::rfc3339_option;
 use crate::db::{Conn, SetStatus, jobs, sources};
+use crate::media::wear::Limits;
 use actix_web::{get, web};
 use chrono::NaiveDateTime;
 use serde::Serialize;
+use std::collections::HashMap;
 use tapes::TapesInView;
 use utoipa::ToSchema;
 
@@ -92,18 +94,27 @@ pub struct JobCoverage {
 #[get("/coverage")]
 pub async fn show(app: web::Data<App>) -> Result<web::Json<CoverageView>> {
     let (counter, pool) = (app.coverage.clone(), app.services.db.clone());
+    let limits = Limits::from(&app.services.config.maintenance);
     let view = query(&app.services.db, move |conn| {
         let sets = readable_sets(conn)?;
         let known = counter.known(&pool, &sets);
-        view(conn, &sets, known)
+        view(conn, &sets, known, limits)
     });
     view.await.map(web::Json)
 }
 
-fn view(conn: &mut Conn, sets: &[ReadableSet], known: Known) -> Result<CoverageView> {
+fn view(conn: &mut Conn, sets: &[ReadableSet], known: Known, limits: Limits) -> Result<CoverageView> {
     let judge = Judge::read(conn, sets)?;
     let newest = counter::newest(sets);
-    let all_jobs = jobs::list(conn)?;
+    let mut last_of_job: HashMap<i32, Option<NaiveDateTime>> = HashMap::new();
+    for set in sets.iter().filter(|set| set.status == SetStatus::Completed) {
+        let last = last_of_job.entry(set.job_id).or_default();
+        *last = (*last).max(set.end_time);
+    }
+    let mut jobs_of: HashMap<i32, Vec<jobs::JobListed>> = HashMap::new();
+    for job in jobs::list(conn)? {
+        jobs_of.entry(job.job.source_id).or_default().push(job);
+    }
     let mut total: Option<Copies> = None;
     let mut shown = Vec::new();
     for source in sources::list(conn)? {
@@ -113,18 +124,14 @@ fn view(conn: &mut Conn, sets: &[ReadableSet], known: Known) -> Result<CoverageV
         if let Some(copies) = &copies {
             total.get_or_insert_default().add(copies);
         }
-        let of_source = all_jobs.iter().filter(|job| job.job.source_id == source.id);
-        let jobs = of_source.map(|listed| {
-            let own = sets.iter().filter(|set| set.job_id == listed.job.id && set.status == SetStatus::Completed);
-            JobCoverage {
-                id: listed.job.id,
-                name: listed.job.name.clone(),
-                pool_name: listed.pool_name.clone(),
-                scheduled: listed.job.enabled && !listed.job.schedule_cron.is_empty(),
-                last_backup_at: own.filter_map(|set| set.end_time).max(),
-                next_run_at: listed.job.next_run_at,
-                copies: count.map(|count| judge.judge(count, Some(listed.job.id))),
-            }
+        let jobs = jobs_of.remove(&source.id).unwrap_or_default().into_iter().map(|listed| JobCoverage {
+            id: listed.job.id,
+            name: listed.job.name,
+            pool_name: listed.pool_name,
+            scheduled: listed.job.enabled && !listed.job.schedule_cron.is_empty(),
+            last_backup_at: last_of_job.get(&listed.job.id).copied().flatten(),
+            next_run_at: listed.job.next_run_at,
+            copies: count.map(|count| judge.judge(count, Some(listed.job.id))),
         });
         shown.push(SourceCoverage {
             jobs: jobs.collect(),
@@ -143,7 +150,7 @@ fn view(conn: &mut Conn, sets: &[ReadableSet], known: Known) -> Result<CoverageV
     Ok(CoverageView {
         total,
         sources: shown,
-        tapes: TapesInView::of(conn, &judge)?,
+        tapes: TapesInView::of(conn, limits)?,
         counting: known.counting,
         error: known.error,
     })

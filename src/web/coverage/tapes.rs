@@ -1,37 +1,40 @@
 //! Tapes that need a look: unverified for long, doubtful, much used; and what is out of the house.
 
 use crate::Result;
-use crate::coverage::judge::Judge;
+use crate::db::coverage::{self, First};
 use crate::db::tapes::Tape;
 use crate::db::time::rfc3339_option;
-use crate::db::whereabouts::{self, Whereabouts};
+use crate::db::whereabouts::{Inventory, Whereabouts};
 use crate::db::{Conn, TapeStatus, now};
-use crate::media::wear::{self, Condition, Wear};
+use crate::media::wear::{self, Limits, Wear, Worn};
 use chrono::NaiveDateTime;
 use serde::Serialize;
-use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 use utoipa::ToSchema;
 
 /// Most tapes of each list.
 const MOST: usize = 10;
+/// Most doubtful ones.
+const MOST_DOUBTFUL: i64 = 100;
 
 /// Tapes with data, in figures, and those that need a look.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TapesInView {
     /// Tapes that hold something.
-    with_data: usize,
+    with_data: i64,
     /// Bytes on them.
     bytes: i64,
     /// Of those, never read back and compared.
-    never_verified: usize,
+    never_verified: i64,
     /// Of those, out of the house.
-    offsite: usize,
+    offsite: i64,
     /// Bytes on these.
     offsite_bytes: i64,
     /// Whose last verification is the longest ago: never first (of those the oldest), at most ten.
     unverified: Vec<TapeInView>,
-    /// Doubtful ones that hold something: lost, on hold or retired.
+    /// How many that hold something are doubtful: lost, on hold or retired.
+    doubtful_count: i64,
+    /// Those, at most a hundred.
     doubtful: Vec<TapeInView>,
     /// On which the most sets were begun, at most ten.
     most_written: Vec<TapeInView>,
@@ -79,56 +82,55 @@ pub struct TapeInView {
 }
 
 impl TapesInView {
-    /// Of all tapes.
-    pub fn of(conn: &mut Conn, judge: &Judge) -> Result<TapesInView> {
-        let mut full: Vec<&Tape> = judge.tapes().filter(|tape| tape.used_bytes > 0).collect();
-        full.sort_by_key(|tape| (tape.last_verified_at, tape.last_written_at, tape.id));
-        let offsite = |tape: &&&Tape| tape.status == TapeStatus::Exported;
-        let doubtful = |tape: &&Tape| tape.blocked().is_some() || tape.status == TapeStatus::Retired;
-        let mut written = full.clone();
-        written.sort_by_key(|tape| (std::cmp::Reverse(tape.write_count), tape.id));
-        let mut wear = wear::of_tapes(conn, full.iter().copied(), now())?;
-        let worn_count = wear.values().filter(|wear| wear.condition >= Condition::Worn).count();
+    /// Of all tapes. Counted and sorted by the database: costs what is shown.
+    pub fn of(conn: &mut Conn, limits: Limits) -> Result<TapesInView> {
+        let filled = coverage::filled(conn)?;
+        let inventory = Inventory::read(conn)?;
+        let most = i64::try_from(MOST).unwrap_or(i64::MAX);
+        let mut first = |which, most| {
+            let tapes = coverage::first(conn, which, most)?;
+            Ok::<_, crate::Error>(tapes.iter().map(|tape| in_view(tape, &inventory)).collect())
+        };
+        let (unverified, most_written) = (first(First::Unverified, most)?, first(First::MostWritten, most)?);
+        let doubtful = first(First::Doubtful, MOST_DOUBTFUL)?;
+        let mut worn = wear::worn(conn, limits, now())?;
+        worn.retain(|worn| worn.tape.used_bytes > 0);
+        let worn_count = worn.len();
+        if worn_count < MOST {
+            let known: HashSet<i32> = worn.iter().map(|worn| worn.tape.id).collect();
+            let used = wear::most_used(conn, limits, most, now())?;
+            worn.extend(used.into_iter().filter(|used| !known.contains(&used.tape.id)));
+        }
+        let most_worn = worn.into_iter().take(MOST);
         Ok(TapesInView {
-            with_data: full.len(),
-            bytes: full.iter().map(|tape| tape.used_bytes).sum(),
-            never_verified: full.iter().filter(|tape| tape.last_verified_at.is_none()).count(),
-            offsite: full.iter().filter(offsite).count(),
-            offsite_bytes: full.iter().filter(offsite).map(|tape| tape.used_bytes).sum(),
-            unverified: in_view(conn, full.iter().copied().take(MOST))?,
-            doubtful: in_view(conn, full.iter().copied().filter(doubtful))?,
-            most_written: in_view(conn, written.into_iter().take(MOST))?,
+            with_data: filled.tapes,
+            bytes: filled.bytes,
+            never_verified: filled.never_verified,
+            offsite: filled.offsite,
+            offsite_bytes: filled.offsite_bytes,
+            unverified,
+            doubtful_count: filled.doubtful,
+            doubtful,
+            most_written,
             worn_count,
-            most_worn: most_worn(conn, &full, &mut wear)?,
+            most_worn: most_worn
+                .map(|Worn { tape, wear }| WornTape { tape: in_view(&tape, &inventory), wear })
+                .collect(),
         })
     }
 }
 
-fn in_view<'t>(conn: &mut Conn, tapes: impl Iterator<Item = &'t Tape>) -> Result<Vec<TapeInView>> {
-    let one = |tape: &Tape| {
-        Ok(TapeInView {
-            place: whereabouts::of(conn, tape)?,
-            id: tape.id,
-            label: tape.label.clone(),
-            status: tape.status,
-            used_bytes: tape.used_bytes,
-            write_count: tape.write_count,
-            labeled_at: tape.labeled_at,
-            last_written_at: tape.last_written_at,
-            last_verified_at: tape.last_verified_at,
-            hold_reason: tape.blocked(),
-        })
-    };
-    tapes.map(one).collect()
-}
-
-/// The worst first: those that lose data, those that are worn, then by how much of their life is used.
-fn most_worn(conn: &mut Conn, full: &[&Tape], wear: &mut BTreeMap<i32, Wear>) -> Result<Vec<WornTape>> {
-    let mut worn: Vec<&Tape> = full.iter().copied().filter(|tape| wear.contains_key(&tape.id)).collect();
-    let rank =
-        |tape: &Tape| wear.get(&tape.id).map(|wear| (wear.condition, wear.life_used_percent.unwrap_or_default()));
-    worn.sort_by(|a, b| rank(b).partial_cmp(&rank(a)).unwrap_or(Ordering::Equal).then(a.id.cmp(&b.id)));
-    worn.truncate(MOST);
-    let shown = in_view(conn, worn.into_iter())?;
-    Ok(shown.into_iter().filter_map(|tape| Some(WornTape { wear: wear.remove(&tape.id)?, tape })).collect())
+fn in_view(tape: &Tape, inventory: &Inventory) -> TapeInView {
+    TapeInView {
+        place: inventory.of(tape),
+        id: tape.id,
+        label: tape.label.clone(),
+        status: tape.status,
+        used_bytes: tape.used_bytes,
+        write_count: tape.write_count,
+        labeled_at: tape.labeled_at,
+        last_written_at: tape.last_written_at,
+        last_verified_at: tape.last_verified_at,
+        hold_reason: tape.blocked(),
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::attention::{self, Attention};
+use crate::media::wear::Limits;
 use crate::web::query;
 use crate::{Result, db};
 use actix_web::{get, web};
@@ -11,5 +12,6 @@ use actix_web::{get, web};
 #[utoipa::path(operation_id = "attention", tag = "dashboard", responses((status = 200, body = [Attention])))]
 #[get("/dashboard/attention")]
 pub async fn needs(app: web::Data<App>) -> Result<web::Json<Vec<Attention>>> {
-    query(&app.services.db, |conn| attention::list(conn, db::now())).await.map(web::Json)
+    let limits = Limits::from(&app.services.config.maintenance);
+    query(&app.services.db, move |conn| attention::list(conn, limits, db::now())).await.map(web::Json)
 }

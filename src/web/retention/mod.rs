@@ -1,5 +1,6 @@
 //! `/retention`: what the rules keep, and what they let go.
 
+mod fates;
 mod keep;
 mod preview;
 mod run;

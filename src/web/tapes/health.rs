@@ -4,7 +4,7 @@ use crate::Result;
 use crate::app::App;
 use crate::db::now;
 use crate::db::tape_health::{self, TapeHealth};
-use crate::media::wear::{Wear, of_tape};
+use crate::media::wear::{Limits, Wear, of_tape};
 use crate::web::query;
 use actix_web::{get, web};
 
@@ -24,5 +24,6 @@ pub async fn health(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json
     responses((status = 200, body = Wear), (status = 404)))]
 #[get("/tapes/{id}/wear")]
 pub async fn wear(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<Wear>> {
-    query(&app.services.db, move |conn| of_tape(conn, *id, now())).await.map(web::Json)
+    let limits = Limits::from(&app.services.config.maintenance);
+    query(&app.services.db, move |conn| of_tape(conn, *id, limits, now())).await.map(web::Json)
 }

@@ -4,7 +4,7 @@ use crate::Result;
 use crate::app::App;
 use crate::db::tape_list::{self, TapeFilter, TapeOrder};
 use crate::db::tapes::{self, Tape, TapeListed};
-use crate::db::{Direction, Page, TapeStatus, pools, set_parts, sets};
+use crate::db::{Page, TapeStatus, pools, set_parts, sets};
 use crate::media::{choose::Place, lifecycle};
 use crate::web::{fields, query, responses};
 use actix_web::{HttpResponse, get, web};
@@ -46,7 +46,7 @@ pub async fn list(app: web::Data<App>, wanted: web::Query<TapeQuery>) -> Result<
             Some(words.split(',').map(|word| fields::word("status", word)).collect::<Result<Vec<TapeStatus>>>()?)
         }
     };
-    let (order, direction) = sorting(wanted.sort.as_deref().unwrap_or_default())?;
+    let (order, direction) = fields::sorting("sort", wanted.sort.as_deref(), TapeOrder::Label)?;
     let filter = TapeFilter { pool_id: wanted.pool_id, statuses, text: wanted.q.filter(|text| !text.is_empty()) };
     let page = Page::new(wanted.limit, wanted.offset, crate::db::paging::MAX_LIMIT);
     let (rows, total) = query(&app.services.db, move |conn| {
@@ -54,17 +54,6 @@ pub async fn list(app: web::Data<App>, wanted: web::Query<TapeQuery>) -> Result<
     })
     .await?;
     Ok(HttpResponse::Ok().insert_header((responses::TOTAL, total)).json(rows))
-}
-
-fn sorting(text: &str) -> Result<(TapeOrder, Direction)> {
-    let (word, direction) = match text.strip_prefix('-') {
-        Some(word) => (word, Direction::Falling),
-        None => (text, Direction::Rising),
-    };
-    if word.is_empty() {
-        return Ok((TapeOrder::Label, direction));
-    }
-    Ok((fields::word("sort", word)?, direction))
 }
 
 /// Names of LTO formats and their native capacities in bytes.

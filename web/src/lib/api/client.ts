@@ -1,10 +1,12 @@
 import createClient, { type Middleware } from 'openapi-fetch';
+import { gate } from '$lib/live/gate';
 import { session } from '$lib/state/session.svelte';
 import { errorOf } from './errors';
 import type { paths } from './schema';
 
 const credentials: Middleware = {
-	onRequest({ request }) {
+	async onRequest({ request }) {
+		await gate.passed;
 		if (session.token && !request.headers.has('authorization')) {
 			request.headers.set('authorization', `Bearer ${session.token}`);
 		}

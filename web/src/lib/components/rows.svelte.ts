@@ -62,6 +62,9 @@ export class RemoteRows<T> implements Rows<T> {
 	#pages = $state.raw(new Map<number, T[]>());
 	#asked = new Set<number>();
 	#round = 0;
+	#awaited = 0;
+	/** Something has changed since the questions that are being answered were asked. */
+	#stale = false;
 
 	constructor(private readonly ask: (offset: number, limit: number) => Promise<{ rows: T[]; total: number }>) {}
 
@@ -78,14 +81,27 @@ export class RemoteRows<T> implements Rows<T> {
 	/** Ask for everything in view again; what is shown stays until the answers are there. */
 	refresh(): void {
 		this.#round += 1;
+		this.#stale = false;
 		const seen = [...this.#asked].slice(-3);
 		this.#asked.clear();
 		if (seen.length === 0) seen.push(0);
 		for (const page of seen) void this.#load(page, true);
 	}
 
+	/** Ask again because of news: when the answers that are awaited are there, or slow ones would be asked for again and again. */
+	hear = (): void => {
+		if (this.#awaited > 0) this.#stale = true;
+		else this.refresh();
+	};
+
 	async #load(page: number, fresh = false): Promise<void> {
+		await this.#loadPage(page, fresh);
+		if (this.#stale && this.#awaited === 0) this.refresh();
+	}
+
+	async #loadPage(page: number, fresh: boolean): Promise<void> {
 		this.#asked.add(page);
+		this.#awaited += 1;
 		const round = this.#round;
 		try {
 			const { rows, total } = await this.ask(page * PAGE, PAGE);
@@ -99,6 +115,8 @@ export class RemoteRows<T> implements Rows<T> {
 			if (round !== this.#round) return;
 			this.#asked.delete(page);
 			this.error = thrown;
+		} finally {
+			this.#awaited -= 1;
 		}
 		this.loading = false;
 	}

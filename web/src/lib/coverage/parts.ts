@@ -25,9 +25,3 @@ export function isLost(tape: Pick<Schemas['TapeInView'], 'hold_reason'>): boolea
 }
 
 export type Fate = Schemas['PreviewTape'];
-
-/** The tapes that expire next, those that have expired first; not those of which it cannot be said. */
-export function expiringNext(tapes: readonly Fate[], most: number): Fate[] {
-	const when = (tape: Fate) => (tape.free ? '' : (tape.until ?? ''));
-	return tapes.filter((tape) => tape.free || tape.until).toSorted((a, b) => when(a).localeCompare(when(b))).slice(0, most);
-}

@@ -3,6 +3,7 @@ import { asApiError } from '$lib/api/errors';
 import type { Drive, Execution, Progress, StoredEvent, TapeChange, ThroughputNews } from '$lib/api/types';
 import { session } from '$lib/state/session.svelte';
 import { EventList } from './events.svelte';
+import { gate } from './gate';
 import { readEvents, type ServerEvent } from './stream';
 import { ThroughputHistory } from './throughput.svelte';
 
@@ -62,6 +63,7 @@ class Live {
 
 	start(): void {
 		this.stop();
+		gate.close();
 		const abort = new AbortController();
 		this.#abort = abort;
 		void this.#run(abort.signal);
@@ -71,7 +73,9 @@ class Live {
 		this.#abort?.abort();
 		this.#abort = undefined;
 		clearTimeout(this.#flock);
+		this.#flock = undefined;
 		this.#heard.clear();
+		gate.open();
 	}
 
 	/** Forgets everything: another user logs in. */
@@ -93,7 +97,7 @@ class Live {
 				wait = FIRST_WAIT_MS;
 				this.connection = 'open';
 				this.lostSince = null;
-				void this.#catchUp();
+				void this.#catchUp(!gate.open());
 			};
 			try {
 				const headers: Record<string, string> = { authorization: `Bearer ${session.token}` };
@@ -104,6 +108,7 @@ class Live {
 				// The line broke: below we try again.
 			}
 			if (signal.aborted) return;
+			gate.open();
 			this.connection = 'lost';
 			this.lostSince ??= new Date();
 			await new Promise((resolve) => setTimeout(resolve, wait * (0.75 + Math.random() / 2)));
@@ -111,12 +116,12 @@ class Live {
 		}
 	}
 
-	async #catchUp(): Promise<void> {
+	/** `missed`: pages may have asked before there was a line, and missed transient news since. */
+	async #catchUp(missed: boolean): Promise<void> {
 		await Promise.all([this.events.load(), this.#refreshDrives(), this.#refreshExecutions(), this.#refreshTapeChanges()]);
 		this.ready = true;
 		this.throughput.catchUp();
-		// Pages may have missed transient news while there was no line.
-		for (const topic of this.#listeners.keys()) this.#hear(topic);
+		if (missed) this.#tellPages(this.#listeners.keys());
 	}
 
 	#take(event: ServerEvent): void {
@@ -161,8 +166,12 @@ class Live {
 		if (heard.has('drive') || heard.has('tape') || heard.has('library')) void this.#refreshDrives();
 		if (heard.has('execution') || heard.has('tape_change')) void this.#refreshExecutions();
 		if (heard.has('tape_change')) void this.#refreshTapeChanges();
-		// Once each, however much of what it listens to has changed.
-		const told = new Set([...heard].flatMap((topic) => [...this.#listeners.get(topic) ?? []]));
+		this.#tellPages(heard);
+	}
+
+	/** Once each, however much of what it listens to has changed. */
+	#tellPages(topics: Iterable<Topic>): void {
+		const told = new Set([...topics].flatMap((topic) => [...this.#listeners.get(topic) ?? []]));
 		told.forEach((listener) => listener());
 	}
 
