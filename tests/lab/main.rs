@@ -18,6 +18,7 @@ mod harness;
 mod house;
 #[path = "../blackbox/refusals.rs"]
 mod refusals;
+mod resets;
 #[path = "../blackbox/server.rs"]
 #[allow(dead_code)]
 mod server;
