@@ -23,4 +23,5 @@ mod resets;
 #[allow(dead_code)]
 mod server;
 mod service;
+mod vtl;
 mod write_once;

@@ -4,7 +4,7 @@
 use crate::harness::Lab;
 use crate::house::*;
 use std::path::Path;
-use tape_drive::{Compression, DriveKey, FilemarkSync, Position, ReadOutcome, open_changer};
+use tape_drive::{Compression, DriveKey, ElementKind, FilemarkSync, Position, ReadOutcome, open_changer};
 use tape_scsi::command::inquiry::{designator::DesignatorKind, inquiry, vpd};
 use tape_scsi::command::persistent_reserve::{self as reserve, ReservationType, ReserveAction};
 use tape_scsi::command::{attribute, log_sense, report_density_support as density, security_protocol};
@@ -62,6 +62,7 @@ fn inside() {
     judge.elements();
     judge.encryption();
     judge.densities();
+    judge.alerts(&house);
     println!("{} values agree", judge.agreed);
     assert!(judge.wrong.is_empty(), "{:#?}", judge.wrong);
     assert!(judge.agreed >= 150, "only {} values were compared", judge.agreed);
@@ -336,19 +337,15 @@ impl Judge {
     fn elements(&mut self) {
         let printed = ok("mtx -f /dev/sg0 status");
         let inventory = open_changer("/dev/sg0").unwrap().inventory().unwrap();
-        let mut number = 0;
+        let storage = inventory.of(ElementKind::Storage).count();
         for element in &inventory.elements {
-            use tape_drive::ElementKind as Kind;
+            let number = inventory.of(element.kind).position(|other| other.address == element.address).unwrap();
+            // mtx counts mail slots behind the others, and drives from 0.
             let label = match element.kind {
-                Kind::Drive => {
-                    "Data Transfer Element ".to_owned()
-                        + &(element.address.0 - inventory.of(Kind::Drive).next().unwrap().address.0).to_string()
-                }
-                Kind::Storage | Kind::ImportExport => {
-                    number += 1;
-                    format!("Storage Element {number}")
-                }
-                Kind::Transport => continue,
+                ElementKind::Drive => format!("Data Transfer Element {number}"),
+                ElementKind::Storage => format!("Storage Element {}", number + 1),
+                ElementKind::ImportExport => format!("Storage Element {}", storage + number + 1),
+                ElementKind::Transport => continue,
             };
             let Some(line) = printed
                 .lines()
@@ -419,5 +416,41 @@ impl Judge {
     fn densities(&mut self) {
         let ours = density::report_density_support(&mut sg(), density::Of::Medium).unwrap();
         self.same("density of the medium", vec![0x60], ours.iter().map(|density| density.primary).collect());
+    }
+
+    /// Each of the 64 flags, by number and by name; those that were raised, and no other.
+    fn alerts(&mut self, house: &House) {
+        let plain =
+            |name: &str| name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+        for part in 0..3 {
+            let raised: Vec<TapeAlert> = TapeAlert::all().filter(|alert| alert.flag() % 3 == part).collect();
+            // Without what was raised before.
+            quiet(DRIVE).unload().unwrap();
+            let mut drive = quiet(DRIVE);
+            for &alert in &raised {
+                house.target.alert(FIRST_DRIVE, alert);
+            }
+            let mut ours = drive.alerts().unwrap();
+            // Others wait for a drive that somebody has for himself.
+            drop(drive);
+            ours.retain(|alert| *alert != TapeAlert::CLEAN_NOW || raised.contains(alert));
+            self.same("the flags that were raised", raised.clone(), ours);
+            let (page, printed) = self.page(log::tape_alert_response::CODE);
+            let ours = log::tape_alert_response::read(&page).unwrap();
+            for alert in TapeAlert::all() {
+                let flag = format!("{:02X}h: {}", alert.flag(), u8::from(ours.contains(&alert)));
+                self.same(&flag.clone(), true, printed.contains(&flag));
+            }
+            // Who reads this page clears it, so that the other program is the only one.
+            let printed = ok(&format!("sg_logs -p 0x2e {DRIVE}"));
+            let theirs: Vec<(&str, &str)> = printed.lines().filter_map(|line| line.trim().rsplit_once(": ")).collect();
+            let theirs: Vec<_> = theirs.into_iter().filter(|(_, value)| matches!(*value, "0" | "1")).collect();
+            self.same("flags that they print", 64, theirs.len());
+            for (alert, (name, value)) in TapeAlert::all().zip(theirs) {
+                let raised = raised.contains(&alert) || alert == TapeAlert::CLEAN_NOW;
+                self.same(alert.name(), raised, value == "1");
+                self.same(&format!("the name of flag {}", alert.flag()), plain(alert.name()), plain(name));
+            }
+        }
     }
 }
