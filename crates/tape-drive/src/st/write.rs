@@ -152,8 +152,9 @@ impl StDrive {
         if error.kind == DriveErrorKind::Aborted {
             // An error whose sense data the driver kept: of this write, of an earlier one, or a cartridge that was
             // changed. The worst of these is assumed that cannot be excluded.
-            let (kind, message) = match self.before_write(operation) {
-                Err(found) if found.kind == DriveErrorKind::Reset => (found.kind, &*found.message),
+            let found = self.before_write(operation);
+            let (kind, message) = match &found {
+                Err(found) if found.kind == DriveErrorKind::Reset => (DriveErrorKind::Reset, &*found.message),
                 Err(_) => (
                     DriveErrorKind::MediumChanged,
                     "a write failed, the tape driver does not say why, and the cartridge cannot be told from another \
