@@ -28,8 +28,6 @@ pub struct StDrive {
     pub(super) scsi: SscDrive<SgIo>,
     pub(super) buffer: PageBuffer,
     pub(super) at: Option<Position>,
-    /// Where the tape was when something failed, until somebody has looked where it is now, or sent it elsewhere.
-    pub(super) left: Option<Position>,
     pub(super) trust: Trust,
     pub(super) unflushed: Option<Position>,
     pub(super) writing: bool,
@@ -53,7 +51,6 @@ impl StDrive {
             scsi,
             buffer: PageBuffer::default(),
             at: None,
-            left: None,
             trust: Trust::New,
             unflushed: None,
             writing: false,
@@ -274,10 +271,7 @@ impl TapeDrive for StDrive {
 
     fn position(&mut self) -> Result<TapePosition> {
         let found = self.look(Operation::ReadPosition);
-        let found = self.heard(found)?;
-        // Whoever asked knows it now.
-        self.left = None;
-        Ok(found)
+        self.heard(found)
     }
 
     fn medium(&mut self) -> Result<Medium> {
