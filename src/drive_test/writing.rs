@@ -143,11 +143,16 @@ fn compression(bench: &mut Bench<'_>) -> Outcome {
     if !bench.drive.capabilities()?.compression {
         return skip("the drive does not compress");
     }
+    // Enough for drives that tell the room in units of many megabytes, and not too much for a small tape.
+    let blocks = match bench.drive.medium()?.capacity_bytes {
+        0 => 1024,
+        capacity => (capacity / (8 * LENGTH as u64)).clamp(1, 1024),
+    };
     let mut used = Vec::new();
     for mode in [Compression::Off, Compression::On] {
         bench.drive.rewind()?;
         bench.drive.set_compression(mode)?;
-        for _ in 0..1024 {
+        for _ in 0..blocks {
             bench.drive.write_block(&vec![0; LENGTH])?;
         }
         bench.drive.write_filemarks(1, FilemarkSync::Flush)?;

@@ -47,8 +47,8 @@ fn a_good_drive_passes_every_check() {
 
     let (output, answer) = run(&["drive", "test", &device, "--destructive", "--fill"]);
     assert!(output.status.success(), "{answer} {}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(verdicts(&answer, "skipped"), ["compression"], "{answer}");
-    assert!(verdicts(&answer, "passed").len() >= 21, "{answer}");
+    assert_eq!(verdicts(&answer, "skipped"), Vec::<String>::new(), "{answer}");
+    assert!(verdicts(&answer, "passed").len() >= 22, "{answer}");
     assert!(image(dir.path()).is_empty(), "the tape is left blank");
 }
 

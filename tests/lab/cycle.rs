@@ -47,15 +47,15 @@ fn a_drive_without_positions_is_not_written_to_by_the_tape_driver() {
 }
 
 /// A server that knows the library.
-struct Rack {
-    server: Server,
-    source: PathBuf,
+pub struct Rack {
+    pub server: Server,
+    pub source: PathBuf,
     changer: String,
 }
 
 impl Rack {
     /// Found by a scan, and made known: by one confirmation, or each drive by its path.
-    fn added(drives: Option<[&str; 2]>) -> Rack {
+    pub fn added(drives: Option<&[&str]>) -> Rack {
         let server = Server::bare();
         let api = &server.api;
         let found = api.get("/api/v1/libraries/scan").ok();
@@ -65,7 +65,7 @@ impl Rack {
         let body = json!({"name": "Rack", "device_path": changer, "with_drives": drives.is_none()});
         let added = api.post("/api/v1/libraries", body).ok();
         assert_eq!(added["drives"].as_array().map(Vec::len), Some(if drives.is_none() { 2 } else { 0 }), "{added}");
-        for path in drives.into_iter().flatten() {
+        for path in drives.unwrap_or_default() {
             api.post("/api/v1/drives", json!({"device_path": path})).ok();
         }
         let rows = api.get("/api/v1/drives").ok();
@@ -78,7 +78,7 @@ impl Rack {
         Rack { server, source, changer }
     }
 
-    fn label(&self) -> Value {
+    pub fn label(&self) -> Value {
         let body = json!({"library_id": 1, "barcodes": true, "pool_id": 1});
         let started = self.server.api.post("/api/v1/tapes/batch-label", body).ok();
         self.server.api.wait(&started["execution_id"])
@@ -95,14 +95,14 @@ impl Rack {
         self.server.api.complete(self.server.api.post("/api/v1/libraries/1/transfer", body).ok());
     }
 
-    fn restored(&self, set: &Value, expected: &Path) {
+    pub fn restored(&self, set: &Value, expected: &Path) {
         let to = self.server.dir.path().join("restored");
         self.server.api.restore(json!({"backup_set_id": set, "dest_path": to}));
         files::assert_equal(expected, &to);
         std::fs::remove_dir_all(to).unwrap();
     }
 
-    fn set(&self, id: &Value) -> Value {
+    pub fn set(&self, id: &Value) -> Value {
         self.server.api.get(&format!("/api/v1/backup-sets/{id}")).ok()
     }
 
@@ -162,7 +162,7 @@ impl Rack {
     }
 }
 
-fn ours(drives: Option<[&str; 2]>) {
+fn ours(drives: Option<&[&str]>) {
     let house = House::filled(&BARCODES, CAPACITY_MIB << 20, |dir| {
         library::add_cartridge(dir, &tape_drive::virt::CartridgeSpec::new(CLEANER), Place::AnySlot).unwrap();
     });
@@ -234,7 +234,7 @@ fn ours_by_sg() {
 #[test]
 #[ignore = "runs inside the lab"]
 fn ours_by_st() {
-    ours(Some(["/dev/nst0", "/dev/nst1"]));
+    ours(Some(&["/dev/nst0", "/dev/nst1"]));
 }
 
 #[test]
@@ -254,7 +254,7 @@ fn tgt_by_sg() {
 #[test]
 #[ignore = "runs inside the lab"]
 fn tgt_by_st() {
-    let rack = Rack::added(Some(["/dev/nst0", "/dev/nst1"]));
+    let rack = Rack::added(Some(&["/dev/nst0", "/dev/nst1"]));
     let refused = rack.label();
     assert_eq!(refused["status"], "failed", "{refused}");
     let words = refused["error_message"].as_str().unwrap();

@@ -18,8 +18,10 @@ mod harness;
 mod house;
 #[path = "../blackbox/refusals.rs"]
 mod refusals;
+mod resets;
 #[path = "../blackbox/server.rs"]
 #[allow(dead_code)]
 mod server;
 mod service;
+mod vtl;
 mod write_once;

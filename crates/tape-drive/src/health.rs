@@ -6,10 +6,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DriveHealth {
-    /// Bytes written to media in the drive's life.
+    /// Bytes written to media in the drive's life: what was left of them where the drive compresses (log page 0Ch).
     pub bytes_written: u64,
     /// Bytes read from media.
     pub bytes_read: u64,
+    /// Bytes that hosts sent for that, before compression.
+    pub bytes_received: Option<u64>,
+    /// Bytes that hosts were sent, after decompression.
+    pub bytes_sent: Option<u64>,
     /// Writes that failed beyond recovery (log page 02h, parameter 0006h).
     pub write_errors: u64,
     /// Reads that failed beyond recovery (log page 03h, parameter 0006h).

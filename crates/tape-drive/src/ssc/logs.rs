@@ -51,6 +51,7 @@ impl<T: Transport> SscDrive<T> {
             let counters = SequentialAccess::read(&page);
             health.bytes_written = counters.written_bytes.unwrap_or(0);
             health.bytes_read = counters.read_bytes.unwrap_or(0);
+            (health.bytes_received, health.bytes_sent) = (counters.received_bytes, counters.sent_bytes);
             health.cleaning_required = counters.cleaning_requested.is_some_and(|asked| asked != 0);
         }
         if let Some(page) = self.log(temperature::CODE)? {

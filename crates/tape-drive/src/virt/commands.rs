@@ -60,6 +60,22 @@ impl VirtualDrive {
         }
         Ok(())
     }
+
+    /// Counts a block of so many bytes, of which so many were stored.
+    fn have_read(&mut self, length: usize, stored: usize) -> ReadOutcome {
+        let bytes = stored as u64;
+        if let Bay::Threaded(tape) = &mut self.bay {
+            tape.cartridge.bytes_read += bytes;
+        }
+        self.health.bytes_sent = Some(self.health.bytes_sent.unwrap_or(self.health.bytes_read) + length as u64);
+        self.health.bytes_read += bytes;
+        self.transferred.read += bytes;
+        self.transferred.sent += length as u64;
+        if let Some(pace) = &mut self.pace {
+            pace.read(bytes);
+        }
+        ReadOutcome::Block(length)
+    }
 }
 
 /// The file of the image could not be written or read.
@@ -138,16 +154,21 @@ impl TapeDrive for VirtualDrive {
             let error = sense(Operation::Write, SenseKey::IllegalRequest, 0x24, 0x00).at(at);
             return Err(error.saying(format!("a block has 1 to {max} bytes, not {}", block.len())));
         };
-        let stored = self.encryption.stored(block).map_err(|error| error.at(at))?;
-        self.begin_write(Operation::Write, index::stored_bytes(stored.len() as u32))?;
+        let stored = self.encryption.stored(block, self.compression).map_err(|error| error.at(at))?;
+        let content = stored.content as u64;
+        self.begin_write(Operation::Write, index::stored_bytes(stored.bytes.len() as u32))?;
         if let Some(pace) = &mut self.pace {
-            pace.write(u64::from(length));
+            pace.write(content);
         }
-        self.health.bytes_written += u64::from(length);
+        self.health.bytes_received =
+            Some(self.health.bytes_received.unwrap_or(self.health.bytes_written) + u64::from(length));
+        self.health.bytes_written += content;
         let tape = self.threaded(Operation::Write)?;
-        tape.image.append_block(&stored).map_err(|error| disk_error(Operation::Write, at, &error))?;
+        tape.image.append_block(&stored.bytes).map_err(|error| disk_error(Operation::Write, at, &error))?;
         tape.position += 1;
-        tape.cartridge.bytes_written += u64::from(length);
+        tape.cartridge.bytes_written += content;
+        self.transferred.received += u64::from(length);
+        self.transferred.written += content;
         self.outcome(Operation::Write, before)
     }
 
@@ -181,14 +202,8 @@ impl TapeDrive for VirtualDrive {
         match found {
             Found::AsIs(ImageRead::EndOfData) => Ok(ReadOutcome::EndOfData),
             Found::AsIs(ImageRead::Filemark) => Ok(ReadOutcome::Filemark),
-            Found::AsIs(ImageRead::Block(length)) | Found::Opened(length) => {
-                tape.cartridge.bytes_read += length as u64;
-                self.health.bytes_read += length as u64;
-                if let Some(pace) = &mut self.pace {
-                    pace.read(length as u64);
-                }
-                Ok(ReadOutcome::Block(length))
-            }
+            Found::AsIs(ImageRead::Block(length)) => Ok(self.have_read(length, length)),
+            Found::Opened { length, stored } => Ok(self.have_read(length, stored)),
             Found::AsIs(ImageRead::TooLong(actual)) | Found::TooLong(actual) => too_long(actual, buffer.len(), at),
             Found::Sealed(reason) => Err(sealed_error(reason, at)),
             Found::AsIs(ImageRead::Damaged) => {
@@ -314,7 +329,16 @@ impl TapeDrive for VirtualDrive {
     fn health(&mut self) -> Result<DriveHealth> {
         self.attend(Operation::LogSense)?;
         let DriveHealth { cleaning_required, cleanings, power_cycles, .. } = self.bay_state()?.health;
-        Ok(DriveHealth { cleaning_required, cleanings, power_cycles, ..self.counters() })
+        let (write_compression_ratio, read_compression_ratio) =
+            (self.transferred.write_ratio(), self.transferred.read_ratio());
+        Ok(DriveHealth {
+            cleaning_required,
+            cleanings,
+            power_cycles,
+            write_compression_ratio,
+            read_compression_ratio,
+            ..self.counters()
+        })
     }
 
     fn volume_health(&mut self) -> Result<VolumeHealth> {
@@ -346,7 +370,7 @@ impl TapeDrive for VirtualDrive {
         Ok(Capabilities {
             // LTO drives encrypt from generation 4 on, and take write-once cartridges from generation 3 on.
             encryption: generation >= 4,
-            compression: false,
+            compression: true,
             worm: generation >= 3,
             programmable_early_warning: true,
             densities: densities.collect(),
@@ -378,9 +402,10 @@ impl TapeDrive for VirtualDrive {
         self.look_at_next_block()
     }
 
-    /// Accepted and without effect: blocks are stored as they are.
-    fn set_compression(&mut self, _compression: Compression) -> Result<()> {
-        self.attend(Operation::ModeSelect)
+    fn set_compression(&mut self, compression: Compression) -> Result<()> {
+        self.attend(Operation::ModeSelect)?;
+        self.compression = compression;
+        Ok(())
     }
 
     fn set_programmable_early_warning(&mut self, bytes: u64) -> Result<()> {

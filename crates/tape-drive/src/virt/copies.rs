@@ -1,7 +1,7 @@
 //! A tape that is only read and needs no drive: an image file, or files that somebody copied off a tape with `dd`.
 
 use super::image::{Image, ImageAccess, ImageRead};
-use super::sealed::Sealed;
+use super::sealed::{Sealed, Unopened};
 use crate::drive::*;
 use crate::{
     Capabilities, DriveError, DriveErrorKind, DriveHealth, DriveKey, EncryptionState, NextBlock, Operation, Position,
@@ -140,11 +140,17 @@ impl TapeCopy {
         let Some(sealed) = Sealed::parse(stored).filter(|_| matches!(self.content, Content::Image(_))) else {
             return Ok(ReadOutcome::Block(length));
         };
+        let at = Position::block(self.position - 1);
         let block = sealed.open(stored, None).map_err(|reason| {
-            self.position -= 1;
-            super::encrypting::sealed_error(reason, Position::block(self.position))
+            // A tape stays before a block without its key, and passes one that it cannot read.
+            self.position -= u64::from(reason != Unopened::Damaged);
+            super::encrypting::sealed_error(reason, at)
         })?;
-        buffer.get_mut(..block.len()).unwrap_or_default().copy_from_slice(&block);
+        // It has more bytes than were stored if it was compressed.
+        let Some(target) = buffer.get_mut(..block.len()) else {
+            return super::encrypting::too_long(block.len() as u64, buffer.len(), at);
+        };
+        target.copy_from_slice(&block);
         Ok(ReadOutcome::Block(block.len()))
     }
 

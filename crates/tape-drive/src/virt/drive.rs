@@ -11,6 +11,7 @@ use super::image::Image;
 use super::library::{bay_mut, drive_lock, refused};
 use super::speed::Pace;
 use super::state::*;
+use super::transferred::Transferred;
 use crate::drive::*;
 use crate::fault::Faulty;
 use crate::lto::{Access, Generation};
@@ -32,6 +33,8 @@ pub struct VirtualDrive {
     pub(super) attention: Option<Attention>,
     pub(super) early_warning_ahead_bytes: u64,
     pub(super) encryption: Encryption,
+    pub(super) compression: Compression,
+    pub(super) transferred: Transferred,
     pub(super) health: DriveHealth,
     pub(super) alerts: BTreeSet<TapeAlert>,
     pub(super) pace: Option<Pace>,
@@ -117,6 +120,8 @@ impl VirtualDrive {
             attention: None,
             early_warning_ahead_bytes: 0,
             encryption: Encryption::default(),
+            compression: Compression::Off,
+            transferred: Transferred::default(),
             health: bay.health,
             alerts: BTreeSet::new(),
             pace,
@@ -209,9 +214,15 @@ impl VirtualDrive {
         let _ = self.update_bay(|bay| bay.health.power_cycles = bay.health.power_cycles.map(|cycles| cycles + 1));
     }
 
+    /// What went through the drive since its cartridge was loaded.
+    pub fn transferred(&self) -> Transferred {
+        self.transferred
+    }
+
     fn forget_modes(&mut self) {
         self.early_warning_ahead_bytes = 0;
         self.encryption.set(None);
+        self.compression = Compression::Off;
         if let Bay::Threaded(tape) = &mut self.bay {
             tape.position = 0;
         }

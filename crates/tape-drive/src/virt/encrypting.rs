@@ -1,9 +1,11 @@
-//! Encryption in a virtual drive: blocks on their way to the image and back, and what the drive says about them.
+//! Compression and encryption in a virtual drive: blocks on their way to the image and back, and what the drive says about
+//! them.
 
 use super::drive::*;
 use super::image::ImageRead;
-use super::sealed::{self, Sealed, Unopened};
-use crate::drive::ReadOutcome;
+use super::sealed::{self, Content, Sealed, Unopened};
+use super::squeezed::Squeezed;
+use crate::drive::{Compression, ReadOutcome};
 use crate::encryption::*;
 use crate::{DriveError, DriveErrorKind, Operation, Position, Result};
 use std::borrow::Cow;
@@ -40,16 +42,32 @@ impl Encryption {
         }
     }
 
-    /// The block as it is stored.
-    pub fn stored<'a>(&self, block: &'a [u8]) -> Result<Cow<'a, [u8]>> {
-        if self.key.is_none() && !sealed::looks_sealed(block) {
-            return Ok(Cow::Borrowed(block));
-        }
-        sealed::seal(block, self.key.as_ref()).map(Cow::Owned).map_err(|error| {
+    /// The block as it is stored: compressed if that saves something, then encrypted.
+    pub fn stored<'a>(&self, block: &'a [u8], compression: Compression) -> Result<Stored<'a>> {
+        let squeezed = match compression {
+            Compression::On => Squeezed::of(block),
+            Compression::Off => None,
+        };
+        let content = match &squeezed {
+            Some(squeezed) => Content::Squeezed(squeezed),
+            None if self.key.is_none() && !sealed::looks_sealed(block) => {
+                return Ok(Stored { bytes: Cow::Borrowed(block), content: block.len() });
+            }
+            None => Content::AsIs(block),
+        };
+        let bytes = sealed::seal(content, self.key.as_ref()).map(Cow::Owned).map_err(|error| {
             let error = format!("the block cannot be encrypted: {error}");
             DriveError::new(DriveErrorKind::HardwareError, Operation::Write, error)
-        })
+        })?;
+        Ok(Stored { bytes, content: squeezed.map_or(block.len(), |squeezed| squeezed.bytes().len()) })
     }
+}
+
+/// A block as it is stored.
+pub(super) struct Stored<'a> {
+    pub bytes: Cow<'a, [u8]>,
+    /// How much of it is data, compressed or not.
+    pub content: usize,
 }
 
 /// What a read found, with the block still as the host wrote it or as the image stores it.
@@ -57,7 +75,12 @@ pub(super) enum Found {
     /// As the image gave it.
     AsIs(ImageRead),
     /// A sealed block was opened into the buffer.
-    Opened(usize),
+    Opened {
+        /// Bytes in the buffer.
+        length: usize,
+        /// Bytes of data that were stored of it.
+        stored: usize,
+    },
     /// It holds more than the buffer.
     TooLong(u64),
     /// It cannot be opened: the tape stays before it (SSC-5, 4.2.21).
@@ -92,14 +115,14 @@ impl VirtualDrive {
             _ => return Ok(Found::AsIs(found)),
         };
         let Some(sealed) = Sealed::parse(&stored) else { return Ok(Found::AsIs(ImageRead::Damaged)) };
-        Ok(match (sealed.open(&stored, key.as_ref()), buffer.get_mut(..sealed.len())) {
-            (Err(reason), _) => Found::Sealed(reason),
-            (Ok(_), None) => Found::TooLong(sealed.len() as u64),
-            (Ok(block), Some(target)) => {
-                target.copy_from_slice(&block);
-                Found::Opened(block.len())
-            }
-        })
+        let block = match sealed.open(&stored, key.as_ref()) {
+            Ok(block) => block,
+            Err(Unopened::Damaged) => return Ok(Found::AsIs(ImageRead::Damaged)),
+            Err(reason) => return Ok(Found::Sealed(reason)),
+        };
+        let Some(target) = buffer.get_mut(..block.len()) else { return Ok(Found::TooLong(block.len() as u64)) };
+        target.copy_from_slice(&block);
+        Ok(Found::Opened { length: block.len(), stored: sealed.len() })
     }
 
     /// What the block at the position is, without moving.
@@ -128,12 +151,13 @@ impl VirtualDrive {
 
 /// The answer to a read that met a sealed block without the key for it.
 pub(super) fn sealed_error(reason: Unopened, at: Position) -> DriveError {
-    let ascq = match reason {
-        Unopened::NoKey => 0x01,
-        Unopened::OtherKey => 0x03,
-        Unopened::Changed => 0x04,
+    let (key, asc, ascq) = match reason {
+        Unopened::NoKey => (SenseKey::DataProtect, 0x74, 0x01),
+        Unopened::OtherKey => (SenseKey::DataProtect, 0x74, 0x03),
+        Unopened::Changed => (SenseKey::DataProtect, 0x74, 0x04),
+        Unopened::Damaged => (SenseKey::MediumError, 0x11, 0x00),
     };
-    sense(Operation::Read, SenseKey::DataProtect, 0x74, ascq).at(at)
+    sense(Operation::Read, key, asc, ascq).at(at)
 }
 
 /// The answer to a read with a buffer that was too short.

@@ -4,6 +4,7 @@ use super::cartridge::{Cartridge, WriteProtection};
 use super::drive::{Attention, Bay, Ejected, Tape, VirtualDrive};
 use super::image::{Image, ImageAccess};
 use super::state::{Thread, io_error};
+use super::transferred::Transferred;
 use crate::drive::MediumKind;
 use crate::lto::{self, Access, Generation};
 use crate::{DriveError, DriveErrorKind, DriveHealth, Operation, Position, Result};
@@ -103,6 +104,7 @@ impl VirtualDrive {
 
     fn try_thread(&mut self, name: &str, how: Threading) -> Result<Bay> {
         let mut cartridge = Cartridge::load(&self.folder, name)?;
+        self.transferred = Transferred::default();
         if cartridge.kind == MediumKind::Cleaning {
             return self.clean(name, cartridge);
         }

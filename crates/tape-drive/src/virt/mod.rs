@@ -5,7 +5,8 @@
 //! * [`cartridge`] adds what a cartridge is: bar code, format, capacity, write protection, cartridge memory;
 //! * [`library`] is the directory: what is in which drive and slot, changed by hand here and by the robot in [`changer`];
 //! * [`drive`] is the drive: states, unit attentions, early warning, the buffer that a power cut loses, alerts, health;
-//! * `sealed` is how a block is stored that the drive encrypted, `encrypting` what the drive does with it;
+//! * `sealed` is how a block is stored that the drive compressed (`squeezed`) or encrypted, `encrypting` what the drive does
+//!   with it, `transferred` how much it was;
 //! * [`speed`] is how long all that takes on a real one; by default nothing takes any time;
 //! * [`copies`] reads an image, or files copied off a tape, without any library;
 //! * [`control`] reaches the drives that are open in this process, and in others when they open, to inject faults.
@@ -30,8 +31,10 @@ mod scan;
 mod sealed;
 pub mod sidecar;
 pub mod speed;
+mod squeezed;
 pub mod state;
 mod survey;
+mod transferred;
 
 pub use cartridge::CartridgeSpec;
 pub use changer::VirtualChanger;
@@ -40,3 +43,4 @@ pub use copies::TapeCopy;
 pub use drive::VirtualDrive;
 pub use library::{LibrarySpec, Place};
 pub use scan::scan;
+pub use transferred::Transferred;

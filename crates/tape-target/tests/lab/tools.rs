@@ -95,15 +95,15 @@ fn health() {
 
 fn encryption() {
     ok("head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \\n' > /tmp/key; echo >> /tmp/key; echo label >> /tmp/key");
-    says("stenc -f /dev/sg1 --detail", &["Drive Encryption:        off"]);
-    ok("mt -f /dev/nst0 rewind; stenc -f /dev/sg1 -e mixed -a 1 -k /tmp/key");
-    says("stenc -f /dev/sg1 --detail", &["Drive Encryption:        mixed"]);
+    says("timeout 30 stenc -f /dev/sg1 --detail", &["Drive Encryption:        off"]);
+    ok("mt -f /dev/nst0 rewind; timeout 30 stenc -f /dev/sg1 -e mixed -a 1 -k /tmp/key");
+    says("timeout 30 stenc -f /dev/sg1 --detail", &["Drive Encryption:        mixed"]);
     ok("dd if=/tmp/f1 of=/dev/nst0 bs=64k status=none; mt -f /dev/nst0 rewind");
-    ok("stenc -f /dev/sg1 -e off");
+    ok("timeout 30 stenc -f /dev/sg1 -e off");
     let locked = sh("dd if=/dev/nst0 bs=64k of=/dev/null");
     assert!(!locked.status.success(), "an encrypted block was read without its key");
     ok(
-        "mt -f /dev/nst0 rewind; stenc -f /dev/sg1 -e mixed -a 1 -k /tmp/key; cmp <(dd if=/dev/nst0 bs=64k status=none) /tmp/f1",
+        "mt -f /dev/nst0 rewind; timeout 30 stenc -f /dev/sg1 -e mixed -a 1 -k /tmp/key; cmp <(dd if=/dev/nst0 bs=64k status=none) /tmp/f1",
     );
-    ok("stenc -f /dev/sg1 -e off");
+    ok("timeout 30 stenc -f /dev/sg1 -e off");
 }

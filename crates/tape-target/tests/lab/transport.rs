@@ -10,9 +10,13 @@ use tape_target::{Response, Rule};
 const BLOCK: usize = 64 << 10;
 const ABORT_TASK: u8 = 1;
 const UNIT_RESET: u8 = 5;
+const TARGET_RESET: u8 = 6;
+const WRITE_FILEMARKS: u8 = 0x10;
+/// By the robot's node, which asks the drive nothing.
+const RESET: &str = "-t /dev/sch0";
 
 /// What is tried here.
-pub const ALL: [&str; 8] = [
+pub const ALL: [&str; 12] = [
     "digests of headers and data",
     "digests of headers alone",
     "data only when it is asked for",
@@ -21,6 +25,10 @@ pub const ALL: [&str; 8] = [
     "a write without an answer is aborted",
     "a write answered too late is aborted",
     "the unit is reset between two writes",
+    "the target is reset between two writes",
+    "the target is reset while a write waits to be carried out",
+    "the target is reset while a write that was carried out waits for its answer",
+    "the target is reset while a filemark waits to be carried out",
 ];
 
 /// Settings of a session, by the names that iscsiadm has for them.
@@ -114,8 +122,15 @@ fn aborts_and_resets() {
     aborted(&house, "/dev/nst0", ALL[5], silent);
     aborted(&house, "/dev/nst0", ALL[6], late);
     ok(&format!("echo {} > /sys/class/scsi_tape/nst0/device/timeout", usual.trim()));
-    // By a node that nobody has for himself.
+    // By a node that nobody has for himself: the other driver's, or that of the robot.
     reset_between(&house, "/dev/sg1", ("-d /dev/nst0", UNIT_RESET), ALL[7]);
+    for device in ["/dev/sg1", "/dev/nst0"] {
+        reset_between(&house, device, (RESET, TARGET_RESET), ALL[8]);
+    }
+    let (device, wait) = ("/dev/sg1", Duration::from_secs(60));
+    reset_under_way(&house, device, Rule::refuse(WRITE, Response::Device).delayed(wait), ALL[9]);
+    reset_under_way(&house, device, Rule::execute(WRITE, Response::Device).delayed(wait), ALL[10]);
+    reset_under_way(&house, device, Rule::refuse(WRITE_FILEMARKS, Response::Device).delayed(wait), ALL[11]);
 }
 
 /// Writes two blocks, flushed.
@@ -167,6 +182,41 @@ fn reset_between(house: &House, device: &str, (how, function): (&str, u8), what:
     drop(drive);
     there(device, what, false);
     // And it goes on.
+    let mut drive = quiet(device);
+    drive.locate(Position::block(2)).unwrap();
+    drive.write_block(&[2; BLOCK]).unwrap();
+    drive.write_filemarks(1, FilemarkSync::Flush).unwrap();
+    drop(drive);
+    there(device, what, true);
+}
+
+/// A write or a filemark is on its way when everything is reset: it is not said to be done, long before the drive would have
+/// answered; and the tape is written on behind what was flushed.
+fn reset_under_way(house: &House, device: &str, rule: Rule, what: &str) {
+    let mut drive = begun(device);
+    house.target.take_management();
+    let opcode = rule.opcodes.clone();
+    house.injection(FIRST_DRIVE).add(rule);
+    let since = Instant::now();
+    let told = std::thread::scope(|scope| {
+        let writer = scope.spawn(|| match opcode.as_slice() {
+            [WRITE_FILEMARKS] => drive.write_filemarks(1, FilemarkSync::Flush),
+            _ => drive.write_block(&[2; BLOCK]),
+        });
+        wait_for("the command to arrive", || house.injection(FIRST_DRIVE).pending() == 0);
+        ok(&format!("sg_reset {RESET}"));
+        writer.join().unwrap()
+    });
+    assert!(told.is_err(), "{what}, {device}: {told:?}");
+    assert!(since.elapsed() < Duration::from_secs(30), "{what}, {device}: told after {:?}", since.elapsed());
+    let managed = house.target.take_management();
+    assert!(managed.contains(&(TARGET_RESET, 0)), "{what}, {device}: {managed:?}");
+    house.injection(FIRST_DRIVE).clear();
+    // Nothing more goes to the tape before somebody looked where it is: a reset rewinds it.
+    let next = drive.write_block(&[3; BLOCK]);
+    drop(drive);
+    there(device, what, false);
+    assert!(next.is_err(), "{what}, {device}: the next block went to the tape: {next:?}");
     let mut drive = quiet(device);
     drive.locate(Position::block(2)).unwrap();
     drive.write_block(&[2; BLOCK]).unwrap();

@@ -1,7 +1,8 @@
 //! LOG SENSE and REPORT DENSITY SUPPORT: what the drive counted and noticed, and what it can record.
 
 use super::*;
-use tape_drive::{DriveHealth, Medium, MediumKind};
+use tape_drive::virt::Transferred;
+use tape_drive::{Medium, MediumKind};
 use tape_scsi::command::report_density_support::{Density, encode};
 use tape_scsi::log::{
     Activity, DataCompression, DeviceStatistics, ErrorCounters, LogPage, SequentialAccess, TapeCapacity, Temperature,
@@ -64,10 +65,10 @@ impl Drive {
                 ErrorCounters { retries: health.rereads, bytes, uncorrected, ..Default::default() }.page(code)
             }
             sequential_access::CODE => SequentialAccess {
-                received_bytes: Some(health.bytes_written),
+                received_bytes: health.bytes_received.or(Some(health.bytes_written)),
                 written_bytes: Some(health.bytes_written),
                 read_bytes: Some(health.bytes_read),
-                sent_bytes: Some(health.bytes_read),
+                sent_bytes: health.bytes_sent.or(Some(health.bytes_read)),
                 capacity_megabytes: medium.as_ref().map(|medium| medium.capacity_bytes / MEGABYTE),
                 used_megabytes: medium.as_ref().and_then(used).map(|bytes| bytes / MEGABYTE),
                 cleaning_requested: Some(u64::from(health.cleaning_required)),
@@ -103,7 +104,7 @@ impl Drive {
             }
             .page(code),
             volume_statistics::CODE => self.volume_page(medium.as_ref())?,
-            data_compression::CODE => compression_page(&health),
+            data_compression::CODE => compression_page(&self.drive.inner().transferred()),
             // The capacity page, which needs a cartridge.
             _ => {
                 let medium = medium.ok_or_else(|| Failure::from(Sense::new(SenseKey::NotReady, 0x3a, 0x00)))?;
@@ -123,6 +124,7 @@ impl Drive {
             return Ok(VolumeStatistics { valid: Some(0), ..Default::default() }.page(0x17));
         };
         let volume = self.drive.inner().volume_health()?;
+        let transferred = self.drive.inner().transferred();
         Ok(VolumeStatistics {
             valid: Some(1),
             threads: volume.mounts,
@@ -130,6 +132,10 @@ impl Drive {
             unrecovered_write_errors: volume.unrecovered_write_errors,
             read_retries: volume.read_retries,
             unrecovered_read_errors: volume.unrecovered_read_errors,
+            mount_megabytes_written: Some(transferred.written / MEGABYTE),
+            mount_megabytes_read: Some(transferred.read / MEGABYTE),
+            write_compression_percent: percent(transferred.write_ratio()).or(Some(0)),
+            read_compression_percent: percent(transferred.read_ratio()).or(Some(0)),
             megabytes_written: volume.bytes_written.map(|bytes| bytes / MEGABYTE),
             megabytes_read: volume.bytes_read.map(|bytes| bytes / MEGABYTE),
             capacity_megabytes: Some(medium.capacity_bytes / MEGABYTE),
@@ -176,12 +182,25 @@ fn used(medium: &Medium) -> Option<u64> {
     Some(medium.capacity_bytes.saturating_sub(medium.remaining_bytes?))
 }
 
-fn compression_page(health: &DriveHealth) -> LogPage {
-    let percent = |ratio: Option<f64>| ratio.map(|ratio| (ratio * 100.0) as u64);
+fn percent(ratio: Option<f64>) -> Option<u64> {
+    ratio.map(|ratio| (ratio * 100.0).round() as u64)
+}
+
+fn compression_page(transferred: &Transferred) -> LogPage {
+    let megabytes = |bytes: u64| Some(bytes / MEGABYTE);
+    let beyond = |bytes: u64| Some(bytes % MEGABYTE);
     DataCompression {
-        read_ratio_percent: percent(health.read_compression_ratio),
-        write_ratio_percent: percent(health.write_compression_ratio),
-        ..Default::default()
+        // Nothing was transferred yet: 0.
+        read_ratio_percent: percent(transferred.read_ratio()).or(Some(0)),
+        write_ratio_percent: percent(transferred.write_ratio()).or(Some(0)),
+        sent_megabytes: megabytes(transferred.sent),
+        sent_bytes: beyond(transferred.sent),
+        read_megabytes: megabytes(transferred.read),
+        read_bytes: beyond(transferred.read),
+        received_megabytes: megabytes(transferred.received),
+        received_bytes: beyond(transferred.received),
+        written_megabytes: megabytes(transferred.written),
+        written_bytes: beyond(transferred.written),
     }
     .page(data_compression::CODE)
 }

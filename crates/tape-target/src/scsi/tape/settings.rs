@@ -7,7 +7,8 @@ use tape_drive::{Compression, MediumKind};
 /// Bytes in a unit of the programmable early warning field (SSC-5, 8.5.9): megabytes of a million.
 const PEWS_UNIT: u64 = 1_000_000;
 
-/// The drive's settings; a reset makes them these.
+/// The drive's settings; a reset makes them these. It begins without compression, so that what ordinary programs write is in
+/// the image as they wrote it, for everybody to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Modes {
     /// BLOCK LENGTH of the block descriptor; 0: variable.
@@ -20,7 +21,7 @@ pub(super) struct Modes {
 
 impl Default for Modes {
     fn default() -> Self {
-        Modes { block_length: 0, compression: Compression::On, early_warning: 0, buffered: 1 }
+        Modes { block_length: 0, compression: Compression::Off, early_warning: 0, buffered: 1 }
     }
 }
 
@@ -29,7 +30,8 @@ impl Modes {
     pub fn unloaded(&mut self) {}
 
     fn pages(&self, kind: Option<MediumKind>) -> Vec<Page> {
-        // DCE, DCC; DDE; algorithm 10h (IBM LZ1, which LTO's is called by), as drives say it.
+        // DCE, DCC; DDE; algorithm 10h (IBM LZ1, which LTO's is called by), as drives say it. Ours is another (see the virtual
+        // drive), which no host can tell.
         let compression = u8::from(self.compression == Compression::On) << 7 | 0x40;
         let [high, low] = self.early_warning.to_be_bytes();
         let worm = u8::from(kind == Some(MediumKind::Worm));
