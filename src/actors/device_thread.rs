@@ -32,6 +32,11 @@ impl<D: ?Sized> Slot<D> {
         })
     }
 
+    /// Whether the device is open.
+    pub fn is_open(&self) -> bool {
+        self.device.is_some()
+    }
+
     /// Forgets the device, so that the next command opens it again.
     pub fn close(&mut self) {
         self.device = None;

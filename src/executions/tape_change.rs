@@ -67,6 +67,8 @@ struct Asked {
     row: TapeChange,
     look: Look,
     inventory: Instant,
+    /// Since when this server waits. A clock that jumps, or a server that was down, takes nobody's time away.
+    since: Instant,
     /// A person has said that it is done, and the choice has been made again since.
     answered: bool,
 }
@@ -142,8 +144,7 @@ impl<'a> Asking<'a> {
             self.tell(asked, seen)?;
         }
         let limit = context.services.config.tape.wait_for_tape();
-        let waited = (db::now() - asked.row.requested_at).to_std().unwrap_or_default();
-        if waited > limit {
+        if asked.since.elapsed() > limit {
             let why = format!("nobody did it within {} minutes", limit.as_secs() / 60);
             tape_changes::give_up(&mut *context.conn()?, asked.row.id, &why)?;
             return Err(Error::conflict("tape_not_inserted", format!("{why}: {}", asked.need.message)));
@@ -196,7 +197,8 @@ impl<'a> Asking<'a> {
         }
         self.show(&row);
         let look = Look::new(context, need.drive);
-        self.asked = Some(Asked { need, row, look, inventory: Instant::now(), answered: false });
+        let now = Instant::now();
+        self.asked = Some(Asked { need, row, look, inventory: now, since: now, answered: false });
         Ok(())
     }
 

@@ -176,6 +176,64 @@ fn a_paused_run_survives_a_restart_and_waits_to_be_resumed() {
     went_on(&server, &id, &source);
 }
 
+/// A drive keeps its cartridge locked when the server that locked it dies. The next one unlocks it, for what is paused may be
+/// cancelled, and somebody may want the tape.
+#[test]
+fn a_cartridge_is_not_locked_any_more_after_a_crash() {
+    let mut server = Server::ready();
+    let (job, source) = slow_job(&server, json!({"compression": "gzip"}));
+    let id = start_and_wait(&server, job, 40);
+    server.api.post(&format!("/api/v1/jobs/{job}/pause"), json!({})).ok();
+    server.api.wait_for(&format!("/api/v1/executions/{id}"), |row| row["status"] == "paused");
+    let locked = |server: &Server| {
+        let state = tape_drive::virt::library::read(&server.library_dir()).unwrap();
+        state.drives.iter().filter(|bay| bay.removal_prevented).count()
+    };
+    server.kill();
+    assert_eq!(locked(&server), 1, "the part was being written");
+    server.restart();
+    assert_eq!(server.api.get(&format!("/api/v1/executions/{id}")).ok()["status"], "paused");
+    assert_eq!(locked(&server), 0);
+    server.api.post(&format!("/api/v1/jobs/{job}/resume"), json!({})).ok();
+    went_on(&server, &id, &source);
+    assert_eq!(locked(&server), 0);
+}
+
+/// A tape that was named for a run is the one it goes on with, also if nothing was safe on it yet and another would do.
+#[test]
+fn a_run_on_a_named_tape_goes_on_with_that_tape() {
+    let mut server = Server::ready();
+    let (job, source) = slow_job(&server, json!({"compression": "gzip"}));
+    let other = server.folder("other");
+    std::fs::write(other.join("x"), b"x").unwrap();
+    let other = server.api.job("other", server.api.source("other", &other), 1, json!({}));
+    // it stays in its drive
+    server.api.run_job(other, json!({"tape_id": 1}));
+    let started = server.api.post(&format!("/api/v1/jobs/{job}/run"), json!({"tape_id": 3})).ok();
+    let row = format!("/api/v1/executions/{}", started["execution_id"]);
+    server.api.wait_for(&row, |row| row["phase"] == "streaming");
+    server.api.post(&format!("/api/v1/jobs/{job}/pause"), json!({})).ok();
+    server.api.wait_for(&row, |row| row["status"] == "paused");
+    server.kill();
+    {
+        use diesel::prelude::*;
+        use tapebackarr::db::schema::backup_checkpoints::dsl::*;
+        // as if that had been before the first checkpoint
+        let nothing = (checkpoint.eq(None::<String>), frame_table.eq(None::<Vec<u8>>), tape_id.eq(None::<i32>));
+        assert_eq!(diesel::update(backup_checkpoints).set(nothing).execute(&mut server.database()), Ok(1));
+    }
+    server.restart();
+    server.api.post(&format!("/api/v1/jobs/{job}/resume"), json!({})).ok();
+    let row = server.api.wait(&started["execution_id"]);
+    assert_eq!((&row["status"], &row["result"]["resumed"]), (&json!("completed"), &json!(true)), "{row}");
+    let set = server.api.get(&format!("/api/v1/backup-sets/{}", row["result"]["backup_set_id"])).ok();
+    let tapes: Vec<_> = set["parts"].as_array().unwrap().iter().map(|part| part["tape_id"].clone()).collect();
+    assert_eq!(tapes, [3], "{set}");
+    let to = server.dir.path().join("r");
+    server.api.restore(json!({"backup_set_id": set["id"], "dest_path": to}));
+    files::assert_equal(&source, &to);
+}
+
 #[test]
 fn a_run_that_was_interrupted_can_be_cancelled_and_the_tape_is_appended_to() {
     let mut server = Server::ready();

@@ -141,7 +141,7 @@ fn ten_sets_on_one_tape_are_restored_and_readable_without_us() {
 }
 
 /// The program that is printed in the guide for people who have nothing else.
-fn printed_program() -> String {
+pub fn printed_program() -> String {
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/manual-recovery.md")).unwrap();
     let (_, rest) = page.split_once("<!-- recover.py -->\n```python\n").expect("the guide has the program");
     rest.split_once("\n```").unwrap().0.to_string()

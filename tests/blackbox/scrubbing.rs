@@ -201,18 +201,28 @@ fn a_drill_passes_repeats_itself_and_catches_damage() {
 
 #[test]
 fn scrubs_and_drills_run_by_the_clock() {
-    let mut server = Server::bare();
-    let settings = json!({"scrub": {"schedule": "* * * * * *"}, "drill": {"schedule": "off"}});
-    server.api.send("PUT", "/api/v1/settings", Some(&settings)).ok();
-    server.kill_and_restart();
-    let since = std::time::Instant::now();
-    loop {
-        let rows = server.api.get("/api/v1/executions?kind=scrub").ok();
-        if rows.as_array().unwrap().iter().any(|row| row["status"] == "completed") {
-            break;
+    let (mut server, _) = two_sets();
+    for (works, rests) in [("scrub", "drill"), ("drill", "scrub")] {
+        let mut settings = json!({});
+        settings[works] = json!({"schedule": "* * * * * *"});
+        settings[rests] = json!({"schedule": "off"});
+        server.api.send("PUT", "/api/v1/settings", Some(&settings)).ok();
+        server.kill_and_restart();
+        let of = |kind: &str| server.api.get(&format!("/api/v1/executions?kind={kind}&limit=500")).ok();
+        let count = |rows: &Value| rows.as_array().unwrap().len();
+        // what the server before had begun by its own clock
+        let before = count(&of(rests));
+        let since = std::time::Instant::now();
+        loop {
+            let rows = of(works);
+            if let Some(row) = rows.as_array().unwrap().iter().find(|row| row["status"] == "completed") {
+                let done = if works == "scrub" { &row["result"]["tapes"] } else { &row["result"]["results"] };
+                assert!(done.as_array().is_some_and(|done| !done.is_empty()), "{row}");
+                break;
+            }
+            assert!(since.elapsed().as_secs() < 60, "{works}: {rows}");
+            std::thread::sleep(std::time::Duration::from_millis(100));
         }
-        assert!(since.elapsed().as_secs() < 30, "{rows}");
-        std::thread::sleep(std::time::Duration::from_millis(100));
+        assert_eq!(count(&of(rests)), before, "{rests} is off");
     }
-    assert_eq!(server.api.get("/api/v1/executions?kind=drill").ok(), json!([]));
 }

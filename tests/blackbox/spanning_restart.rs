@@ -112,6 +112,33 @@ fn a_request_that_survived_a_restart_is_cancelled() {
     }
 }
 
+/// For how long somebody is waited for is the time in which the server waited: neither that in which it was down, nor what a
+/// clock says that jumped.
+#[test]
+fn a_request_that_is_old_by_the_clock_is_still_waited_for() {
+    let (mut hands, source, started, request) = asking();
+    let make_old = |hands: &Hands| {
+        use diesel::prelude::*;
+        use tapebackarr::db::schema::tape_change_requests::dsl::*;
+        let old = tapebackarr::db::now() - chrono::TimeDelta::days(90);
+        let row = diesel::update(tape_change_requests).set(requested_at.eq(old));
+        assert_eq!(row.execute(&mut hands.server.database()), Ok(1));
+    };
+    let waits = |hands: &Hands| {
+        // longer than it takes to look once more
+        std::thread::sleep(std::time::Duration::from_secs(2));
+        let row = hands.server.api.get(&format!("/api/v1/executions/{}", started["execution_id"])).ok();
+        assert_eq!((&row["status"], &row["tape_change"]["id"]), (&json!("running"), &request["id"]), "{row}");
+    };
+    make_old(&hands);
+    waits(&hands);
+    hands.server.kill_and_restart();
+    hands.server.api.tape_change(&started);
+    waits(&hands);
+    hands.change("H00002L9", 0);
+    ends_well(&hands, &source, &started, &request);
+}
+
 /// A restore is not begun again by itself: nobody is to bring a tape for it.
 #[test]
 fn the_request_of_a_restore_ends_with_it() {

@@ -2,6 +2,7 @@
 
 use crate::house::{House, Kind, Variant};
 use crate::judge;
+use crate::safe::Safe;
 use crate::seed::Seed;
 use serde_json::json;
 use tape_drive::Operation;
@@ -22,9 +23,12 @@ pub fn with(variant: Variant, drives: &FaultPlan, changer: Option<&FaultPlan>, w
     house.run();
     house.ended().unwrap_or_else(|| panic!("{what}: the server died"));
     house.disarm();
+    house.stop();
+    let safe = Safe::look(&house, variant);
     house.end_faults();
     let happened = house.trace().iter().any(|line| line.starts_with("fault: "));
     judge::holds(&mut house, what);
+    safe.was_kept(&house, what);
     happened
 }
 

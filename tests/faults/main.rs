@@ -24,6 +24,7 @@ mod receiver;
 
 mod breakpoints;
 mod capacity;
+mod closing;
 mod device;
 mod disk;
 mod house;

@@ -52,17 +52,35 @@ const PARTS: &str = "SELECT s.id AS set_id, p.part_number AS part, t.label AS ta
 const OPEN: &str = "SELECT c.backup_set_id AS set_id, t.label AS tape, c.checkpoint FROM backup_checkpoints c \
     JOIN tapes t ON t.id = c.tape_id WHERE c.checkpoint IS NOT NULL";
 
+/// The database as a dead server left it: a copy, for what the next start finds is to be the same.
+fn as_it_was_left<T>(house: &House, read: impl FnOnce(&mut tapebackarr::db::Conn) -> T) -> T {
+    let folder = tempfile::TempDir::new().unwrap();
+    for name in ["tapebackarr.db", "tapebackarr.db-wal"] {
+        let _ = std::fs::copy(house.folder.path().join("data").join(name), folder.path().join(name));
+    }
+    read(&mut tapebackarr::db::open_one(folder.path().join("tapebackarr.db")).unwrap())
+}
+
+/// The places at which the part that was being written can be ended, the last one first. The server must be dead.
+pub fn checkpoints(house: &House) -> Vec<Value> {
+    let open: Vec<Open> = as_it_was_left(house, |conn| diesel::sql_query(OPEN).load(conn).unwrap());
+    let mut last: Value = serde_json::from_str(&open[0].checkpoint).unwrap();
+    let Value::Array(earlier) = last["earlier"].take() else { return vec![last] };
+    std::iter::once(last).chain(earlier).collect()
+}
+
+/// Where the parts of the sets of job 1 end in their tar streams.
+pub fn parts(house: &House) -> Vec<u64> {
+    let parts: Vec<Part> = as_it_was_left(house, |conn| diesel::sql_query(PARTS).load(conn).unwrap());
+    parts.iter().map(|part| part.tar_end as u64).collect()
+}
+
 impl Safe {
     /// What is safe now. The server must be dead.
     pub fn look(house: &House, variant: Variant) -> Safe {
-        // a copy: what the next start finds is to be what the dead one left
-        let folder = tempfile::TempDir::new().unwrap();
-        for name in ["tapebackarr.db", "tapebackarr.db-wal"] {
-            let _ = std::fs::copy(house.folder.path().join("data").join(name), folder.path().join(name));
-        }
-        let conn = &mut tapebackarr::db::open_one(folder.path().join("tapebackarr.db")).unwrap();
-        let parts: Vec<Part> = diesel::sql_query(PARTS).load(conn).unwrap();
-        let open: Vec<Open> = diesel::sql_query(OPEN).load(conn).unwrap();
+        let (parts, open): (Vec<Part>, Vec<Open>) = as_it_was_left(house, |conn| {
+            (diesel::sql_query(PARTS).load(conn).unwrap(), diesel::sql_query(OPEN).load(conn).unwrap())
+        });
         let closed = parts.into_iter().map(|part| Kept {
             set: part.set_id,
             part: part.part,

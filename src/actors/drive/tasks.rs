@@ -11,7 +11,7 @@ use super::super::device_thread::Slot;
 use super::{DriveSnapshot, health};
 use crate::keys::{KeyedDrive, KeysOnDemand};
 use crate::{Error, ErrorKind, Result};
-use tape_drive::{DriveErrorKind, DriveState, DriveStatus, TapeDrive, TapePosition};
+use tape_drive::{DriveErrorKind, DriveState, DriveStatus, Removal, TapeDrive, TapePosition};
 
 pub use encryption::SetEncryption;
 pub use label::{FirstBlock, ReadLabel, check_tape, examine, read_first_block, still_holds};
@@ -37,9 +37,13 @@ pub trait DriveTask: Send + 'static {
 pub fn perform<T: DriveTask>(task: T, slot: &mut Slot<dyn TapeDrive>, unit: &Unit) -> Result<T::Output> {
     let mut answers = false;
     let result = (|| {
+        let fresh = !slot.is_open();
         let drive = slot.device()?;
         let status = settle(drive, unit)?;
         answers = true;
+        if fresh {
+            release(drive, unit);
+        }
         unit.update(|state| {
             state.status = Some(status);
             state.error = None;
@@ -89,6 +93,24 @@ fn note_position(state: &mut DriveSnapshot, position: &TapePosition) {
     state.block = Some(position.at.block);
     state.file = position.file;
     state.beginning = position.beginning;
+}
+
+/// Whoever locked the cartridge in a drive that was only just opened is gone: a server that died, or this one before it lost
+/// the device. Work that goes on locks it again.
+fn release(drive: &mut dyn TapeDrive, unit: &Unit) {
+    for _ in 0..2 {
+        match drive.set_removal(Removal::Allowed) {
+            Ok(()) => return,
+            Err(error) if matches!(error.kind, DriveErrorKind::MediumChanged | DriveErrorKind::Reset) => {
+                unit.forget_medium();
+            }
+            Err(error) if error.kind == DriveErrorKind::ParametersChanged => {}
+            Err(error) => {
+                tracing::debug!(drive = unit.id, %error, "the cartridge could not be unlocked");
+                return;
+            }
+        }
+    }
 }
 
 /// TEST UNIT READY until no unit attention is left: each says that something changed behind our back.

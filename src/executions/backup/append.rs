@@ -84,7 +84,8 @@ fn closed(context: &Context, tape: &Tape, writing: &str) -> Result<Error> {
     Ok(Error::conflict("write_once", message))
 }
 
-/// Ends the part that was cut off at its checkpoint, if that can be done. If not, nothing of it counts.
+/// Ends the part that was cut off at a checkpoint. If what is on the tape does not allow that, nothing of it counts; if
+/// something else is in the way, the part stays as it is.
 fn saved(
     context: &Context,
     lease: &Lease,
@@ -94,14 +95,16 @@ fn saved(
     expected: AppendAt,
 ) -> Result<Option<AppendAt>> {
     match close::at_checkpoint(context, lease, tape_id, label, writing, expected) {
-        Ok(end) => Ok(end),
-        Err(error) if matches!(error.code, "cancelled" | "shutdown") => Err(error),
-        Err(error) => {
+        Err(error) if close::is_of_tape(&error) => {
             context.warn(None, &format!("the part that was cut off could not be ended: {}", error.message));
             let set = db::sets::find_by_uuid(&mut *context.conn()?, writing)?;
             set.map_or(Ok(()), |set| resume::drop_open_part(context, set.id))?;
             Ok(None)
         }
+        Err(error) if !matches!(error.code, "cancelled" | "shutdown") => {
+            Err(error.context("the part that was cut off could not be ended"))
+        }
+        end => end,
     }
 }
 

@@ -4,12 +4,12 @@ use super::AppendAt;
 use super::append::{earlier, go_to};
 use super::resume::{self, Place};
 use super::write::{SetHeader, part_error};
-use crate::Result;
 use crate::actors::drive::tasks::check_tape;
 use crate::actors::drive::{DriveTask, Unit};
 use crate::catalog::partial;
 use crate::db::{self, DbPool, SetStatus, sets::BackupSet};
 use crate::executions::{Context, Lease};
+use crate::{Error, Result};
 use tape_drive::{Removal, TapeDrive};
 use tape_format::part::{self, Checkpoint, KnownMembers, PartOutcome, PartSpec};
 use tape_format::toc::{Summary, Totals};
@@ -36,16 +36,65 @@ pub fn at_checkpoint(
     places.retain(|place| (place.tape_file, place.first_block) == (at.file, at.block));
     let mut ended = Ok(None);
     for checkpoint in places {
-        ended = end_at(context, lease, tape_id, label, &set, checkpoint).map(Some);
+        ended = end_patiently(context, lease, tape_id, label, &set, &checkpoint).map(Some);
         match &ended {
             Err(error) if error.code == "tape_full" => context.log(&format!(
                 "Behind this checkpoint tape {} has no room for the table of contents; the part is ended before it.",
                 label.label
             )),
+            Err(error) if is_of_tape(error) => context.log(&format!(
+                "The part cannot be ended at this checkpoint ({}), perhaps at the one before.",
+                error.message
+            )),
             _ => break,
         }
     }
     ended
+}
+
+/// Whether an error says that what is on the tape cannot be gone on with; all others say nothing of it.
+pub fn is_of_tape(error: &Error) -> bool {
+    matches!(error.code, "tape_full" | "format" | "medium_error" | "blank_tape")
+}
+
+/// How often it is tried to end a part at the same checkpoint. Doing that twice writes the same bytes twice.
+const TRIES: u32 = 3;
+
+/// [`end_at`], again if the drive did not do it for a reason that may pass.
+fn end_patiently(
+    context: &Context,
+    lease: &Lease,
+    tape_id: i32,
+    label: &Label,
+    set: &BackupSet,
+    checkpoint: &Checkpoint,
+) -> Result<AppendAt> {
+    let mut tries = 1;
+    loop {
+        match end_at(context, lease, tape_id, label, set, checkpoint.clone()) {
+            Err(error) if may_pass(&error) && tries < TRIES => {
+                tries += 1;
+                context.check()?;
+                context.warn(None, &format!("{}; the part that was cut off is tried to be ended again", error.message));
+            }
+            result => return result,
+        }
+    }
+}
+
+fn may_pass(error: &Error) -> bool {
+    matches!(
+        error.code,
+        "command_aborted"
+            | "drive_reset"
+            | "medium_changed"
+            | "parameters_changed"
+            | "deferred_error"
+            | "device_io"
+            | "device_busy"
+            | "medium_error"
+            | "position_mismatch"
+    )
 }
 
 /// Ends the part at this checkpoint. What the catalog has of the members behind it is forgotten.
@@ -57,6 +106,7 @@ fn end_at(
     set: &BackupSet,
     checkpoint: Checkpoint,
 ) -> Result<AppendAt> {
+    resume::last_is(&mut *context.conn()?, set.id, &checkpoint)?;
     resume::cut(context, set.id, checkpoint.tar_end)?;
     let mut conn = context.conn()?;
     let number = checkpoint.part_number as i32;

@@ -64,7 +64,8 @@ pub fn run(context: &Context, request: &BackupRequest) -> Result<Value> {
     let changes = ExecutionChanges { backup_set_id: Some(Some(set.id)), ..ExecutionChanges::default() };
     db::executions::update(&mut *context.conn()?, context.id, &changes)?;
     context.log(&format!("This is backup set {} ({}).", set.id, set.uuid));
-    let written = Attempts { context, plan: &plan, set: &set, failed: Vec::new() }.run(first);
+    let mut attempts = Attempts { context, plan: &plan, set: &set, named: request.tape_id, failed: Vec::new() };
+    let written = attempts.run(first);
     let committed = written.and_then(|written| match written {
         Some((drained, _tape)) => commit(context, &plan, set.id, &drained).map(|()| Some(drained.stages)),
         None => Ok(None),
@@ -129,6 +130,8 @@ struct Attempts<'a> {
     context: &'a Context,
     plan: &'a Plan,
     set: &'a BackupSet,
+    /// The tape that a person named for the run.
+    named: Option<i32>,
     /// Tapes that failed since the last progress.
     failed: Vec<i32>,
 }
@@ -206,8 +209,8 @@ impl Attempts<'_> {
         drained
     }
 
-    /// The tape to go on with: the one with the part that was cut off, if that can be saved and written on; else the next
-    /// one of the pool.
+    /// The tape to go on with: the one with the part that was cut off, if that can be saved and written on; else the one that
+    /// was named for the run, as long as it has room; else the next one of the pool.
     fn tape(&self) -> Result<OpenTape> {
         let context = self.context;
         let open = db::checkpoints::find(&mut *context.conn()?, self.set.id)?.and_then(|progress| progress.tape_id);
@@ -215,13 +218,23 @@ impl Attempts<'_> {
             match tape::put_in_order(context, tape_id) {
                 Ok(tape) if self.writable(tape_id)? => return Ok(tape),
                 Ok(_) => {}
-                Err(error) if matches!(error.code, "cancelled" | "shutdown") => return Err(error),
+                Err(error) if keeps_part(&error) => return Err(error),
                 Err(error) => {
-                    context.warn(None, &format!("the tape with the part that was cut off: {}", error.message))
+                    let lost =
+                        "the tape with the part that was cut off cannot be gone on with; what is in it is sent again";
+                    context.warn(None, &format!("{lost}: {}", error.message));
                 }
             }
         }
-        next_tape(context, self.plan.pool_id, None, &self.failed)
+        next_tape(context, self.plan.pool_id, self.named_one()?, &self.failed)
+    }
+
+    /// The tape that was named for the run, unless the set has outgrown it or it failed.
+    fn named_one(&self) -> Result<Option<i32>> {
+        let Some(named) = self.named else { return Ok(None) };
+        let tape = db::tapes::find(&mut *self.context.conn()?, named)?;
+        let has_room = !matches!(tape.status, TapeStatus::Full) && tape.blocked().is_none();
+        Ok((has_room && !self.failed.contains(&named)).then_some(named))
     }
 
     fn writable(&self, tape_id: i32) -> Result<bool> {
@@ -229,6 +242,29 @@ impl Attempts<'_> {
         let usable = matches!(tape.status, TapeStatus::Blank | TapeStatus::Active);
         Ok(usable && tape.blocked().is_none() && !self.failed.contains(&tape_id))
     }
+}
+
+/// Whether what went wrong is neither of the tape nor of drives, which were tried again: the part that was cut off is as good
+/// as it was, and the run can go on with it later.
+fn keeps_part(error: &Error) -> bool {
+    matches!(
+        error.code,
+        "cancelled"
+            | "shutdown"
+            | "restarting"
+            | "internal"
+            | "database_busy"
+            | "database_io"
+            | "disk_full"
+            | "io"
+            | "source_failed"
+            | "crypto"
+            | "key_needed"
+            | "key_unknown"
+            | "key_damaged"
+            | "master_key_missing"
+            | "master_key_wrong"
+    )
 }
 
 /// Whether another tape, or another drive, may do better.

@@ -200,10 +200,29 @@ pub fn checkpoints_of(progress: &SetProgress) -> Result<Vec<Checkpoint>> {
     Ok(std::iter::once(last).chain(earlier).map(with_frames).collect())
 }
 
-/// Where a set goes on behind its open part, if the data of that part is known to be on tape up to `tar_end`.
+/// From now on this is the last place at which the part that is being written can be ended. That is stored before the tape
+/// and the catalog are cut there: what lies between it and a later one is gone then.
+pub fn last_is(conn: &mut Conn, set_id: i32, checkpoint: &Checkpoint) -> Result<()> {
+    let Some(text) = checkpoints::last_checkpoint(conn, set_id)? else { return Ok(()) };
+    let Checkpoints { last, mut earlier } = Checkpoints::parse(&text)?;
+    if last.stream_end == checkpoint.stream_end {
+        return Ok(());
+    }
+    earlier.retain(|before| before.stream_end < checkpoint.stream_end);
+    let last = Checkpoint { frames: FrameTable::default(), ..checkpoint.clone() };
+    let text = serde_json::to_string(&Checkpoints { last, earlier })?;
+    checkpoints::checkpoint(conn, set_id, &text, &checkpoint.frames.encode()?)
+}
+
+/// Where a set goes on behind its open part, if the data of that part is known to be on tape up to `tar_end`: where its data
+/// ended, or at a checkpoint at which it was ended.
 pub fn behind_data(progress: &SetProgress, tar_end: u64) -> Result<Option<Place>> {
     let place = progress.data_ended.as_deref().map(Place::parse).transpose()?;
-    Ok(place.filter(|place| place.tar_end == tar_end))
+    if let Some(place) = place.filter(|place| place.tar_end == tar_end) {
+        return Ok(Some(place));
+    }
+    let ended = checkpoints_of(progress)?.into_iter().find(|checkpoint| checkpoint.tar_end == tar_end);
+    Ok(ended.map(|checkpoint| Place { tar_end, goes_on: checkpoint.goes_on, complete: false }))
 }
 
 /// A part is closed on its tape: it counts from now on, also if the set is never completed.

@@ -265,10 +265,45 @@ fn request(
     })
 }
 
-/// Gets a tape into a drive on which a part was cut off, and puts its end in order.
+/// Gets a tape into a drive on which a part was cut off, and puts its end in order. A drive that fails meanwhile is given
+/// another chance, or another one is taken.
 pub fn put_in_order(context: &Context, tape_id: i32) -> Result<OpenTape> {
-    let (lease, _) = tape_reading::bring_one(context, tape_id, None, Refusal::SkipsTape)?;
-    open(context, lease, tape_id)
+    let mut tries = 1;
+    loop {
+        let mut drive = None;
+        let opened = tape_reading::bring_one(context, tape_id, None, Refusal::SkipsTape).and_then(|(lease, _)| {
+            drive = Some(lease.drive());
+            open(context, lease, tape_id)
+        });
+        match opened {
+            Err(error) if of_the_drive(&error) && tries < TRIES => {
+                tries += 1;
+                if let Some(drive) = drive.filter(|_| error.code == "hardware_error") {
+                    context.failed_drives.add(drive);
+                }
+                context.warn(None, &format!("{}. It is tried again.", error.message));
+            }
+            opened => return opened,
+        }
+    }
+}
+
+/// What a drive, or the way to it, may do once and not again.
+fn of_the_drive(error: &Error) -> bool {
+    matches!(
+        error.code,
+        "hardware_error"
+            | "command_aborted"
+            | "drive_reset"
+            | "medium_changed"
+            | "parameters_changed"
+            | "deferred_error"
+            | "medium_error"
+            | "device_io"
+            | "device_busy"
+            | "drive_not_ready"
+            | "position_mismatch"
+    )
 }
 
 fn open(context: &Context, lease: Lease, tape_id: i32) -> Result<OpenTape> {

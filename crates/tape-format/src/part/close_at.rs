@@ -14,11 +14,12 @@ use super::spec::{
 use super::write::Run;
 use crate::codec::Encoder;
 use crate::crypt::{
-    HEADER_SIZE, Key, Opener, SEGMENT_SIZE, Sealer, SegmentEnd, StreamHeader, data_context, segment_of, segment_room,
+    HEADER_SIZE, Key, Opener, SEGMENT_SIZE, Sealer, SegmentEnd, StreamHeader, TAG_SIZE, data_context, segment_of,
+    segment_room,
 };
 use crate::toc::Spool;
-use crate::{Frame, FrameSource, MemberRecord, Result};
-use tape_drive::{Position, ReadOutcome, TapeDrive};
+use crate::{FormatError, Frame, FrameSource, MemberRecord, Result};
+use tape_drive::{DriveErrorKind, Position, ReadOutcome, TapeDrive};
 
 /// The members that a part has up to a checkpoint: somebody has written them down.
 pub trait KnownMembers {
@@ -102,9 +103,9 @@ impl Tail<'_> {
         let first = offset / block_size;
         check_place(self.drive, self.spec.first_block + first)?;
         for block in bytes.chunks(self.spec.block_size as usize) {
-            self.drive.write_block(block).map_err(crate::FormatError::Drive)?;
+            again_if_aborted(|| self.drive.write_block(block))?;
         }
-        self.drive.write_filemarks(1, tape_drive::FilemarkSync::Flush).map_err(crate::FormatError::Drive)?;
+        again_if_aborted(|| self.drive.write_filemarks(1, tape_drive::FilemarkSync::Flush))?;
         let blocks = first + bytes.len().div_ceil(self.spec.block_size as usize) as u64;
         check_position(self.drive, self.spec.first_block + blocks + 1, self.spec.tape_file + 1)?;
         Ok((blocks, offset + bytes.len() as u64))
@@ -125,11 +126,16 @@ impl Tail<'_> {
     fn plain(&mut self) -> Result<(u64, Vec<u8>)> {
         let block_size = u64::from(self.spec.block_size);
         let (block, length) = (self.checkpoint.stream_end / block_size, self.checkpoint.stream_end % block_size);
-        let bytes = if length == 0 { Vec::new() } else { self.read(block, length as usize)? };
+        let mut bytes = if length == 0 { Vec::new() } else { self.read_up_to(block, length as usize)? };
+        if (bytes.len() as u64) < length {
+            return Err(missing());
+        }
+        bytes.truncate(length as usize);
         Ok((block * block_size, bytes))
     }
 
-    /// The same, for the segment in which the checkpoint lies: opened, cut, and sealed as the last one.
+    /// The same, for the segment in which the checkpoint lies: opened, cut, and sealed as the last one. If that was done
+    /// before, and what came then was not, it is on the tape as the last one already.
     fn sealed(&mut self, key: &Key) -> Result<(u64, Vec<u8>)> {
         let header: StreamHeader =
             self.checkpoint.frames.stream_header.ok_or_else(|| inconsistent("its stream has no header".into()))?;
@@ -142,10 +148,27 @@ impl Tail<'_> {
         let offset = segment * SEGMENT_SIZE as u64;
         let (block, before) = (offset / block_size, (offset % block_size) as usize);
         let opening = if segment == 0 { HEADER_SIZE } else { 0 };
-        let mut bytes = self.read(block, before + SEGMENT_SIZE)?;
+        let (whole, ended) = (before + SEGMENT_SIZE, before + opening + length + TAG_SIZE);
+        let mut bytes = self.read_up_to(block, whole)?;
+        bytes.truncate(whole);
+        if bytes.len() != whole && bytes.len() != ended {
+            return Err(missing());
+        }
         let context = data_context(&self.spec.set.uuid, self.spec.part_number);
-        let sealed = bytes.get_mut(before + opening..).unwrap_or_default();
-        Opener::new(key, &header, &context)?.open(segment, sealed, SegmentEnd::More)?;
+        let mut opener = Opener::new(key, &header, &context)?;
+        let mut open = |bytes: &mut Vec<u8>, end| {
+            let sealed = bytes.get_mut(before + opening..).unwrap_or_default();
+            opener.open(segment, sealed, end).map(drop)
+        };
+        let found = (bytes.len() == ended).then(|| bytes.clone());
+        match (open(&mut bytes, SegmentEnd::More), found) {
+            (Ok(()), _) => {}
+            (Err(_), Some(mut last)) => {
+                open(&mut last, SegmentEnd::Last)?;
+                bytes = last;
+            }
+            (Err(error), None) => return Err(error),
+        }
         bytes.truncate(before + opening + length);
         let plain = bytes.get_mut(before + opening..).unwrap_or_default();
         let tag = Sealer::resealing(key, &header, &context, segment)?.seal(plain, SegmentEnd::Last)?;
@@ -153,25 +176,42 @@ impl Tail<'_> {
         Ok((block * block_size, bytes))
     }
 
-    /// The first `length` bytes from a block of the data file on.
-    fn read(&mut self, block: u64, length: usize) -> Result<Vec<u8>> {
+    /// The bytes from a block of the data file on: `length` and what is behind them in their last block, or less if the file
+    /// ends before.
+    fn read_up_to(&mut self, block: u64, length: usize) -> Result<Vec<u8>> {
         let block_size = self.spec.block_size as usize;
         self.drive.locate(Position::block(self.spec.first_block + block))?;
         let mut bytes = Vec::with_capacity(length + block_size);
         let mut buffer = vec![0; block_size];
         while bytes.len() < length {
             let read = match self.drive.read_block(&mut buffer)? {
-                ReadOutcome::Block(read) => buffer.get(..read),
-                ReadOutcome::Filemark | ReadOutcome::EndOfData => None,
+                ReadOutcome::Block(read) => buffer.get(..read).unwrap_or_default(),
+                ReadOutcome::Filemark | ReadOutcome::EndOfData => break,
             };
-            let missing = length - bytes.len();
-            match read.filter(|read| read.len() == block_size || (read.len() < block_size && read.len() >= missing)) {
-                Some(read) => bytes.extend_from_slice(read),
-                None => return Err(inconsistent("the tape does not hold what was flushed to it".into())),
+            bytes.extend_from_slice(read);
+            if read.len() < block_size {
+                break;
             }
         }
-        bytes.truncate(length);
         Ok(bytes)
+    }
+}
+
+fn missing() -> FormatError {
+    inconsistent("the tape does not hold what was flushed to it".into())
+}
+
+/// How often a command is given that the drive aborts.
+const TRIES: u32 = 3;
+
+/// What is being written is nowhere else any more: a command that was not carried out is given again.
+fn again_if_aborted<T>(mut command: impl FnMut() -> tape_drive::Result<T>) -> Result<T> {
+    let mut tries = 1;
+    loop {
+        match command() {
+            Err(error) if error.kind == DriveErrorKind::Aborted && tries < TRIES => tries += 1,
+            result => return Ok(result?),
+        }
     }
 }
 
