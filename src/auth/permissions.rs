@@ -160,6 +160,7 @@ pub const ROUTES: &[Route] = &[
     get("/api/v1/events/export", READONLY),
     stream("/api/v1/events/stream", READONLY),
     get("/api/v1/logs/audit", OPERATOR),
+    get("/api/v1/logs/audit/verify", OPERATOR),
     download("/api/v1/logs/export", OPERATOR),
     get("/api/v1/about", READONLY),
     get("/api/v1/docs", READONLY),

@@ -21,6 +21,7 @@ mod secret;
 mod session;
 
 mod api_key;
+mod audit;
 mod catalog;
 mod completions;
 mod database;
@@ -152,6 +153,7 @@ enum Command {
     ApiKey(api_key::ApiKeyArgs),
     Settings(settings::SettingsArgs),
     Events(events::EventsArgs),
+    Audit(audit::AuditArgs),
     Notify(notify::NotifyArgs),
     Retention(retention::RetentionArgs),
     Maintenance(maintenance::MaintenanceArgs),
@@ -214,6 +216,7 @@ fn dispatch(global: Global, command: Command) -> CliResult {
         Command::ApiKey(args) => api_key::run(args, &Context::connect(&global)?),
         Command::Settings(args) => settings::run(args, &Context::connect(&global)?),
         Command::Events(args) => events::run(&args, &Context::connect(&global)?),
+        Command::Audit(args) => audit::run(args, &Context::connect(&global)?),
         Command::Retention(args) => retention::run(args, &Context::connect(&global)?),
         Command::Maintenance(args) => maintenance::run(args, &Context::connect(&global)?),
     }

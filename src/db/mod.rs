@@ -9,6 +9,7 @@
 
 pub mod api_keys;
 pub mod audit;
+pub mod audit_chain;
 mod before_upgrade;
 pub mod checkpoints;
 pub mod connection;

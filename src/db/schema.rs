@@ -15,6 +15,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    audit_chain (id) {
+        id -> Integer,
+        pruned_id -> Integer,
+        pruned_hash -> Text,
+        last_id -> Integer,
+        last_hash -> Text,
+    }
+}
+
+diesel::table! {
     audit_logs (id) {
         id -> Integer,
         user_id -> Nullable<Integer>,
@@ -26,6 +36,7 @@ diesel::table! {
         details -> Nullable<Text>,
         ip_address -> Nullable<Text>,
         created_at -> Timestamp,
+        hash -> Text,
     }
 }
 
@@ -919,6 +930,7 @@ diesel::joinable!(tapes -> tape_pools (pool_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
+    audit_chain,
     audit_logs,
     backup_checkpoints,
     backup_jobs,
