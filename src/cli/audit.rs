@@ -1,8 +1,8 @@
 //! `audit`: who did what, and whether somebody changed that.
 
 use super::exit::{CliError, CliResult, Exit};
-use super::output::{Column, Context, Format, json, line, text, time};
 use super::human;
+use super::output::{Column, Context, Format, json, line, text, time};
 use clap::{Args, Subcommand};
 
 /// See who did what; verify that nobody changed the audit log

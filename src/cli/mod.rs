@@ -38,6 +38,7 @@ mod job;
 mod key;
 mod library;
 mod login;
+mod logins;
 mod ls;
 mod maintenance;
 mod man;
@@ -129,6 +130,7 @@ enum Command {
     Status(status::StatusArgs),
     Login(login::LoginArgs),
     Logout(login::LogoutArgs),
+    Session(logins::SessionArgs),
     Run(run::RunArgs),
     Restore(restore::RestoreArgs),
     Recover(recover::RecoverArgs),
@@ -191,6 +193,7 @@ fn dispatch(global: Global, command: Command) -> CliResult {
         Command::Recover(args) => recover::run(args, &global),
         Command::Login(args) => login::run(args, &global),
         Command::Logout(args) => login::log_out(&args, &global),
+        Command::Session(args) => logins::run(args, &Context::connect(&global)?),
         Command::Status(args) => status::run(&args, &Context::connect(&global)?),
         Command::Run(args) => run::run(args, &Context::connect(&global)?),
         Command::Restore(args) => restore::run(args, &Context::connect(&global)?),

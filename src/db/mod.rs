@@ -45,6 +45,7 @@ pub mod retention;
 pub mod returned;
 pub mod schema;
 mod seed_queries;
+pub mod sessions;
 pub mod set_parts;
 pub mod sets;
 pub mod settings;
