@@ -68,6 +68,10 @@ pub struct Server {
     pub cors_origins: Vec<String>,
     /// Threads that serve requests; 0: one per core.
     pub workers: usize,
+    /// Requests a second from one address, and of one user or API key; 0: no limit.
+    pub requests_per_second: u32,
+    /// How long the head or a piece of the body of a request is waited for, in seconds.
+    pub client_timeout_seconds: u64,
     /// How long a stopping server waits, in seconds.
     pub shutdown_seconds: u64,
 }
@@ -228,6 +232,8 @@ pub struct Notify {
 pub struct Auth {
     /// Life of a login, hours.
     pub token_hours: u32,
+    /// A login that is not used for so many minutes ends; 0: that does not matter.
+    pub idle_minutes: u32,
     /// Secret that signs logins; empty: from the data folder.
     pub jwt_secret: String,
     /// Work factor of bcrypt.
@@ -306,6 +312,11 @@ impl Config {
 }
 
 impl Server {
+    /// How long a client is waited for.
+    pub fn client_timeout(&self) -> Duration {
+        Duration::from_secs(self.client_timeout_seconds)
+    }
+
     /// How long a stopping server waits.
     pub fn shutdown_patience(&self) -> Duration {
         Duration::from_secs(self.shutdown_seconds)

@@ -21,6 +21,8 @@ pub enum ErrorKind {
     Forbidden,
     /// 404: no such thing.
     NotFound,
+    /// 408: the client took too long.
+    Timeout,
     /// 409: not in this state.
     Conflict,
     /// 413: too much.

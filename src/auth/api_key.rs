@@ -51,7 +51,7 @@ pub fn identify(conn: &mut Conn, key: &str) -> Result<Identity> {
     if found.last_used_at.is_none_or(|last| time - last >= TimeDelta::minutes(1)) {
         api_keys::used(conn, found.id)?;
     }
-    Ok(Identity { who: Who::ApiKey { id: found.id, name: found.name }, role: found.role })
+    Ok(Identity { who: Who::ApiKey { id: found.id, name: found.name }, role: found.role, session: None })
 }
 
 fn matches(candidate: &ApiKey, key: &str) -> bool {

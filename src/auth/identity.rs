@@ -5,7 +5,7 @@ use super::Role;
 /// What a request presents.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Credential {
-    /// A login: `Authorization: Bearer …`.
+    /// A login: `Authorization: Bearer …`, or the cookie of a browser.
     Token(String),
     /// A program's key: `X-API-Key: tbk_…`.
     ApiKey(String),
@@ -47,6 +47,8 @@ pub struct Identity {
     pub who: Who,
     /// What they may do.
     pub role: Role,
+    /// The id of the login they use, if it is one that can be listed.
+    pub session: Option<String>,
 }
 
 impl Identity {

@@ -3,13 +3,14 @@
 //! * [`permissions`] is the one table of routes and the role each needs; the web layer asks it for every request;
 //! * [`token`] makes and checks logins (JWT), [`api_key`] the keys of programs; both are held against the database on
 //!   every request, so they die with their user, role or password;
-//! * [`password`] hashes, [`throttle`] slows guessing down, [`setup`] lets the first administrator in.
+//! * [`password`] hashes, [`throttle`] slows guessing down, [`limits`] keeps floods away, [`setup`] lets the first administrator in.
 //!
 //! [`Auth`] ties them together.
 
 pub mod api_key;
 mod hmac;
 pub mod identity;
+pub mod limits;
 pub mod login;
 pub mod password;
 pub mod permissions;
@@ -23,6 +24,7 @@ pub use identity::{Credential, Identity, Who};
 use crate::config::Config;
 use crate::db::Conn;
 use crate::{Error, ErrorKind, Result};
+use limits::RateLimits;
 use password::Hasher;
 use setup::Setup;
 use std::net::IpAddr;
@@ -40,6 +42,8 @@ pub struct Auth {
     pub tokens: Tokens,
     /// Slows down guessing.
     pub throttle: Throttle,
+    /// Keeps floods away.
+    pub limits: RateLimits,
     /// The one-time token of the first start.
     pub setup: Setup,
     hashing: Arc<Semaphore>,
@@ -52,6 +56,7 @@ impl Auth {
             hasher: Hasher::new(config.auth.bcrypt_cost, config.auth.min_password_length)?,
             tokens: Tokens::open(config)?,
             throttle: Throttle::new(&config.auth),
+            limits: RateLimits::new(config.server.requests_per_second),
             setup: Setup::new(&config.data_dir),
             hashing: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
         })

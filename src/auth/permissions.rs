@@ -104,11 +104,15 @@ pub const ROUTES: &[Route] = &[
     post("/api/v1/auth/logout", READONLY),
     get("/api/v1/auth/me", READONLY),
     post("/api/v1/auth/change-password", READONLY),
+    get("/api/v1/auth/sessions", READONLY),
+    delete("/api/v1/auth/sessions/{id}", READONLY),
 
     get("/api/v1/users", ADMIN),
     post("/api/v1/users", ADMIN),
     get("/api/v1/users/{id}", ADMIN),
     delete("/api/v1/users/{id}", ADMIN),
+    get("/api/v1/users/{id}/sessions", ADMIN),
+    delete("/api/v1/users/{id}/sessions", ADMIN),
     put("/api/v1/users/{id}/role", ADMIN),
     put("/api/v1/users/{id}/password", ADMIN),
 
@@ -160,6 +164,7 @@ pub const ROUTES: &[Route] = &[
     get("/api/v1/events/export", READONLY),
     stream("/api/v1/events/stream", READONLY),
     get("/api/v1/logs/audit", OPERATOR),
+    get("/api/v1/logs/audit/verify", OPERATOR),
     download("/api/v1/logs/export", OPERATOR),
     get("/api/v1/about", READONLY),
     get("/api/v1/docs", READONLY),
@@ -438,7 +443,7 @@ mod tests {
 
     #[test]
     fn readonly_users_change_nothing_but_their_own_login() {
-        let own = ["/api/v1/auth/logout", "/api/v1/auth/change-password"];
+        let own = ["/api/v1/auth/logout", "/api/v1/auth/change-password", "/api/v1/auth/sessions/{id}"];
         for route in ROUTES.iter().filter(|route| route.method != "GET" && route.access.allows(Some(Role::Readonly))) {
             let public = route.access == PUBLIC && route.pattern.starts_with("/api/v1/auth/");
             assert!(public || own.contains(&route.pattern), "{} {}", route.method, route.pattern);

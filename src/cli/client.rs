@@ -81,7 +81,13 @@ impl Client {
 
     /// `GET` of something that is not JSON.
     pub fn text(&self, path: &str) -> CliResult<String> {
-        let response = self.send(self.request(Method::GET, path))?;
+        self.text_with(path, &[])
+    }
+
+    /// The same with query parameters; those without a value are left out.
+    pub fn text_with(&self, path: &str, query: &[(&str, Option<String>)]) -> CliResult<String> {
+        let query: Vec<_> = query.iter().filter_map(|(name, value)| Some((*name, value.as_ref()?))).collect();
+        let response = self.send(self.request(Method::GET, path).query(&query))?;
         response.text().map_err(|error| self.transport_error(&error))
     }
 

@@ -1,6 +1,6 @@
 //! `login` and `logout`: a session for this user on this machine.
 
-use super::exit::CliResult;
+use super::exit::{CliResult, Exit};
 use super::output::{Format, text_at};
 use super::secret::{SecretSource, ask};
 use super::session::{self, Credentials, Login};
@@ -29,7 +29,7 @@ pub struct LoginArgs {
     password: SecretSource,
 }
 
-/// Log out: forget the session
+/// Log out: end the session
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  tapebackarr logout\n  tapebackarr logout --everywhere")]
 pub struct LogoutArgs {
@@ -69,15 +69,23 @@ fn log_in(client: &Client, username: &str, password: &str, format: Format) -> Cl
     format.done(&shown, &format!("Logged in at {} as {username} ({role})", client.base()))
 }
 
-/// Forgets the session; on the server it ends when its time is over, or at once with `--everywhere`.
+/// Forgets the session, and ends it on the server; where that cannot be reached it ends when its time is over.
 pub fn log_out(args: &LogoutArgs, global: &Global) -> CliResult {
     let forgotten = session::forget(&global.server)?;
-    if let (true, Some(login)) = (args.everywhere, &forgotten) {
+    let mut unended = String::new();
+    if let Some(login) = &forgotten {
         let client = Client::new(&global.server, Some(Credentials::Token(login.token.clone())))?;
-        client.post("auth/logout", &json!({}))?;
+        let path = if args.everywhere { "auth/logout?everywhere=true" } else { "auth/logout" };
+        match client.post(path, &json!({})) {
+            // a session that the server knows no more has ended
+            Err(error) if error.exit == Exit::Denied => {}
+            Err(error) if args.everywhere => return Err(error),
+            Err(error) => unended = format!("; the server ends it when its time is over ({})", error.message),
+            Ok(_) => {}
+        }
     }
     let sentence = match &forgotten {
-        Some(login) => format!("Logged out {} at {}", login.username, global.server),
+        Some(login) => format!("Logged out {} at {}{unended}", login.username, global.server),
         None => format!("There was no session at {}", global.server),
     };
     Format::of(global).done(&json!({ "logged_out": forgotten.is_some() }), &sentence)

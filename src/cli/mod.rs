@@ -21,6 +21,7 @@ mod secret;
 mod session;
 
 mod api_key;
+mod audit;
 mod catalog;
 mod completions;
 mod database;
@@ -37,6 +38,7 @@ mod job;
 mod key;
 mod library;
 mod login;
+mod logins;
 mod ls;
 mod maintenance;
 mod man;
@@ -128,6 +130,7 @@ enum Command {
     Status(status::StatusArgs),
     Login(login::LoginArgs),
     Logout(login::LogoutArgs),
+    Session(logins::SessionArgs),
     Run(run::RunArgs),
     Restore(restore::RestoreArgs),
     Recover(recover::RecoverArgs),
@@ -152,6 +155,7 @@ enum Command {
     ApiKey(api_key::ApiKeyArgs),
     Settings(settings::SettingsArgs),
     Events(events::EventsArgs),
+    Audit(audit::AuditArgs),
     Notify(notify::NotifyArgs),
     Retention(retention::RetentionArgs),
     Maintenance(maintenance::MaintenanceArgs),
@@ -189,6 +193,7 @@ fn dispatch(global: Global, command: Command) -> CliResult {
         Command::Recover(args) => recover::run(args, &global),
         Command::Login(args) => login::run(args, &global),
         Command::Logout(args) => login::log_out(&args, &global),
+        Command::Session(args) => logins::run(args, &Context::connect(&global)?),
         Command::Status(args) => status::run(&args, &Context::connect(&global)?),
         Command::Run(args) => run::run(args, &Context::connect(&global)?),
         Command::Restore(args) => restore::run(args, &Context::connect(&global)?),
@@ -214,6 +219,7 @@ fn dispatch(global: Global, command: Command) -> CliResult {
         Command::ApiKey(args) => api_key::run(args, &Context::connect(&global)?),
         Command::Settings(args) => settings::run(args, &Context::connect(&global)?),
         Command::Events(args) => events::run(&args, &Context::connect(&global)?),
+        Command::Audit(args) => audit::run(args, &Context::connect(&global)?),
         Command::Retention(args) => retention::run(args, &Context::connect(&global)?),
         Command::Maintenance(args) => maintenance::run(args, &Context::connect(&global)?),
     }

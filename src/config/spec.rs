@@ -70,6 +70,8 @@ pub const SPECS: &[Spec] = &[
     key("server.trusted_proxies", Rule::Addresses),
     key("server.cors_origins", Rule::Origins),
     key("server.workers", Rule::Whole(0, 1024)),
+    key("server.requests_per_second", Rule::Whole(0, 1_000_000)),
+    key("server.client_timeout_seconds", Rule::Whole(1, 3600)),
     key("server.shutdown_seconds", Rule::Whole(1, 3600)),
     early("database.path", Rule::Text),
     key("database.reserve_mb", Rule::Whole(0, 1 << 20)),
@@ -112,6 +114,7 @@ pub const SPECS: &[Spec] = &[
     key("notify.retry_seconds", Rule::Whole(1, 3600)),
     key("notify.history_days", Rule::Whole(1, 3650)),
     key("auth.token_hours", Rule::Whole(1, 24 * 366)),
+    key("auth.idle_minutes", Rule::Whole(0, 60 * 24 * 366)),
     // In the database, any copy of it could forge logins.
     early("auth.jwt_secret", Rule::Secret(32)),
     key("auth.bcrypt_cost", Rule::Whole(4, 20)),

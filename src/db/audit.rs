@@ -1,9 +1,9 @@
-//! The audit log: who changed what, from where, and how it ended. Rows are only ever added.
+//! The audit log: who changed what, from where, and how it ended. Rows are only ever added; retention deletes the oldest.
 
 use super::kinds::AuditOutcome;
-use super::schema::audit_logs;
+use super::schema::{audit_logs, users};
 use super::time::{now, rfc3339};
-use super::{Conn, Page};
+use super::{Conn, Page, audit_chain, write_transaction};
 use crate::Result;
 use crate::db::returned::Returned;
 use chrono::NaiveDateTime;
@@ -11,7 +11,7 @@ use diesel::prelude::*;
 use serde::Serialize;
 
 /// A line of the audit log.
-#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Identifiable, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Identifiable, Insertable, Serialize, utoipa::ToSchema)]
 #[diesel(table_name = audit_logs)]
 pub struct AuditEntry {
     /// Its id; rises with time.
@@ -35,11 +35,12 @@ pub struct AuditEntry {
     /// When.
     #[serde(serialize_with = "rfc3339")]
     pub created_at: NaiveDateTime,
+    /// SHA-256 over the line and the hash of the line before it; see [`audit_chain`](super::audit_chain).
+    pub hash: String,
 }
 
 /// A line to be added.
-#[derive(Debug, Clone, Insertable)]
-#[diesel(table_name = audit_logs)]
+#[derive(Debug, Clone)]
 pub struct NewAuditEntry {
     /// Who.
     pub user_id: Option<i32>,
@@ -76,10 +77,31 @@ pub struct AuditFilter {
     pub until: Option<NaiveDateTime>,
 }
 
-/// Adds a line.
+/// Adds a line at the end of the chain.
 pub fn insert(conn: &mut Conn, new: &NewAuditEntry) -> Result<AuditEntry> {
-    let values = (new, audit_logs::created_at.eq(now()));
-    Ok(diesel::insert_into(audit_logs::table).values(values).returning(AuditEntry::as_returning()).returned(conn)?)
+    write_transaction(conn, |conn| {
+        // whoever did it may be gone by now: they have just deleted themselves
+        let user_id = match new.user_id {
+            Some(id) => users::table.find(id).select(users::id).first(conn).optional()?,
+            None => None,
+        };
+        let line = AuditEntry {
+            id: 0,
+            user_id,
+            username: new.username.clone(),
+            action: new.action.clone(),
+            resource_type: new.resource_type.clone(),
+            resource_id: new.resource_id,
+            outcome: new.outcome,
+            details: new.details.clone(),
+            ip_address: new.ip_address.clone(),
+            created_at: now(),
+            hash: String::new(),
+        };
+        let line = audit_chain::append(conn, line)?;
+        diesel::insert_into(audit_logs::table).values(&line).execute(conn)?;
+        Ok(line)
+    })
 }
 
 type Filtered<'a> = audit_logs::BoxedQuery<'a, diesel::sqlite::Sqlite>;

@@ -9,6 +9,7 @@
 
 pub mod api_keys;
 pub mod audit;
+pub mod audit_chain;
 mod before_upgrade;
 pub mod checkpoints;
 pub mod connection;
@@ -44,6 +45,7 @@ pub mod retention;
 pub mod returned;
 pub mod schema;
 mod seed_queries;
+pub mod sessions;
 pub mod set_parts;
 pub mod sets;
 pub mod settings;

@@ -15,6 +15,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    audit_chain (id) {
+        id -> Integer,
+        pruned_id -> Integer,
+        pruned_hash -> Text,
+        last_id -> Integer,
+        last_hash -> Text,
+    }
+}
+
+diesel::table! {
     audit_logs (id) {
         id -> Integer,
         user_id -> Nullable<Integer>,
@@ -26,6 +36,7 @@ diesel::table! {
         details -> Nullable<Text>,
         ip_address -> Nullable<Text>,
         created_at -> Timestamp,
+        hash -> Text,
     }
 }
 
@@ -607,6 +618,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    sessions (id) {
+        id -> Text,
+        user_id -> Integer,
+        client -> Text,
+        ip_address -> Nullable<Text>,
+        created_at -> Timestamp,
+        last_used_at -> Timestamp,
+        expires_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     settings (key) {
         key -> Text,
         value -> Text,
@@ -898,6 +921,7 @@ diesel::joinable!(proxmox_job_executions -> proxmox_backup_jobs (job_id));
 diesel::joinable!(proxmox_restores -> proxmox_backups (backup_id));
 diesel::joinable!(restore_operations -> backup_sets (backup_set_id));
 diesel::joinable!(restore_operations -> job_executions (execution_id));
+diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(set_copies -> backup_sets (set_id));
 diesel::joinable!(snapshots -> backup_sets (backup_set_id));
 diesel::joinable!(snapshots -> backup_sources (source_id));
@@ -920,6 +944,7 @@ diesel::joinable!(tapes -> tape_pools (pool_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
+    audit_chain,
     audit_logs,
     backup_checkpoints,
     backup_jobs,
@@ -956,6 +981,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     proxmox_nodes,
     proxmox_restores,
     restore_operations,
+    sessions,
     settings,
     set_copies,
     snapshots,

@@ -2,8 +2,8 @@
 //! pages are given back; the file is checked.
 
 use super::kinds::ExecutionStatus;
-use super::schema::{audit_logs, drive_alerts, events, execution_logs, job_executions, restore_operations};
-use super::{Conn, write_transaction};
+use super::schema::{drive_alerts, events, execution_logs, job_executions, restore_operations};
+use super::{Conn, audit_chain, write_transaction};
 use crate::Result;
 use chrono::NaiveDateTime;
 use diesel::connection::SimpleConnection;
@@ -35,7 +35,7 @@ pub fn prune_step(conn: &mut Conn, what: Old, before: NaiveDateTime) -> Result<u
         Old::Executions => prune_executions(conn, before),
         Old::Logs => prune_logs(conn, before),
         Old::Events => prune_events(conn, before),
-        Old::Audit => prune_audit(conn, before),
+        Old::Audit => audit_chain::prune(conn, before, STEP),
         Old::Alerts => prune_alerts(conn, before),
     }
 }
@@ -59,7 +59,6 @@ macro_rules! prune_by_id {
 
 prune_by_id!(prune_logs, execution_logs);
 prune_by_id!(prune_events, events);
-prune_by_id!(prune_audit, audit_logs);
 
 fn prune_alerts(conn: &mut Conn, before: NaiveDateTime) -> Result<usize> {
     write_transaction(conn, |conn| {

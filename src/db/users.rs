@@ -4,7 +4,7 @@ use super::errors::{changed, found, stored};
 use super::kinds::Role;
 use super::schema::users;
 use super::time::{now, rfc3339, rfc3339_option};
-use super::{Conn, write_transaction};
+use super::{Conn, sessions, write_transaction};
 use crate::db::returned::Returned;
 use crate::{Error, Result};
 use chrono::NaiveDateTime;
@@ -75,15 +75,18 @@ pub fn insert(conn: &mut Conn, username: &str, password_hash: &str, role: Role) 
 
 /// Gives a user a new password; tokens made before are dead.
 pub fn set_password(conn: &mut Conn, id: i32, password_hash: &str) -> Result<User> {
-    let row = diesel::update(users::table.find(id))
-        .set((
-            users::password_hash.eq(password_hash),
-            users::token_generation.eq(users::token_generation + 1),
-            users::updated_at.eq(now()),
-        ))
-        .returning(User::as_returning())
-        .returned(conn);
-    found(row, format_args!("user {id}"))
+    write_transaction(conn, |conn| {
+        sessions::end_all(conn, id)?;
+        let row = diesel::update(users::table.find(id))
+            .set((
+                users::password_hash.eq(password_hash),
+                users::token_generation.eq(users::token_generation + 1),
+                users::updated_at.eq(now()),
+            ))
+            .returning(User::as_returning())
+            .returned(conn);
+        found(row, format_args!("user {id}"))
+    })
 }
 
 /// Gives a user another role; tokens made before are dead. Refused for the last administrator.
@@ -93,6 +96,7 @@ pub fn set_role(conn: &mut Conn, id: i32, role: Role) -> Result<User> {
         if role != Role::Admin {
             refuse_last_admin(conn, &user)?;
         }
+        sessions::end_all(conn, id)?;
         Ok(diesel::update(users::table.find(id))
             .set((
                 users::role.eq(role),
@@ -112,8 +116,11 @@ pub fn logged_in(conn: &mut Conn, id: i32) -> Result<()> {
 
 /// Ends every login of a user: tokens made before are dead.
 pub fn end_logins(conn: &mut Conn, id: i32) -> Result<()> {
-    let row = diesel::update(users::table.find(id)).set(users::token_generation.eq(users::token_generation + 1));
-    changed(row.execute(conn), format_args!("user {id}"))
+    write_transaction(conn, |conn| {
+        sessions::end_all(conn, id)?;
+        let row = diesel::update(users::table.find(id)).set(users::token_generation.eq(users::token_generation + 1));
+        changed(row.execute(conn), format_args!("user {id}"))
+    })
 }
 
 /// Deletes a user; what it did stays in the audit log under its name. Refused for the last administrator.

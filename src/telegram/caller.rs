@@ -45,7 +45,7 @@ impl Api {
     /// In the name of this user.
     pub async fn as_user(&self, id: i32) -> Result<Caller> {
         let auth = self.auth.clone();
-        let token = self.query(move |conn| auth.tokens.issue(&users::find(conn, id)?)).await?;
+        let token = self.query(move |conn| auth.tokens.for_a_moment(&users::find(conn, id)?)).await?;
         Ok(Caller { api: self.clone(), token })
     }
 

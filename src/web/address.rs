@@ -13,6 +13,13 @@ use std::net::IpAddr;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress(pub Option<IpAddr>);
 
+/// Whether the connection is one of a proxy that we trust.
+pub fn is_from_trusted_proxy(request: &HttpRequest) -> bool {
+    let peer = request.peer_addr().map(|address| address.ip().to_canonical());
+    let config = request.app_data::<Data<Config>>();
+    peer.zip(config).is_some_and(|(peer, config)| config.server.trusted_proxies.contains(&peer))
+}
+
 impl ClientAddress {
     /// Of this request.
     pub fn of(request: &HttpRequest) -> ClientAddress {

@@ -2,7 +2,7 @@
 //! refuses (bodies, paths, queries).
 
 use crate::{Error, ErrorKind};
-use actix_web::error::{JsonPayloadError, PathError, QueryPayloadError};
+use actix_web::error::{JsonPayloadError, PathError, PayloadError, QueryPayloadError};
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{JsonConfig, PathConfig, PayloadConfig, QueryConfig, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
@@ -32,6 +32,7 @@ impl ResponseError for Error {
             ErrorKind::Unauthorized => StatusCode::UNAUTHORIZED,
             ErrorKind::Forbidden => StatusCode::FORBIDDEN,
             ErrorKind::NotFound => StatusCode::NOT_FOUND,
+            ErrorKind::Timeout => StatusCode::REQUEST_TIMEOUT,
             ErrorKind::Conflict => StatusCode::CONFLICT,
             ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             ErrorKind::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
@@ -49,6 +50,10 @@ impl ResponseError for Error {
         let mut response = HttpResponse::build(self.status_code());
         if let Some(seconds) = self.details.as_ref().and_then(|details| details["retry_after_seconds"].as_u64()) {
             response.insert_header((header::RETRY_AFTER, seconds));
+        }
+        if matches!(self.kind, ErrorKind::Timeout | ErrorKind::TooLarge) {
+            // what is left of the body is not waited for
+            response.force_close();
         }
         response.json(ErrorBody { error: self.message.clone(), code: self.code.into(), details: self.details.clone() })
     }
@@ -85,6 +90,11 @@ fn bad_json(error: JsonPayloadError) -> Error {
             };
             Error::new(ErrorKind::BadRequest, "bad_json", message).with_details(place)
         }
+        JsonPayloadError::Payload(PayloadError::Io(late)) if late.kind() == std::io::ErrorKind::TimedOut => Error::new(
+            ErrorKind::Timeout,
+            "body_too_slow",
+            "the body did not come in time (server.client_timeout_seconds)",
+        ),
         other => Error::new(ErrorKind::BadRequest, "bad_body", format!("the body cannot be read: {other}")),
     }
 }

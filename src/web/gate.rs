@@ -1,14 +1,15 @@
 //! The gate: every request to the API passes here first and its answer passes here last.
 //!
-//! In: drop a trailing slash, look the route up in the permission table (what is not there does not exist), find out who
-//! is asking, compare roles. Out: tell whoever looks what was changed, write the audit line. The path that is judged is the very string that the router
+//! In: count it (429 for a flood), drop a trailing slash, look the route up in the permission table (what is not there does not
+//! exist), find out who is asking, compare roles, be patient with its body for so long. Out: tell whoever looks what was changed, write the audit line. The path that is judged is the very string that the router
 //! matches, so no spelling of a path can be judged as one route and served as another.
 
 use super::audit::{AuditNote, End};
 use super::errors::nothing_at;
-use super::{ClientAddress, news, query};
+use super::{ClientAddress, news, query, session_cookie, slow_bodies};
 use crate::auth::permissions::{self, Access, Answer, Carrier, Route, Trace};
 use crate::auth::{Auth, Credential, Identity, unauthorized};
+use crate::config::Config;
 use crate::db::audit::NewAuditEntry;
 use crate::db::{DbPool, audit};
 use crate::events::Bus;
@@ -27,6 +28,11 @@ pub async fn gate<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let address = ClientAddress::of(request.request()).0;
+    let auth = request.app_data::<Data<Auth>>().cloned();
+    if let Some(Err(error)) = auth.as_ref().zip(address).map(|(auth, address)| auth.limits.address(address)) {
+        return Ok(refuse(request, &error));
+    }
     drop_trailing_slash(&mut request);
     let path = request.match_info().as_str().to_owned();
     let route = match permissions::find(request.method().as_str(), &path) {
@@ -41,13 +47,18 @@ pub async fn gate<B: MessageBody + 'static>(
         Ok(identity) => identity,
         Err(error) => return Ok(refuse(request, &error)),
     };
+    if let Some(Err(error)) = auth.as_ref().zip(identity.as_ref()).map(|(auth, who)| auth.limits.caller(who)) {
+        return Ok(refuse(request, &error));
+    }
     let allowed = route.access.allows(identity.as_ref().map(|identity| identity.role));
-    let address = ClientAddress::of(request.request()).0;
     let pool = request.app_data::<Data<DbPool>>().cloned();
     let bus = request.app_data::<Data<Bus>>().cloned();
     let (response, end) = if allowed {
         if let Some(identity) = identity.clone() {
             request.extensions_mut().insert(identity);
+        }
+        if let Some(patience) = request.app_data::<Data<Config>>().map(|config| config.server.client_timeout()) {
+            slow_bodies::limit(&mut request, patience);
         }
         let response = next.call(request).await?;
         let code = response.response().error().and_then(|error| error.as_error::<Error>()).map(|error| error.code);
@@ -122,6 +133,11 @@ fn credential(request: &ServiceRequest, route: &Route) -> Result<Option<Credenti
         let token = value.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
         let token = token.ok_or_else(|| unauthorized("invalid_token", "invalid token"))?;
         return Ok(Some(Credential::Token(token.trim().to_owned())));
+    }
+    if let Some(config) = request.app_data::<Data<Config>>()
+        && let Some(token) = session_cookie::token(request.request(), config)?
+    {
+        return Ok(Some(Credential::Token(token)));
     }
     if route.carrier == Carrier::HeaderOrQuery
         && let Ok(query) = Query::<TokenQuery>::from_query(request.query_string())

@@ -26,7 +26,9 @@ pub mod query;
 pub mod responses;
 pub mod routes;
 pub mod server;
+mod session_cookie;
 mod site;
+mod slow_bodies;
 #[cfg(test)]
 pub mod testing;
 

@@ -18,6 +18,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+/// Connections of one worker; more wait to be accepted.
+const MOST_CONNECTIONS: usize = 1000;
+
 /// What the handlers of this module share. Each handler takes only what it needs, as `Data<…>`.
 #[derive(Clone)]
 pub struct Services {
@@ -81,7 +84,7 @@ pub fn app(
 fn cross_origin(origins: &[String]) -> Cors {
     let cors = Cors::default()
         .allowed_methods(["GET", "POST", "PUT", "DELETE"])
-        .allowed_headers(["accept", "authorization", "content-type", "x-api-key", "last-event-id"])
+        .allowed_headers(["accept", "authorization", "content-type", "x-api-key", "last-event-id", "x-requested-with"])
         .max_age(300);
     origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
 }
@@ -106,7 +109,9 @@ impl Server {
         let lifecycle = services.lifecycle.get_ref().clone();
         let address = SocketAddr::new(config.server.listen, config.server.port);
         let server = HttpServer::new(move || app(services.clone(), more.clone()))
-            .client_request_timeout(Duration::from_secs(30))
+            .client_request_timeout(config.server.client_timeout())
+            // what takes connections and does nothing with them must not take all
+            .max_connections(MOST_CONNECTIONS)
             .keep_alive(Duration::from_secs(75))
             .shutdown_timeout(config.server.shutdown_seconds)
             .disable_signals();

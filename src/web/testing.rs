@@ -9,6 +9,7 @@
 
 use super::Services;
 use super::server::app;
+use crate::auth::token::Device;
 use crate::auth::{Auth, api_key};
 use crate::config::Sources;
 use crate::db::api_keys::NewApiKey;
@@ -88,6 +89,7 @@ impl Site {
             ("server.shutdown_seconds", json!(5)),
             ("docs.dir", json!(folder.path().join("docs"))),
             ("auth.bcrypt_cost", json!(4)),
+            ("server.requests_per_second", json!(0)),
         ])
         .unwrap();
         let config = sources.resolve(&Default::default()).unwrap();
@@ -124,7 +126,7 @@ impl Site {
     /// A login of the user with this name.
     pub fn token(&self, name: &str) -> String {
         let user = users::find_by_name(&mut self.db.conn(), name).unwrap().unwrap();
-        self.services.auth.tokens.issue(&user).unwrap()
+        self.services.auth.tokens.log_in(&mut self.db.conn(), &user, Device::default()).unwrap()
     }
 
     /// A new API key.

@@ -14,6 +14,7 @@ mod drive_health;
 mod drive_test;
 mod drives;
 mod files;
+mod floods;
 mod hands;
 mod hostile_requests;
 mod incremental;

@@ -19,6 +19,7 @@ pub struct Server {
     child: Child,
     lines: Receiver<String>,
     token: String,
+    settings: Vec<(String, String)>,
 }
 
 /// What the virtual library is like.
@@ -54,9 +55,17 @@ impl Server {
 
     /// A server with nothing but an administrator.
     pub fn bare() -> Server {
+        // tests ask as fast as they can
+        Server::with_settings(&[("SERVER__REQUESTS_PER_SECOND", "0")])
+    }
+
+    /// The same with these settings: `("SERVER__WORKERS", "1")`.
+    pub fn with_settings(settings: &[(&str, &str)]) -> Server {
         let dir = TempDir::new().unwrap();
-        let (child, lines) = spawn(dir.path());
-        let mut server = Server { dir, api: Api::new(""), child, lines, token: String::new() };
+        let settings: Vec<_> =
+            settings.iter().map(|(key, value)| (format!("TAPEBACKARR_{key}"), value.to_string())).collect();
+        let (child, lines) = spawn(dir.path(), &settings);
+        let mut server = Server { dir, api: Api::new(""), child, lines, token: String::new(), settings };
         server.set_up();
         server
     }
@@ -217,7 +226,7 @@ impl Server {
     }
 
     pub fn restart(&mut self) {
-        let (child, lines) = spawn(self.dir.path());
+        let (child, lines) = spawn(self.dir.path(), &self.settings);
         self.child = child;
         self.lines = lines;
         self.wait_until_up();
@@ -234,7 +243,7 @@ impl Server {
                 false => std::fs::remove_file(path).unwrap(),
             }
         }
-        let (child, lines) = spawn(self.dir.path());
+        let (child, lines) = spawn(self.dir.path(), &self.settings);
         (self.child, self.lines) = (child, lines);
         self.api.token = String::new();
         self.set_up();
@@ -264,7 +273,7 @@ impl Server {
 
     /// A new process on a data folder without a database: an administrator, and nothing else.
     pub fn start_anew(&mut self) {
-        let (child, lines) = spawn(self.dir.path());
+        let (child, lines) = spawn(self.dir.path(), &self.settings);
         self.child = child;
         self.lines = lines;
         self.api.token.clear();
@@ -301,7 +310,7 @@ impl Drop for Server {
     }
 }
 
-fn spawn(dir: &Path) -> (Child, Receiver<String>) {
+fn spawn(dir: &Path, settings: &[(String, String)]) -> (Child, Receiver<String>) {
     let mut child = Command::new(PROGRAM)
         .arg("serve")
         .env("TAPEBACKARR_DATA_DIR", dir.join("data"))
@@ -314,6 +323,7 @@ fn spawn(dir: &Path) -> (Child, Receiver<String>) {
         .env("TAPEBACKARR_NOTIFY__RETRY_SECONDS", "1")
         .env("TAPEBACKARR_NOTIFY__PUBLIC_URL", "https://tapes.example")
         .env("TAPEBACKARR_BREAKPOINTS", dir.join("breakpoint"))
+        .envs(settings.iter().map(|(key, value)| (key, value)))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

@@ -278,6 +278,7 @@ impl House {
             .env("TAPEBACKARR_TAPE__CHECKPOINT_MB", "5")
             .env("TAPEBACKARR_TAPE__WAIT_FOR_TAPE_MINUTES", "1")
             .env("TAPEBACKARR_AUTH__BCRYPT_COST", "4")
+            .env("TAPEBACKARR_SERVER__REQUESTS_PER_SECOND", "0")
             .envs(self.room.reserve.map(|megabytes| ("TAPEBACKARR_DATABASE__RESERVE_MB", megabytes.to_string())))
             .env("TAPEBACKARR_BREAKPOINTS", breakpoints::file(&self.folder))
             .env("TAPEBACKARR_DATABASE_PAGES", self.room.pages.map_or(String::new(), |pages| pages.to_string()))

@@ -123,6 +123,7 @@ impl House {
             ("server.listen", json!("127.0.0.1")),
             ("server.port", json!(0)),
             ("server.workers", json!(2)),
+            ("server.requests_per_second", json!(0)),
             ("server.shutdown_seconds", json!(2)),
             ("auth.bcrypt_cost", json!(4)),
             ("tape.buffer_size_mb", json!(64)),

@@ -174,6 +174,16 @@ it('an API key is shown once, works, and is shut out when it is deleted', async 
 	await tab.close();
 });
 
+it('the audit log is verified', async () => {
+	const tab = await Tab.open(browser, server);
+	await tab.logIn(ADMIN);
+	await tab.goto('/audit');
+	await tab.page.getByRole('button', { name: 'Verify' }).click();
+	await tab.page.getByText(/lines? as they were written/).waitFor();
+	expect(await tab.problemsOfPage()).toEqual([]);
+	await tab.close();
+});
+
 it('the audit log is filtered by the server and exported as it is filtered', async () => {
 	for (let times = 0; times < 3; times += 1) await rest.api.DELETE('/api/v1/users/{id}', { params: { path: { id: 999 } } });
 	const tab = await Tab.open(browser, server);

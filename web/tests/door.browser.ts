@@ -54,7 +54,7 @@ describe('the door, in the order of a first day', () => {
 		const tab = await Tab.open(browser, server);
 		await tab.logIn(ADMIN);
 		await tab.goto('/drives');
-		const token = await tab.page.evaluate(() => JSON.parse(localStorage.getItem('tapebackarr.session') ?? '{}').token);
+		const token = await tab.token();
 		const headers = { authorization: `Bearer ${token}` };
 		await fetch(`${server.url}/api/v1/auth/logout`, { method: 'POST', headers });
 		await tab.page.reload();
@@ -66,7 +66,47 @@ describe('the door, in the order of a first day', () => {
 		await tab.close();
 	});
 
-	it('lets one out on all devices, and changes the password', async () => {
+	it('keeps the login where no script and no other site can have it', async () => {
+		const tab = await Tab.open(browser, server);
+		await tab.logIn(ADMIN);
+		const token = await tab.token();
+		const [cookie] = await tab.page.context().cookies(`${server.url}/api`);
+		expect(cookie).toMatchObject({ httpOnly: true, sameSite: 'Strict', path: '/api' });
+		const seen = await tab.page.evaluate(() => JSON.stringify([document.cookie, { ...localStorage }, { ...sessionStorage }]));
+		expect(seen).not.toContain(token);
+		const asked = (headers: Record<string, string>, method = 'GET') =>
+			fetch(`${server.url}/api/v1/auth/sessions`, { method, headers: { cookie: `${cookie?.name}=${token}`, ...headers } });
+		expect((await asked({})).status).toBe(200);
+		expect((await asked({ origin: 'https://evil.example' })).status).toBe(403);
+		const logOut = (headers: Record<string, string>) =>
+			fetch(`${server.url}/api/v1/auth/logout`, { method: 'POST', headers: { cookie: `${cookie?.name}=${token}`, ...headers } });
+		expect((await logOut({})).status).toBe(403);
+		await tab.close();
+	});
+
+	it('lists the logins, and ends one', async () => {
+		const tab = await Tab.open(browser, server);
+		await tab.logIn(ADMIN);
+		const other = await fetch(`${server.url}/api/v1/auth/login`, {
+			method: 'POST',
+			headers: { 'user-agent': 'tapebackarr/0.1.0' },
+			body: JSON.stringify(ADMIN)
+		});
+		const { token } = (await other.json()) as { token: string };
+		await tab.page.getByRole('button', { name: 'Account and theme' }).click();
+		await tab.page.getByRole('menuitem', { name: 'Logins' }).click();
+		const panel = tab.page.getByRole('dialog', { name: 'Your logins' });
+		await panel.getByText('this one').waitFor();
+		await panel.getByRole('button', { name: 'End the login of Command line' }).click();
+		await tab.page.getByText('Login ended').first().waitFor();
+		await panel.getByText('Command line').waitFor({ state: 'detached' });
+		const asked = await fetch(`${server.url}/api/v1/auth/me`, { headers: { authorization: `Bearer ${token}` } });
+		expect(asked.status).toBe(401);
+		expect(await tab.accessibilityProblems()).toEqual([]);
+		await tab.close();
+	});
+
+	it('lets one out, and changes the password', async () => {
 		const tab = await Tab.open(browser, server);
 		await tab.logIn(ADMIN);
 		await tab.page.getByRole('button', { name: 'Account and theme' }).click();

@@ -102,7 +102,7 @@ it('notices when the server goes away, and catches up when it is back', async ()
 	server = await server.restarted();
 	await tab.page.getByText('No connection to the server').waitFor({ state: 'detached', timeout: 30_000 });
 	// What happens now comes through the new line.
-	rest = new Rest(server, await tab.page.evaluate(() => JSON.parse(localStorage.getItem('tapebackarr.session') ?? '{}').token));
+	rest = new Rest(server, await tab.token());
 	const created = await rest.api.POST('/api/v1/pools', { body: { name: 'After the break', retention_days: 1 } });
 	expect(created.response.status).toBe(201);
 	await tab.close();

@@ -60,7 +60,7 @@ it('from an empty install to a first verified tape: few clicks, few minutes, no 
 	expect(seconds).toBeLessThanOrEqual(MOST_SECONDS);
 	expect(await tab.accessibilityProblems()).toEqual([]);
 
-	const token = await tab.page.evaluate(() => JSON.parse(localStorage.getItem('tapebackarr.session') ?? '{}').token);
+	const token = await tab.token();
 	const rest = new Rest(server, token);
 	const [set] = must(await rest.api.GET('/api/v1/backup-sets'));
 	expect(set).toMatchObject({ status: 'completed', file_count: 40 });

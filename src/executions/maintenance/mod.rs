@@ -1,6 +1,7 @@
 //! Maintenance: what has expired is marked, what is over is deleted, the database is looked after. It holds no drive, and
 //! writes in small steps, so that it can run beside everything else.
 
+mod audit;
 mod database;
 mod forewarn;
 mod prune;
@@ -26,6 +27,8 @@ pub enum Chore {
     Prune,
     /// Give free space back and bring statistics up to date.
     Optimize,
+    /// Check that nobody changed the audit log.
+    AuditCheck,
     /// Check the structure of the database.
     QuickCheck,
     /// Check all of the database.
@@ -41,6 +44,7 @@ impl Chore {
             Chore::Forewarn => "forewarn",
             Chore::Prune => "prune",
             Chore::Optimize => "optimize",
+            Chore::AuditCheck => "audit",
             Chore::QuickCheck | Chore::IntegrityCheck => "check",
             Chore::Vacuum => "vacuum",
         }
@@ -49,7 +53,8 @@ impl Chore {
 
 /// What is done when nothing is named: every day's work.
 fn daily(context: &Context) -> Result<Vec<Chore>> {
-    let mut chores = vec![Chore::Retention, Chore::Forewarn, Chore::Prune, Chore::Optimize];
+    // the audit log is looked at before retention deletes some of it
+    let mut chores = vec![Chore::Retention, Chore::Forewarn, Chore::AuditCheck, Chore::Prune, Chore::Optimize];
     if database::check_is_due(context)? {
         chores.push(Chore::QuickCheck);
     }
@@ -71,6 +76,7 @@ pub fn run(context: &Context, request: &MaintenanceRequest) -> Result<Value> {
             Chore::Forewarn => forewarn::run(context),
             Chore::Prune => prune::run(context),
             Chore::Optimize => database::optimize(context),
+            Chore::AuditCheck => audit::check(context),
             Chore::QuickCheck => database::check(context, crate::db::upkeep::Check::Quick),
             Chore::IntegrityCheck => database::check(context, crate::db::upkeep::Check::Full),
             Chore::Vacuum => database::vacuum(context),

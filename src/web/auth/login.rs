@@ -1,15 +1,17 @@
 //! Logging in and out.
 
-use super::LoggedIn;
+use super::{LoggedIn, device};
 use crate::auth::{Auth, Identity, Who};
-use crate::db::{DbPool, Role, users};
+use crate::config::Config;
+use crate::db::{DbPool, Role, sessions, users};
 use crate::events::{Bus, Category, Event};
 use crate::web::query::block;
 use crate::web::responses::Status;
-use crate::web::{AuditNote, ClientAddress, query};
+use crate::web::{AuditNote, ClientAddress, query, session_cookie};
 use crate::{Error, Result};
-use actix_web::web::{Data, Json};
-use actix_web::{get, post};
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Json, Query};
+use actix_web::{HttpRequest, HttpResponse, get, post};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::net::IpAddr;
@@ -19,6 +21,9 @@ use std::net::IpAddr;
 pub struct LogIn {
     username: String,
     password: String,
+    /// For browsers: keep the login in a cookie that no script can read, and do not answer with the token.
+    #[serde(default)]
+    cookie: bool,
 }
 
 /// Log in. Wrong guesses are slowed down per name and per address.
@@ -37,19 +42,22 @@ pub async fn log_in(
     bus: Data<Bus>,
     address: ClientAddress,
     note: AuditNote,
+    request: HttpRequest,
     body: Json<LogIn>,
-) -> Result<Json<LoggedIn>> {
+) -> Result<HttpResponse> {
     note.username(&body.username);
     let bus = bus.into_inner();
+    let (cookie, device, tokens) = (body.cookie, device(&request), auth.clone());
     let _slot = auth.hashing_slot().await?;
     let work = move || {
         let told = |name: &str, from| bus.publish(locked(name, from));
         let user = auth.log_in(&pool, &body.username, &body.password, address.0, told)?;
-        Ok(LoggedIn::new(auth.tokens.issue(&user)?, user))
+        let token = auth.tokens.log_in(&mut *pool.get()?, &user, device)?;
+        Ok(LoggedIn::new(token, user))
     };
     let login = block(work).await?;
     note.id(login.user.id);
-    Ok(Json(login))
+    Ok(login.answer(StatusCode::OK, cookie, &request, &tokens))
 }
 
 /// What people are told of somebody who guesses.
@@ -65,13 +73,33 @@ fn locked(name: &str, from: Option<IpAddr>) -> Event {
     Event::warning(Category::System, "Login Locked", message).details(details)
 }
 
-/// Log out. Ends every login of the user, on all devices.
-#[utoipa::path(tag = "auth", responses((status = 200, body = Status)))]
+/// How much of it.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct LogOut {
+    /// Also every other login of the user, on all devices.
+    everywhere: Option<bool>,
+}
+
+/// Log out: end this login, or every login of the user.
+#[utoipa::path(tag = "auth", params(LogOut), responses((status = 200, body = Status)))]
 #[post("/auth/logout")]
-pub async fn log_out(pool: Data<DbPool>, identity: Identity) -> Result<Json<Status>> {
+pub async fn log_out(
+    pool: Data<DbPool>,
+    config: Data<Config>,
+    identity: Identity,
+    request: HttpRequest,
+    wanted: Query<LogOut>,
+) -> Result<HttpResponse> {
     let id = identity.user_id().ok_or_else(|| Error::bad_request("an API key has no login to end: delete the key"))?;
-    query(&pool, move |conn| users::end_logins(conn, id)).await?;
-    Ok(Json(Status::new("logged out")))
+    let this = identity.session.filter(|_| wanted.everywhere != Some(true));
+    let work = move |conn: &mut _| match this {
+        Some(session) => sessions::end(conn, id, &session),
+        None => users::end_logins(conn, id),
+    };
+    query(&pool, work).await?;
+    let gone = session_cookie::set(&request, &config, "", 0);
+    Ok(HttpResponse::Ok().insert_header(gone).json(Status::new("logged out")))
 }
 
 /// Who is asking.

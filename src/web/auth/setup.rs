@@ -1,6 +1,6 @@
 //! The first administrator.
 
-use super::LoggedIn;
+use super::{LoggedIn, device};
 use crate::Result;
 use crate::auth::Auth;
 use crate::auth::setup::Setup;
@@ -8,8 +8,9 @@ use crate::db::DbPool;
 use crate::events::{Bus, Category, Event};
 use crate::web::users::check_username;
 use crate::web::{AuditNote, ClientAddress, query};
+use actix_web::http::StatusCode;
 use actix_web::web::{Data, Json};
-use actix_web::{HttpResponse, get, post};
+use actix_web::{HttpRequest, HttpResponse, get, post};
 use serde::{Deserialize, Serialize};
 
 /// Whether there is anybody.
@@ -33,6 +34,9 @@ pub struct SetUp {
     username: String,
     /// 8 to 72 bytes.
     password: String,
+    /// For browsers: keep the login in a cookie that no script can read, and do not answer with the token.
+    #[serde(default)]
+    cookie: bool,
 }
 
 /// Make the first administrator, with the token that the server printed. Works once.
@@ -51,19 +55,21 @@ pub async fn set_up(
     bus: Data<Bus>,
     address: ClientAddress,
     note: AuditNote,
+    request: HttpRequest,
     body: Json<SetUp>,
 ) -> Result<HttpResponse> {
-    let SetUp { token, username, password } = body.into_inner();
+    let SetUp { token, username, password, cookie } = body.into_inner();
+    let (device, tokens) = (device(&request), auth.clone());
     note.username(&username);
     check_username(&username)?;
     let work = move |conn: &mut _| {
         auth.check_setup(conn, &token, address.0)?;
         let user = auth.setup.finish(conn, &token, &username, &auth.hasher.hash(&password)?)?;
-        Ok(LoggedIn::new(auth.tokens.issue(&user)?, user))
+        Ok(LoggedIn::new(auth.tokens.log_in(conn, &user, device)?, user))
     };
     let login = query(&pool, work).await?;
     note.id(login.user.id);
     let message = format!("'{}' is the first administrator", login.user.username);
     bus.publish(Event::success(Category::System, "Server Set Up", message));
-    Ok(HttpResponse::Created().json(login))
+    Ok(login.answer(StatusCode::CREATED, cookie, &request, &tokens))
 }

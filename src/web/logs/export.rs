@@ -18,7 +18,8 @@ pub struct ExportQuery {
     format: Option<FileFormat>,
 }
 
-const TITLES: [&str; 8] = ["time", "user", "action", "object", "object id", "outcome", "address", "details"];
+const TITLES: [&str; 10] =
+    ["time", "user", "action", "object", "object id", "outcome", "address", "details", "line", "hash"];
 
 /// The audit log as a file, oldest first.
 #[utoipa::path(tag = "logs", params(ExportQuery, AuditConditions), responses((status = 200, body = Vec<audit::AuditEntry>)))]
@@ -34,6 +35,7 @@ pub async fn export_audit(
         audit::export(conn, &filter, |line| {
             let when = time::to_rfc3339(&line.created_at);
             let id = line.resource_id.map(|id| id.to_string()).unwrap_or_default();
+            let number = line.id.to_string();
             let (details, address) = (line.details.as_deref(), line.ip_address.as_deref());
             let fields = [
                 when.as_str(),
@@ -44,6 +46,8 @@ pub async fn export_audit(
                 line.outcome.as_str(),
                 address.unwrap_or_default(),
                 details.unwrap_or_default(),
+                &number,
+                &line.hash,
             ];
             file.add(&line, &fields)
         })?;

@@ -82,10 +82,10 @@ fn garbage(request: TestRequest, route: &Route) -> TestRequest {
 fn broken(site: &Site) -> Vec<(&'static str, &'static str, String, &'static str)> {
     let conn = &mut *site.db.conn();
     let gone = site.user("gone", Role::Admin);
-    let token_of_gone = site.services.auth.tokens.issue(&gone).unwrap();
+    let token_of_gone = site.token("gone");
     users::delete(conn, gone.id).unwrap();
     let demoted = site.user("demoted", Role::Admin);
-    let token_of_demoted = site.services.auth.tokens.issue(&demoted).unwrap();
+    let token_of_demoted = site.token("demoted");
     users::set_role(conn, demoted.id, Role::Readonly).unwrap();
     let admin = users::find_by_name(conn, "admin").unwrap().unwrap();
     let expired = site.services.auth.tokens.issue_expired(&admin);

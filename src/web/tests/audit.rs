@@ -102,8 +102,31 @@ async fn the_log_can_be_read_and_exported() {
     let path = "/api/v1/logs/export?format=csv&action=delete&outcome=failed";
     let table = call(&app, site.request(Role::Operator, "GET", path)).await;
     let lines: Vec<&str> = table.text.lines().collect();
-    assert_eq!((lines.len(), lines[0]), (4, "time,user,action,object,object id,outcome,address,details"));
+    assert_eq!((lines.len(), lines[0]), (4, "time,user,action,object,object id,outcome,address,details,line,hash"));
     assert!(lines[1].contains(",admin,delete,user,999,failed,192.0.2.7,"), "{}", lines[1]);
     let wrong = call(&app, site.request(Role::Operator, "GET", "/api/v1/logs/export?start=yesterday")).await;
     assert_eq!((wrong.status, wrong.json["error"].as_str().unwrap().contains("yesterday")), (400, true));
+}
+
+#[actix_web::test]
+async fn the_chain_is_verified_and_compared_with_what_was_noted() {
+    let site = Site::new();
+    let app = site.app().await;
+    for _ in 0..3 {
+        call(&app, site.request(Role::Admin, "DELETE", "/api/v1/users/999")).await;
+    }
+    let verify = async |noted: &str| {
+        let path = format!("/api/v1/logs/audit/verify{noted}");
+        call(&app, site.request(Role::Operator, "GET", &path)).await
+    };
+    let sound = verify("").await.json;
+    assert_eq!((&sound["ok"], &sound["lines"], &sound["last_id"]), (&json!(true), &json!(3), &json!(3)), "{sound}");
+    let noted = format!("?noted=3:{}", sound["last_hash"].as_str().unwrap());
+    assert_eq!(verify(&noted).await.json["ok"], true);
+    assert_eq!(verify("?noted=3").await.status, 400);
+    let sql = "UPDATE audit_logs SET username = 'somebody else' WHERE id = 2";
+    diesel::connection::SimpleConnection::batch_execute(&mut *site.db.conn(), sql).unwrap();
+    let tampered = verify(&noted).await.json;
+    assert_eq!((&tampered["ok"], &tampered["problems"][0]["id"]), (&json!(false), &json!(2)), "{tampered}");
+    assert_eq!(call(&app, site.request(Role::Readonly, "GET", "/api/v1/logs/audit/verify")).await.status, 403);
 }

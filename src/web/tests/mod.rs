@@ -7,6 +7,7 @@ mod credentials;
 mod keys;
 mod login;
 mod server;
+mod sessions;
 mod settings;
 mod setup;
 mod site;

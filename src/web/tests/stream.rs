@@ -124,7 +124,7 @@ async fn the_stream_ends_with_the_login_and_with_the_server() {
     let app = site.app().await;
     let open = || site.request(Role::Operator, "GET", "/api/v1/events/stream");
     let mut listener = Listener::open(&app, open()).await;
-    let logout = site.request(Role::Operator, "POST", "/api/v1/auth/logout");
+    let logout = site.request(Role::Operator, "POST", "/api/v1/auth/logout?everywhere=true");
     assert_eq!(call(&app, logout).await.status, 200);
     assert_eq!(listener.hear().await, None, "at the next heartbeat");
 

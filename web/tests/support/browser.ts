@@ -72,6 +72,14 @@ export class Tab {
 		await this.page.getByRole('navigation', { name: 'Pages' }).or(this.page.getByLabel('Open navigation')).first().waitFor();
 	}
 
+	/** The login of this browser, for requests beside it. */
+	async token(): Promise<string> {
+		const cookies = await this.page.context().cookies(`${this.server.url}/api`);
+		const found = cookies.find((cookie) => cookie.name.startsWith('tapebackarr_'));
+		if (!found) throw new Error('nobody is logged in here');
+		return found.value;
+	}
+
 	/** Opens a page and waits until nothing on it is loading. */
 	async goto(path: string): Promise<void> {
 		await this.page.goto(path);

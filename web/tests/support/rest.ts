@@ -20,13 +20,13 @@ export class Rest {
 	static async setUp(server: TestServer): Promise<Rest> {
 		const api = createClient<paths>({ baseUrl: server.url });
 		const login = await api.POST('/api/v1/auth/setup', { body: { token: server.setUpToken, ...ADMIN } });
-		return new Rest(server, must(login).token);
+		return new Rest(server, must(login).token ?? '');
 	}
 
 	/** The administrator logs in once more: after a restart. */
 	async again(): Promise<Rest> {
 		const login = await this.api.POST('/api/v1/auth/login', { body: ADMIN });
-		return new Rest(this.server, must(login).token);
+		return new Rest(this.server, must(login).token ?? '');
 	}
 
 	async user(role: Role): Promise<{ username: string; password: string }> {

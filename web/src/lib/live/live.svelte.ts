@@ -1,4 +1,4 @@
-import { api, fetched } from '$lib/api/client';
+import { api, fetched, SENT_BY_US } from '$lib/api/client';
 import { asApiError } from '$lib/api/errors';
 import type { Drive, Execution, Progress, StoredEvent, TapeChange, ThroughputNews } from '$lib/api/types';
 import { session } from '$lib/state/session.svelte';
@@ -100,7 +100,7 @@ class Live {
 				void this.#catchUp(!gate.open());
 			};
 			try {
-				const headers: Record<string, string> = { authorization: `Bearer ${session.token}` };
+				const headers: Record<string, string> = { ...SENT_BY_US };
 				if (this.events.last) headers['last-event-id'] = this.events.last;
 				const status = await readEvents('/api/v1/events/stream', headers, signal, opened, (event) => this.#take(event));
 				if (status === 401) return session.expired();

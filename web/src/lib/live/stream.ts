@@ -1,4 +1,4 @@
-/** Server-sent events over fetch: the credential goes in a header, not into an address that ends up in logs. */
+/** Server-sent events over fetch, which tells the status of an answer that is none. */
 
 export interface ServerEvent {
 	event: string;

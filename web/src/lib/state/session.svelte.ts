@@ -6,32 +6,26 @@ export interface User {
 	role: Role;
 }
 
-interface Stored {
-	token: string;
-	user: User;
-}
-
 const KEY = 'tapebackarr.session';
 const RANK: Record<Role, number> = { readonly: 0, operator: 1, admin: 2 };
 
-/** Who is logged in on this machine. The token is in the browser's storage, so every tab shares it. */
+/**
+ * Who is logged in on this machine. The login itself is in a cookie that no script can read; here is only who it is, in the
+ * browser's storage, so that every tab shares it.
+ */
 class Session {
-	#stored = $state.raw<Stored | null>(read());
+	#user = $state.raw<User | null>(read());
 	/** Whether the last login ended by itself: the login page says so. */
 	ended = $state(false);
 
 	constructor() {
 		addEventListener('storage', (event) => {
-			if (event.key === KEY || event.key === null) this.#stored = read();
+			if (event.key === KEY || event.key === null) this.#user = read();
 		});
 	}
 
-	get token(): string | null {
-		return this.#stored?.token ?? null;
-	}
-
 	get user(): User | null {
-		return this.#stored?.user ?? null;
+		return this.#user;
 	}
 
 	/** Whether this user has at least this role. */
@@ -47,47 +41,47 @@ class Session {
 		return `You are logged in as ${this.user?.role ?? 'nobody'}: this needs ${needed}.`;
 	}
 
-	begin(login: Stored): void {
+	begin(login: { user: User }): void {
 		this.ended = false;
-		this.#stored = { token: login.token, user: login.user };
-		write(this.#stored);
+		this.#user = login.user;
+		write(this.#user);
 	}
 
-	/** The server no longer takes the token. */
+	/** The server no longer takes the login. */
 	expired(): void {
-		if (!this.#stored) return;
+		if (!this.#user) return;
 		this.ended = true;
 		this.end();
 	}
 
 	end(): void {
-		this.#stored = null;
+		this.#user = null;
 		write(null);
 	}
 }
 
-function read(): Stored | null {
+function read(): User | null {
 	try {
 		const stored: unknown = JSON.parse(localStorage.getItem(KEY) ?? 'null');
-		return isStored(stored) ? stored : null;
+		return isUser(stored) ? stored : null;
 	} catch {
 		return null;
 	}
 }
 
-function write(stored: Stored | null): void {
+function write(user: User | null): void {
 	try {
-		if (stored) localStorage.setItem(KEY, JSON.stringify(stored));
+		if (user) localStorage.setItem(KEY, JSON.stringify(user));
 		else localStorage.removeItem(KEY);
 	} catch {
 		// No storage: the login lasts as long as the page.
 	}
 }
 
-function isStored(value: unknown): value is Stored {
+function isUser(value: unknown): value is User {
 	if (typeof value !== 'object' || value === null) return false;
-	const { token, user } = value as Partial<Stored>;
-	return typeof token === 'string' && typeof user?.username === 'string' && user.role in RANK;
+	const { username, role } = value as Partial<User>;
+	return typeof username === 'string' && role !== undefined && role in RANK;
 }
 
 export const session = new Session();

@@ -1,0 +1,111 @@
+//! The login of a browser: a cookie that no script can read, and that only our own pages can use.
+//!
+//! A cookie goes along with every request to its server, also with those that a page from elsewhere makes. So it counts only
+//! when the browser says that the request comes from our own pages (`Sec-Fetch-Site`, or `Origin` where an old browser or an
+//! unencrypted connection has only that), and for a change only with the header [`SENT_BY_US`], which a page from elsewhere
+//! cannot send. `SameSite=Strict` keeps honest browsers from sending it at all.
+
+use crate::config::Config;
+use crate::web::address::is_from_trusted_proxy;
+use crate::{Error, ErrorKind, Result};
+use actix_web::HttpRequest;
+use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+/// The header that our pages send with every change.
+pub const SENT_BY_US: &str = "x-requested-with";
+/// Where the cookie is sent.
+const PATH: &str = "/api";
+
+/// Two servers on one machine share its cookies: each has a name of its own.
+fn name(config: &Config) -> String {
+    format!("tapebackarr_{}", config.server.port)
+}
+
+/// `Set-Cookie` that keeps `token` for so many seconds; 0 deletes it.
+pub fn set(request: &HttpRequest, config: &Config, token: &str, seconds: u64) -> (HeaderName, String) {
+    let secure = if is_secure(request) { "; Secure" } else { "" };
+    let name = name(config);
+    let cookie = format!("{name}={token}; Path={PATH}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
+    (header::SET_COOKIE, cookie)
+}
+
+/// Whether the browser speaks TLS, with us or with a proxy that we trust.
+fn is_secure(request: &HttpRequest) -> bool {
+    let forwarded = request.headers().get("x-forwarded-proto").and_then(|value| value.to_str().ok());
+    request.app_config().secure()
+        || (is_from_trusted_proxy(request) && forwarded.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https")))
+}
+
+/// The token in the cookie, if there is one.
+///
+/// # Errors
+/// 403 `cross_site`: the request does not come from our own pages.
+pub fn token(request: &HttpRequest, config: &Config) -> Result<Option<String>> {
+    let name = name(config);
+    let cookies = request.headers().get_all(header::COOKIE).filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let Some((_, token)) = pairs.find(|(known, _)| *known == name) else { return Ok(None) };
+    match is_ours(request.method(), request.headers()) {
+        true => Ok(Some(token.to_owned())),
+        false => Err(cross_site()),
+    }
+}
+
+fn is_ours(method: &Method, headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or("?"));
+    let reads = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+    let site = match (text("sec-fetch-site"), text("origin")) {
+        (Some(site), _) => site == "same-origin" || (reads && site == "none"),
+        (None, Some(origin)) => {
+            let authority = origin.split_once("://").map(|(_, authority)| authority);
+            authority.is_some() && authority == text("host")
+        }
+        (None, None) => true,
+    };
+    site && (reads || text(SENT_BY_US).is_some_and(|by| !by.is_empty()))
+}
+
+fn cross_site() -> Error {
+    let message = format!(
+        "the login of a browser counts only for requests of our own pages, and for changes with the header {SENT_BY_US}; \
+         programs send Authorization: Bearer or X-API-Key"
+    );
+    Error::new(ErrorKind::Forbidden, "cross_site", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ours(method: Method, pairs: &[(&'static str, &'static str)]) -> bool {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, HeaderValue::from_static("tapes.example:8080"));
+        for (name, value) in pairs {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        is_ours(&method, &headers)
+    }
+
+    #[test]
+    fn only_our_own_pages_may_use_the_cookie() {
+        let by_us = (SENT_BY_US, "tapebackarr");
+        assert!(ours(Method::GET, &[]));
+        assert!(ours(Method::GET, &[("sec-fetch-site", "same-origin")]));
+        assert!(ours(Method::GET, &[("sec-fetch-site", "none")]), "a download from the address bar");
+        assert!(ours(Method::POST, &[("sec-fetch-site", "same-origin"), by_us]));
+        assert!(ours(Method::POST, &[("origin", "http://tapes.example:8080"), by_us]));
+        for site in ["cross-site", "same-site", "garbage"] {
+            assert!(!ours(Method::GET, &[("sec-fetch-site", site)]), "{site}");
+            assert!(!ours(Method::POST, &[("sec-fetch-site", site), by_us]), "{site}");
+        }
+        for origin in ["https://evil.example", "null", "http://tapes.example", "http://tapes.example:8080.evil.example"]
+        {
+            assert!(!ours(Method::GET, &[("origin", origin)]), "{origin}");
+            assert!(!ours(Method::POST, &[("origin", origin), by_us]), "{origin}");
+        }
+        assert!(!ours(Method::POST, &[("sec-fetch-site", "none"), by_us]));
+        assert!(!ours(Method::POST, &[("sec-fetch-site", "same-origin")]), "a form cannot send the header");
+        assert!(!ours(Method::DELETE, &[]));
+    }
+}
