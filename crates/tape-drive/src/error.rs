@@ -160,6 +160,15 @@ impl DriveError {
         DriveError::new(DriveErrorKind::Unsupported, Operation::Encryption, message)
     }
 
+    /// The error of a command that would write where the tape is, which is not where this host left it.
+    pub(crate) fn moved_away(operation: Operation, at: Position, left: Position) -> Self {
+        let message = format!(
+            "after an error the tape is at {at}, and was left at {left}: the drive was reset, or somebody moved the tape; \
+             rewind it, and read its label, before anything is written"
+        );
+        DriveError::new(DriveErrorKind::Reset, operation, message).at(at)
+    }
+
     /// The same, with the sense data it was derived from.
     pub fn with_sense(mut self, sense: Sense) -> Self {
         self.sense = Some(sense);

@@ -23,6 +23,12 @@ impl Position {
     pub const fn block(block: u64) -> Position {
         Position { partition: 0, block }
     }
+
+    /// Whether the tape would be at `other` after the object here was written or read, or was not.
+    pub(crate) fn is_at_or_just_before(self, other: Position) -> bool {
+        self.partition == other.partition
+            && (self.block == other.block || self.block.checked_add(1) == Some(other.block))
+    }
 }
 
 impl std::fmt::Display for Position {

@@ -32,6 +32,8 @@ pub struct SscDrive<T> {
     pub(super) flagless: bool,
     /// TapeAlert flags that were told, and so cleared, since the cartridge came.
     pub(super) told: u64,
+    /// Where the tape was when something failed, until somebody has looked where it is now, or sent it elsewhere.
+    pub(super) left: Option<Position>,
 }
 
 impl<T: Transport> SscDrive<T> {
@@ -68,6 +70,7 @@ impl<T: Transport> SscDrive<T> {
             unflushed: None,
             proven: false,
             flagless: false,
+            left: None,
             told: 0,
         })
     }
@@ -75,6 +78,8 @@ impl<T: Transport> SscDrive<T> {
     /// The error of a command, after drawing from it what it means for what is known of the drive.
     pub(crate) fn failed(&mut self, operation: Operation, error: ScsiError) -> DriveError {
         let at = self.at.take();
+        // A motion that fails leaves the tape anywhere, which whoever began it knows.
+        let moving = matches!(operation, Operation::Rewind | Operation::Locate | Operation::Space | Operation::Load);
         let mut failure = DriveError::from_scsi(operation, error);
         failure.position = at;
         match failure.kind {
@@ -86,10 +91,12 @@ impl<T: Transport> SscDrive<T> {
                     self.told = 0;
                 }
                 failure.suspect_since = self.unflushed.take();
+                self.left = self.left.or(at).filter(|_| !moving);
             }
             // What was in the drive's buffer when an earlier command failed is not on the tape, or may not be.
             DriveErrorKind::Deferred | DriveErrorKind::Aborted | DriveErrorKind::HardwareError | DriveErrorKind::Io => {
                 failure.suspect_since = self.unflushed.take();
+                self.left = self.left.or(at).filter(|_| !moving);
             }
             // These commands did nothing, so the tape is where it was.
             DriveErrorKind::IllegalRequest
@@ -201,6 +208,7 @@ impl<T: Transport> TapeDrive for SscDrive<T> {
     fn unload(&mut self) -> Result<()> {
         self.simply(Operation::Unload, &motion::load_command(LoadAction::Unload))?;
         self.at = None;
+        self.left = None;
         self.configured = false;
         self.unflushed = None;
         self.told = 0;
@@ -239,7 +247,10 @@ impl<T: Transport> TapeDrive for SscDrive<T> {
     }
 
     fn position(&mut self) -> Result<TapePosition> {
-        self.find_position(Operation::ReadPosition)
+        let found = self.find_position(Operation::ReadPosition)?;
+        // Whoever asked knows it now.
+        self.left = None;
+        Ok(found)
     }
 
     fn medium(&mut self) -> Result<Medium> {

@@ -195,6 +195,7 @@ impl<T: Transport> SscDrive<T> {
     /// The tape was moved, for which the drive wrote its buffer (SSC-5, 4.2.14).
     pub(super) fn moved(&mut self, to: Option<Position>) {
         self.at = to;
+        self.left = None;
         self.file = None;
         self.unflushed = None;
     }

@@ -36,10 +36,20 @@ impl<T: Transport> SscDrive<T> {
 
     /// What must hold before anything is written: the right mode, and a position that is known.
     pub(super) fn before_write(&mut self, operation: Operation) -> Result<Position> {
-        self.configure(operation)?;
-        match self.at {
+        let left = self.left;
+        let found = self.configure(operation).and_then(|()| match self.at {
             Some(at) => Ok(at),
             None => Ok(self.find_position(operation)?.at),
+        });
+        // Also where the tape had to be rewound to find its position.
+        self.left = left.or(self.left);
+        let at = found?;
+        match self.left.take() {
+            Some(left) if !left.is_at_or_just_before(at) => {
+                self.left = Some(left);
+                Err(DriveError::moved_away(operation, at, left))
+            }
+            _ => Ok(at),
         }
     }
 

@@ -28,6 +28,8 @@ pub struct StDrive {
     pub(super) scsi: SscDrive<SgIo>,
     pub(super) buffer: PageBuffer,
     pub(super) at: Option<Position>,
+    /// Where the tape was when something failed, until somebody has looked where it is now, or sent it elsewhere.
+    pub(super) left: Option<Position>,
     pub(super) trust: Trust,
     pub(super) unflushed: Option<Position>,
     pub(super) writing: bool,
@@ -51,6 +53,7 @@ impl StDrive {
             scsi,
             buffer: PageBuffer::default(),
             at: None,
+            left: None,
             trust: Trust::New,
             unflushed: None,
             writing: false,
@@ -271,7 +274,10 @@ impl TapeDrive for StDrive {
 
     fn position(&mut self) -> Result<TapePosition> {
         let found = self.look(Operation::ReadPosition);
-        self.heard(found)
+        let found = self.heard(found)?;
+        // Whoever asked knows it now.
+        self.left = None;
+        Ok(found)
     }
 
     fn medium(&mut self) -> Result<Medium> {

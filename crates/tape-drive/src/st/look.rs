@@ -53,15 +53,23 @@ impl StDrive {
                 self.trust = Trust::Same(now);
             }
         }
-        match self.at {
-            Some(at) => Ok(at),
-            None => Ok(self.look(operation)?.at),
+        let at = match self.at {
+            Some(at) => at,
+            None => self.look(operation)?.at,
+        };
+        match self.left.take() {
+            // A reset rewinds the tape, and the cartridge is the same.
+            Some(left) if !left.is_at_or_just_before(at) => {
+                self.left = Some(left);
+                Err(DriveError::moved_away(operation, at, left))
+            }
+            _ => Ok(at),
         }
     }
 
     /// Nothing is certain any more.
     pub(super) fn doubt(&mut self) {
-        self.at = None;
+        self.left = self.left.or(self.at.take());
         self.trust = match std::mem::replace(&mut self.trust, Trust::New) {
             Trust::Same(serial) | Trust::Doubtful(serial) => Trust::Doubtful(serial),
             Trust::New => Trust::Doubtful(None),
@@ -71,6 +79,7 @@ impl StDrive {
     /// The caller went to a place on its own account: it knows what it is doing.
     pub(super) fn arrived(&mut self, at: Option<Position>) {
         self.at = at;
+        self.left = None;
         self.trust = Trust::New;
         self.unflushed = None;
         self.warned = false;

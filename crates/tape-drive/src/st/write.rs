@@ -152,17 +152,18 @@ impl StDrive {
         if error.kind == DriveErrorKind::Aborted {
             // An error whose sense data the driver kept: of this write, of an earlier one, or a cartridge that was
             // changed. The worst of these is assumed that cannot be excluded.
-            let (kind, message) = if self.before_write(operation).is_err() {
-                (
+            let found = self.before_write(operation);
+            let (kind, message) = match &found {
+                Err(found) if found.kind == DriveErrorKind::Reset => (DriveErrorKind::Reset, &*found.message),
+                Err(_) => (
                     DriveErrorKind::MediumChanged,
                     "a write failed, the tape driver does not say why, and the cartridge cannot be told from another \
                      one: read its label again",
-                )
-            } else {
-                (
+                ),
+                Ok(_) => (
                     DriveErrorKind::Deferred,
                     "a write failed and the tape driver does not say why; everything since the last flush is in doubt",
-                )
+                ),
             };
             error.kind = kind;
             error.message = message.into();

@@ -4,7 +4,7 @@ use crate::conditions::WRITE;
 use crate::harness::Lab;
 use crate::house::*;
 use std::time::{Duration, Instant};
-use tape_drive::{DriveErrorKind, FilemarkSync, Position, ReadOutcome};
+use tape_drive::{DriveErrorKind, FilemarkSync, Position, ReadOutcome, TapeDrive};
 use tape_target::{Response, Rule};
 
 const BLOCK: usize = 64 << 10;
@@ -126,15 +126,15 @@ fn aborts_and_resets() {
     reset_between(&house, "/dev/sg1", ("-d /dev/nst0", UNIT_RESET), ALL[7]);
     for device in ["/dev/sg1", "/dev/nst0"] {
         reset_between(&house, device, (RESET, TARGET_RESET), ALL[8]);
+        let wait = Duration::from_secs(60);
+        reset_under_way(&house, device, Rule::refuse(WRITE, Response::Device).delayed(wait), ALL[9]);
+        reset_under_way(&house, device, Rule::execute(WRITE, Response::Device).delayed(wait), ALL[10]);
+        reset_under_way(&house, device, Rule::refuse(WRITE_FILEMARKS, Response::Device).delayed(wait), ALL[11]);
     }
-    let (device, wait) = ("/dev/sg1", Duration::from_secs(60));
-    reset_under_way(&house, device, Rule::refuse(WRITE, Response::Device).delayed(wait), ALL[9]);
-    reset_under_way(&house, device, Rule::execute(WRITE, Response::Device).delayed(wait), ALL[10]);
-    reset_under_way(&house, device, Rule::refuse(WRITE_FILEMARKS, Response::Device).delayed(wait), ALL[11]);
 }
 
 /// Writes two blocks, flushed.
-fn begun(device: &str) -> Box<dyn tape_drive::TapeDrive> {
+fn begun(device: &str) -> Box<dyn TapeDrive> {
     let mut drive = quiet(device);
     drive.rewind().unwrap();
     for number in 0..2u8 {
@@ -179,6 +179,7 @@ fn reset_between(house: &House, device: &str, (how, function): (&str, u8), what:
     let told = drive.write_block(&[2; BLOCK]).unwrap_err();
     let known = matches!(told.kind, DriveErrorKind::Reset | DriveErrorKind::MediumChanged | DriveErrorKind::Deferred);
     assert!(known, "{what}, {device}: a reset is told as {:?}: {told}", told.kind);
+    not_blindly(drive.as_mut(), device, what);
     drop(drive);
     there(device, what, false);
     // And it goes on.
@@ -212,15 +213,23 @@ fn reset_under_way(house: &House, device: &str, rule: Rule, what: &str) {
     let managed = house.target.take_management();
     assert!(managed.contains(&(TARGET_RESET, 0)), "{what}, {device}: {managed:?}");
     house.injection(FIRST_DRIVE).clear();
-    // Nothing more goes to the tape before somebody looked where it is: a reset rewinds it.
-    let next = drive.write_block(&[3; BLOCK]);
+    not_blindly(drive.as_mut(), device, what);
     drop(drive);
     there(device, what, false);
-    assert!(next.is_err(), "{what}, {device}: the next block went to the tape: {next:?}");
     let mut drive = quiet(device);
     drive.locate(Position::block(2)).unwrap();
     drive.write_block(&[2; BLOCK]).unwrap();
     drive.write_filemarks(1, FilemarkSync::Flush).unwrap();
     drop(drive);
     there(device, what, true);
+}
+
+/// A reset rewinds the tape: nothing is written, however often it is tried, until somebody has looked where it is.
+fn not_blindly(drive: &mut dyn TapeDrive, device: &str, what: &str) {
+    for _ in 0..3 {
+        let blindly = drive.write_block(&[3; BLOCK]);
+        assert!(blindly.is_err(), "{what}, {device}: the next block went to the tape: {blindly:?}");
+    }
+    let blindly = drive.write_filemarks(1, FilemarkSync::Flush);
+    assert!(blindly.is_err(), "{what}, {device}: a filemark went to the tape: {blindly:?}");
 }
