@@ -26,7 +26,7 @@ fn with(cookie: &str, method: &str, path: &str) -> TestRequest {
 async fn a_browser_has_its_login_in_a_cookie_that_no_script_reads() {
     let site = Site::new();
     let app = site.app().await;
-    let answer = call(&app, log_in("operator")).await;
+    let answer = call(&app, log_in("admin")).await;
     assert_eq!((answer.status, &answer.json["token"]), (200, &Value::Null), "{answer:?}");
     let (pair, all) = cookie(&answer);
     for attribute in ["Path=/api", "HttpOnly", "SameSite=Strict", "Max-Age=86400"] {
@@ -34,10 +34,12 @@ async fn a_browser_has_its_login_in_a_cookie_that_no_script_reads() {
     }
     assert!(!all.contains("Secure"), "{all}");
     let me = call(&app, with(&pair, "GET", "/api/v1/auth/me")).await;
-    assert_eq!((me.status, &me.json["username"]), (200, &json!("operator")));
+    assert_eq!((me.status, &me.json["username"]), (200, &json!("admin")));
+    let path = "/api/v1/notifications/channels";
+    let channel = json!({"name": "phone", "kind": "ntfy", "config": {"topic": "t"}});
     let run = |by: Option<&str>| {
-        let asked = with(&pair, "POST", "/api/v1/pools").set_json(json!({"name": "p", "retention_days": 1}));
-        by.map_or_else(|| with(&pair, "POST", "/api/v1/pools"), |by| asked.insert_header(("x-requested-with", by)))
+        let asked = with(&pair, "POST", path).set_json(channel.clone());
+        by.map_or_else(|| with(&pair, "POST", path), |by| asked.insert_header(("x-requested-with", by)))
     };
     let forged = call(&app, run(None)).await;
     assert_eq!((forged.status, &forged.json["code"]), (403, &json!("cross_site")), "{forged:?}");
