@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { detailWords, subjectHref } from './audit';
 
-const line = { id: 1, username: 'anna', action: 'update', resource_type: 'tape', resource_id: 7, outcome: 'ok' as const, created_at: '' };
+const line = { id: 1, username: 'anna', action: 'update', resource_type: 'tape', resource_id: 7, outcome: 'ok' as const, created_at: '', hash: '' };
 
 it('leads to what a line is about', () => {
 	expect(subjectHref(line)).toBe('/tapes/7');
