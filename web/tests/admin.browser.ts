@@ -198,7 +198,7 @@ it('the audit log is filtered by the server and exported as it is filtered', asy
 	await tab.page.getByRole('button', { name: 'Export' }).click();
 	await tab.page.getByRole('menuitem', { name: 'CSV' }).click();
 	const file = readFileSync(await (await saving).path(), 'utf8').trim().split('\r\n');
-	expect(file[0]).toBe('time,user,action,object,object id,outcome,address,details');
+	expect(file[0]).toBe('time,user,action,object,object id,outcome,address,details,line,hash');
 	expect(file).toHaveLength(4);
 	expect(file[1]).toContain(',admin,delete,user,999,failed,');
 	await tab.close();

@@ -99,7 +99,7 @@ describe('the door, in the order of a first day', () => {
 		await panel.getByText('this one').waitFor();
 		await panel.getByRole('button', { name: 'End the login of Command line' }).click();
 		await tab.page.getByText('Login ended').first().waitFor();
-		await panel.getByText('Command line').waitFor({ state: 'detached' });
+		await panel.getByText('Command line', { exact: true }).waitFor({ state: 'detached' });
 		const asked = await fetch(`${server.url}/api/v1/auth/me`, { headers: { authorization: `Bearer ${token}` } });
 		expect(asked.status).toBe(401);
 		expect(await tab.accessibilityProblems()).toEqual([]);

@@ -125,6 +125,7 @@ const CODES: &[(ErrorKind, &[&str])] = &[
     (
         ErrorKind::Internal,
         &[
+            "audit_log_changed",
             "bad_secret_file",
             "command_aborted",
             "crypto",
