@@ -37,11 +37,13 @@ pub fn cool(root: &Path) -> Cold {
     }
 }
 
-/// Reads all files below `root` into the page cache.
+/// Reads all files below `root` into the page cache, and lets nothing wait to be written: what somebody before has changed of
+/// their inodes (Bacula's client sets back when they were read) would be written while the next one is measured.
 pub fn warm(root: &Path) -> std::io::Result<()> {
     for path in files(root) {
         std::io::copy(&mut File::open(path)?, &mut std::io::sink())?;
     }
+    rustix::fs::sync();
     Ok(())
 }
 
