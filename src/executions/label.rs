@@ -82,7 +82,7 @@ pub fn write(context: &Context, lease: &Lease, tape: &Tape, name: &str, precondi
     Ok(label)
 }
 
-/// A tape whose label was written when the server died, before the database knew it, gets what it is stored.
+/// If the server died between a label and its row, and this is the label: the row gets it now.
 pub fn heal(context: &Context, lease: &Lease, found: &FirstBlock) -> Result<()> {
     let FirstBlock::Ours(label) = found else { return Ok(()) };
     let tape = db::tape_lifecycle::find_labelling(&mut *context.conn()?, &label.uuid.to_string())?;

@@ -33,6 +33,8 @@ fn what_is_gone_stays_gone() {
     let at = Breakpoint { nth: 1, ..place(variant) };
     let mut house = House::new(variant);
     assert!(house.start());
+    // the pool says how long sets are kept
+    assert!(house.api.send("PUT", "/api/v1/jobs/1", Some(&json!({"retention_days": 0}))).status < 300);
     house.run();
     assert_eq!(house.ended().unwrap()["status"], "completed");
     assert!(house.stop());
@@ -47,6 +49,8 @@ fn what_is_gone_stays_gone() {
     let row = house.ended().unwrap();
     assert_eq!(row["status"], "completed", "{row}");
     assert_eq!(row["result"]["deleted"], 1, "{row}");
+    let set = house.api.get(&format!("/api/v1/backup-sets/{}", row["result"]["backup_set_id"])).ok();
+    assert!(set["expires_at"].is_string(), "{set}");
     judge::restored(&mut house, &row["result"]["backup_set_id"], "source", "the set that was cut off");
     assert!(house.stop());
     judge::on_tape(&house, "the set that was cut off");

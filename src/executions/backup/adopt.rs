@@ -72,14 +72,14 @@ fn take(
     if layout.part_number as usize != parts.len() + 1 || set.status == SetStatus::Cancelled {
         return Ok(false);
     }
-    let goes_on = progress.is_some();
+    let given_up = progress.is_none();
     let place = match last {
         true => Some(Place { tar_end: layout.tar_end, goes_on: None, complete: true }),
         false => progress.map_or(Ok(None), |progress| resume::behind_data(&progress, layout.tar_end))?,
     };
     let Some(place) = place else { return Ok(false) };
-    if !goes_on {
-        // given up; what was not known then is that the tape has all of it
+    if given_up {
+        // what was not known then is that the tape has all of it
         resume::begin(&mut conn, set.id, "")?;
     }
     resume::part_closed(&mut conn, set.id, tape_id, (&layout, tally.totals), 0, &place)?;

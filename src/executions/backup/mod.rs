@@ -3,7 +3,8 @@
 //! The order of what becomes permanent: the set's row (`running`) before the first byte; on tape data, filemark, TOC,
 //! filemark, each flushed and its position read back; then the part's row and the tape's new end; when the last part is
 //! there, in one transaction, the set as `completed`. A crash between tape and database leaves a tape that is longer
-//! than the database says; [`append`] finds that at the next use of the tape and heals it.
+//! than the database says; [`append`] finds that at the next use of the tape and heals it. One between the last part and the
+//! set leaves a set that only has to be called complete ([`resume::complete`]).
 //!
 //! A run that is interrupted goes on where it stopped: behind its last closed part, or behind the last checkpoint of the
 //! part that was being written ([`resume`]). That is the way after a restart of the server, after a drive or a medium that

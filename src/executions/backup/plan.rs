@@ -21,6 +21,7 @@ use crate::executions::{BackupRequest, Context, Warnings};
 use crate::keys::drive_key;
 use crate::media::retention;
 use crate::{Error, Result};
+use chrono::NaiveDateTime;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tape_format::codec::Codec;
@@ -47,7 +48,7 @@ pub struct Plan {
     /// Compression of the frames.
     pub codec: Codec,
     root: PathBuf,
-    retention_days: i64,
+    pool_retention_days: i32,
 }
 
 /// Looks everything up, tests the source and the key, and decides between full and incremental.
@@ -117,7 +118,6 @@ pub fn make(context: &Context, request: &BackupRequest) -> Result<Plan> {
         }
         (false, _) => None,
     };
-    let retention_days = i64::from(if job.retention_days > 0 { job.retention_days } else { pool.retention_days });
     Ok(Plan {
         codec: match &resumed {
             Some(set) => codec_of_set(set, job.compression_level, &context.services.config.backup)?,
@@ -129,7 +129,7 @@ pub fn make(context: &Context, request: &BackupRequest) -> Result<Plan> {
         key,
         drive_key,
         root: checked.root,
-        retention_days,
+        pool_retention_days: pool.retention_days,
         job,
         source,
     })
@@ -214,10 +214,16 @@ impl Plan {
         }
     }
 
-    /// When the set may be forgotten; never, if neither the job nor the pool says.
-    pub fn expires_at(&self, end: chrono::NaiveDateTime) -> Option<chrono::NaiveDateTime> {
-        (self.retention_days > 0).then(|| end + chrono::Duration::days(self.retention_days))
+    /// When the set may be forgotten if it ends then.
+    pub fn expires_at(&self, end: NaiveDateTime) -> Option<NaiveDateTime> {
+        expires_at(&self.job, self.pool_retention_days, end)
     }
+}
+
+/// When a set of a job may be forgotten that ends then; never, if neither the job nor its pool says.
+pub fn expires_at(job: &Job, pool_retention_days: i32, end: NaiveDateTime) -> Option<NaiveDateTime> {
+    let days = i64::from(if job.retention_days > 0 { job.retention_days } else { pool_retention_days });
+    (days > 0).then(|| end + chrono::Duration::days(days))
 }
 
 impl SetHeader {

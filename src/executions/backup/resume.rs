@@ -4,6 +4,7 @@
 //! last checkpoint. When a set is taken up, the tape with the open part is put in order first ([`super::append`]); what is
 //! behind its checkpoint counts for nothing.
 
+use super::plan;
 use super::write::Start;
 use crate::actors::catalog::{CatalogActor, Commit, Cut, Discard, Index};
 use crate::backup::resume::Resume;
@@ -123,6 +124,7 @@ pub fn complete(context: &Context, set_id: i32) -> Result<()> {
     let mut conn = context.conn()?;
     let set = db::sets::find(&mut conn, set_id)?;
     let job = db::jobs::find(&mut conn, set.job_id)?;
+    let pool = db::pools::find(&mut conn, job.pool_id)?;
     let key = set.encryption_key_id.or(set.hw_encryption_key_id);
     let key = key.map(|id| db::encryption_keys::find(&mut conn, id)).transpose()?;
     let mut tally = Tally::default();
@@ -142,7 +144,7 @@ pub fn complete(context: &Context, set_id: i32) -> Result<()> {
         warning_count: set.warning_count,
         deleted_count: deleted as i64,
         checksum: Some(tally.hash.finish()),
-        expires_at: (job.retention_days > 0).then(|| db::now() + chrono::Duration::days(i64::from(job.retention_days))),
+        expires_at: plan::expires_at(&job, pool.retention_days, db::now()),
         key: key.map(|key| (key.key_fingerprint, key.name)),
     };
     futures_executor::block_on(context.services.catalog.send(Commit(done)))??;

@@ -104,7 +104,10 @@ pub fn still_holds(drive: &mut dyn TapeDrive, unit: &Unit, uuid: Option<uuid::Uu
     let what = now.map_or("a tape without a label".to_owned(), |label| format!("tape '{}'", label.label));
     Err(Error::conflict(
         "medium_changed",
-        format!("the tape in the drive was exchanged since it was looked at: now it is {what}; nothing was written"),
+        format!(
+            "the tape in the drive was exchanged since it was looked at: now it is {what}; nothing was written. \
+             See that the right tape is in the drive, and do it again"
+        ),
     ))
 }
 
