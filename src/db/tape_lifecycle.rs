@@ -17,6 +17,7 @@ use super::time::now;
 use super::{Conn, write_transaction};
 use crate::db::returned::Returned;
 use crate::{Error, Result};
+use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 /// Whether `from` may become `to` by a change of status alone.
@@ -117,8 +118,16 @@ pub fn import(conn: &mut Conn, id: i32) -> Result<Tape> {
 }
 
 /// A new label was written: the tape is blank, with this identity, and nothing that was on it counts any more.
+/// `labelled` is the time that the label itself tells, so that a rebuild from the tapes finds the same.
 /// Refused while sets are recorded on it (delete those first; they are gone).
-pub fn formatted(conn: &mut Conn, id: i32, uuid: &str, end_file: i64, end_block: i64) -> Result<Tape> {
+pub fn formatted(
+    conn: &mut Conn,
+    id: i32,
+    uuid: &str,
+    labelled: NaiveDateTime,
+    end_file: i64,
+    end_block: i64,
+) -> Result<Tape> {
     write_transaction(conn, |conn| {
         let tape = find(conn, id)?;
         let sets: i64 = backup_sets::table.filter(backup_sets::tape_id.eq(id)).count().returned(conn)?;
@@ -129,13 +138,12 @@ pub fn formatted(conn: &mut Conn, id: i32, uuid: &str, end_file: i64, end_block:
             );
             return Err(Error::conflict("in_use", message));
         }
-        let time = now();
         Ok(diesel::update(tapes::table.find(id))
             .set((
                 tapes::uuid.eq(uuid),
                 tapes::status.eq(TapeStatus::Blank),
                 tapes::used_bytes.eq(0),
-                tapes::labeled_at.eq(time),
+                tapes::labeled_at.eq(labelled),
                 tapes::end_file.eq(end_file),
                 tapes::end_block.eq(end_block),
                 tapes::encryption_key_fingerprint.eq(""),
@@ -143,8 +151,8 @@ pub fn formatted(conn: &mut Conn, id: i32, uuid: &str, end_file: i64, end_block:
                 tapes::hold_reason.eq(None::<String>),
                 tapes::writing_set.eq(None::<String>),
                 tapes::labelling_uuid.eq(None::<String>),
-                tapes::last_verified_at.eq(None::<chrono::NaiveDateTime>),
-                tapes::updated_at.eq(time),
+                tapes::last_verified_at.eq(None::<NaiveDateTime>),
+                tapes::updated_at.eq(now()),
             ))
             .returning(Tape::as_returning())
             .returned(conn)?)
@@ -275,7 +283,7 @@ mod tests {
         assert!(set_status(conn, id, TapeStatus::Expired).is_err());
         assert_eq!(import(conn, id).expect("import").status, TapeStatus::Full);
         set_status(conn, id, TapeStatus::Expired).expect("expire");
-        let tape = formatted(conn, id, "4be1", 1, 2).expect("format");
+        let tape = formatted(conn, id, "4be1", now(), 1, 2).expect("format");
         assert_eq!((tape.status, tape.used_bytes, tape.end_block), (TapeStatus::Blank, 0, Some(2)));
     }
 

@@ -104,7 +104,10 @@ fn store(context: &Context, lease: &Lease, tape_id: i32, label: &Label, end: Lab
     lifecycle::forget_sets(context, tape_id)?;
     db::write_transaction(&mut *context.conn()?, |conn| {
         let uuid = label.uuid.to_string();
-        let tape = db::tape_lifecycle::formatted(conn, tape_id, &uuid, end.end_file as i64, end.end_block as i64)?;
+        // what the label cannot tell (a time past the year 262142) is the time at which it was seen
+        let labelled = db::time::from_unix(label.timestamp).unwrap_or_else(db::time::now);
+        let (file, block) = (end.end_file as i64, end.end_block as i64);
+        let tape = db::tape_lifecycle::formatted(conn, tape_id, &uuid, labelled, file, block)?;
         let changes = db::tapes::TapeChanges {
             label: Some(label.label.clone()),
             barcode: match (tape.barcode, medium.and_then(|medium| medium.barcode)) {

@@ -3,6 +3,7 @@
 use crate::breakpoints::Breakpoint;
 use crate::house::{House, Kind, Variant};
 use crate::judge;
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tape_drive::virt::library;
 use tape_drive::virt::{CartridgeSpec, Place};
@@ -20,8 +21,9 @@ fn house() -> House {
     house
 }
 
-/// Does it once to see where it passes, and once in another house where the server is killed there; that house, started again.
-fn killed(work: impl Fn(&mut House)) -> House {
+/// Does it once to see where it passes, and once in another house where the server is killed there; that house, started
+/// again, and when it was killed.
+fn killed(work: impl Fn(&mut House)) -> (House, DateTime<Utc>) {
     let mut house = house();
     house.keep_trace();
     assert!(house.start());
@@ -36,8 +38,17 @@ fn killed(work: impl Fn(&mut House)) -> House {
     work(&mut house);
     assert!(house.disarm().is_some(), "it is killed");
     house.kill();
+    // the time of the label is what counts, not the time at which it is stored
+    let killed = chrono::Utc::now();
+    std::thread::sleep(std::time::Duration::from_millis(1100));
     assert!(house.start());
-    house
+    (house, killed)
+}
+
+/// The database tells the time that the label tells, as it does when it is rebuilt from the tapes.
+fn was_labelled_before(tape: &Value, killed: DateTime<Utc>) {
+    let time: DateTime<Utc> = tape["labeled_at"].as_str().unwrap().parse().unwrap();
+    assert!(time <= killed, "labelled at {time}, killed at {killed}");
 }
 
 /// Sends a request for work and waits until it is done, or the server is dead.
@@ -75,7 +86,7 @@ fn a_blank_tape_got_its_label_and_nobody_knew() {
         let body = json!({"library_id": 1, "barcodes": true, "pool_id": 1});
         done(house, "/api/v1/tapes/batch-label", body);
     };
-    let mut house = killed(label);
+    let (mut house, killed) = killed(label);
     assert_eq!(tape(&house, NEW)["labeled_at"], Value::Null);
     let id = tape(&house, NEW)["id"].clone();
     house.api.post("/api/v1/libraries/1/inventory?wait=true", json!({})).ok();
@@ -83,7 +94,7 @@ fn a_blank_tape_got_its_label_and_nobody_knew() {
     let row = row.unwrap();
     assert_eq!(row["status"], "completed", "{row}");
     let tape = tape(&house, NEW);
-    assert!(tape["labeled_at"].is_string(), "{tape}");
+    was_labelled_before(&tape, killed);
     is_usable(&mut house, &tape);
 }
 
@@ -102,10 +113,11 @@ fn a_tape_was_formatted_and_nobody_knew() {
         house.api.post("/api/v1/libraries/1/load?wait=true", json!({"slot_number": slot, "drive_number": drive})).ok();
         done(house, &format!("/api/v1/tapes/{id}/format"), json!({"confirm": true, "drive_id": 1}));
     };
-    let mut house = killed(format);
+    let (mut house, killed) = killed(format);
     let before = tape(&house, OLD);
     is_usable(&mut house, &before);
     assert!(house.start());
     let after = tape(&house, OLD);
     assert_ne!(before["uuid"], after["uuid"], "it is known by its new label");
+    was_labelled_before(&after, killed);
 }
