@@ -146,6 +146,8 @@ pub struct Maintenance {
     pub warn_expiry_days: u32,
     /// Days ahead of which people hear that an API key expires; 0: never.
     pub warn_api_key_days: u32,
+    /// Days ahead of which people hear that an encryption key expires that is not replaced by itself; 0: never.
+    pub warn_key_days: u32,
 }
 
 /// When tapes are read back, and which.

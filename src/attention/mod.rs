@@ -5,6 +5,7 @@
 
 mod drives;
 mod jobs;
+mod keys;
 mod runs;
 mod tapes;
 #[cfg(test)]
@@ -69,6 +70,10 @@ pub enum Topic {
     ExpiredTapes,
     /// A pool has no tape left that can be written.
     PoolFull,
+    /// A key that jobs encrypt with has expired.
+    KeyExpired,
+    /// A key that something is encrypted with is on no key sheet.
+    KeyUnprinted,
 }
 
 /// Something that needs a person.
@@ -156,6 +161,7 @@ pub fn list(conn: &mut Conn, limits: Limits, now: NaiveDateTime) -> Result<Vec<A
     all.extend(jobs::look(conn, now)?);
     all.extend(drives::look(conn)?);
     all.extend(tapes::look(conn, limits, now)?);
+    all.extend(keys::look(conn, now)?);
     all.sort_by_key(|item| item.severity);
     Ok(all)
 }

@@ -125,7 +125,10 @@ pub const ROUTES: &[Route] = &[
     post("/api/v1/encryption-keys/import", ADMIN),
     download("/api/v1/encryption-keys/keysheet", ADMIN),
     download("/api/v1/encryption-keys/keysheet/text", ADMIN),
+    download("/api/v1/encryption-keys/keysheet/pdf", ADMIN),
     get("/api/v1/encryption-keys/{id}/uses", READONLY),
+    put("/api/v1/encryption-keys/{id}", ADMIN),
+    post("/api/v1/encryption-keys/{id}/rotate", ADMIN),
     delete("/api/v1/encryption-keys/{id}", ADMIN),
 
     get("/api/v1/settings", OPERATOR),
@@ -422,7 +425,7 @@ mod tests {
         assert_eq!(access("GET", "/api/v1/drives/scan"), OPERATOR);
         assert_eq!(access("GET", "/api/v1/jobs/7"), READONLY);
         // There is no GET of one encryption key: the word does not become a parameter of another method.
-        assert_eq!(find("GET", "/api/v1/encryption-keys/7"), Answer::OtherMethods(vec!["DELETE"]));
+        assert_eq!(find("GET", "/api/v1/encryption-keys/7"), Answer::OtherMethods(vec!["PUT", "DELETE"]));
     }
 
     #[test]

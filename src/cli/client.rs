@@ -91,6 +91,12 @@ impl Client {
         response.text().map_err(|error| self.transport_error(&error))
     }
 
+    /// `GET` of something that is no text.
+    pub fn bytes(&self, path: &str) -> CliResult<Vec<u8>> {
+        let response = self.send(self.request(Method::GET, path))?;
+        response.bytes().map(Vec::from).map_err(|error| self.transport_error(&error))
+    }
+
     /// `GET` of a stream without an end, resumed behind the event `last_id`.
     pub fn stream(&self, path: &str, last_id: Option<&str>) -> CliResult<Response> {
         let mut request = self.request(Method::GET, path).timeout(Duration::from_secs(86_400 * 365));

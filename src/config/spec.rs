@@ -97,6 +97,7 @@ pub const SPECS: &[Spec] = &[
     key("maintenance.warn_years", Rule::Whole(0, 100)),
     key("maintenance.warn_expiry_days", Rule::Whole(0, 3650)),
     key("maintenance.warn_api_key_days", Rule::Whole(0, 3650)),
+    key("maintenance.warn_key_days", Rule::Whole(0, 3650)),
     key("scrub.schedule", Rule::Text),
     key("scrub.time_zone", Rule::Filled),
     key("scrub.tapes", Rule::Whole(0, 10_000)),

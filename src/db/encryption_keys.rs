@@ -2,11 +2,11 @@
 
 use super::errors::{changed, found, refuse_if_used, stored};
 use super::schema::{backup_jobs, backup_sets, encryption_keys};
-use super::time::{now, rfc3339};
+use super::time::{now, rfc3339, rfc3339_option};
 use super::{Conn, database_backups, write_transaction};
 use crate::Result;
 use crate::db::returned::Returned;
-use chrono::NaiveDateTime;
+use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 use serde::Serialize;
 
@@ -33,6 +33,32 @@ pub struct EncryptionKey {
     /// When its row last changed.
     #[serde(serialize_with = "rfc3339")]
     pub updated_at: NaiveDateTime,
+    /// From then on nothing new is encrypted with it; none: never.
+    #[serde(serialize_with = "rfc3339_option")]
+    pub expires_at: Option<NaiveDateTime>,
+    /// So many days after it was made, or when it has expired, another key takes its place by itself; none: only by hand.
+    pub rotate_after_days: Option<i32>,
+    /// When another key took its place. It stays for what it encrypted.
+    #[serde(serialize_with = "rfc3339_option")]
+    pub retired_at: Option<NaiveDateTime>,
+    /// That other key; none: there is none, or it was deleted.
+    pub successor_id: Option<i32>,
+    /// When it was last on a key sheet; none: it never was.
+    #[serde(serialize_with = "rfc3339_option")]
+    pub sheet_at: Option<NaiveDateTime>,
+}
+
+impl EncryptionKey {
+    /// Whether it has expired as of `now`.
+    pub fn expired(&self, now: NaiveDateTime) -> bool {
+        self.expires_at.is_some_and(|end| end <= now)
+    }
+
+    /// Whether another key is to take its place by itself as of `now`.
+    pub fn rotation_due(&self, now: NaiveDateTime) -> bool {
+        let Some(days) = self.rotate_after_days.filter(|_| self.retired_at.is_none()) else { return false };
+        self.expired(now) || self.created_at + TimeDelta::days(i64::from(days)) <= now
+    }
 }
 
 impl std::fmt::Debug for EncryptionKey {
@@ -55,6 +81,18 @@ pub struct NewEncryptionKey {
     pub key_fingerprint: String,
     /// What it is for.
     pub description: Option<String>,
+}
+
+/// What to change of a key; `None` leaves a field as it is, `Some(None)` clears it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, AsChangeset)]
+#[diesel(table_name = encryption_keys)]
+pub struct KeyChanges {
+    /// What it is for.
+    pub description: Option<Option<String>>,
+    /// From then on nothing new is encrypted with it.
+    pub expires_at: Option<Option<NaiveDateTime>>,
+    /// So many days after it was made another key takes its place by itself.
+    pub rotate_after_days: Option<Option<i32>>,
 }
 
 /// The key with this id.
@@ -80,6 +118,46 @@ pub fn insert(conn: &mut Conn, new: &NewEncryptionKey) -> Result<EncryptionKey> 
     let values = (new, encryption_keys::created_at.eq(time), encryption_keys::updated_at.eq(time));
     let row = diesel::insert_into(encryption_keys::table).values(values).returning(EncryptionKey::as_returning());
     stored(row.returned(conn), format_args!("encryption key '{}'", new.name))
+}
+
+/// Changes a key.
+pub fn update(conn: &mut Conn, id: i32, changes: &KeyChanges) -> Result<EncryptionKey> {
+    let row = diesel::update(encryption_keys::table.find(id))
+        .set((changes, encryption_keys::updated_at.eq(now())))
+        .returning(EncryptionKey::as_returning())
+        .returned(conn);
+    stored(row, format_args!("encryption key {id}"))
+}
+
+/// Another key takes the place of `id`: jobs that encrypt with it do so with the other one from now on. How many.
+pub fn replace(conn: &mut Conn, id: i32, successor: i32) -> Result<usize> {
+    write_transaction(conn, |conn| {
+        let retired = (
+            encryption_keys::retired_at.eq(now()),
+            encryption_keys::successor_id.eq(successor),
+            encryption_keys::updated_at.eq(now()),
+        );
+        let row = diesel::update(encryption_keys::table.find(id)).set(retired).execute(conn);
+        changed(row, format_args!("encryption key {id}"))?;
+        let using = backup_jobs::encryption_key_id.eq(id).or(backup_jobs::hw_encryption_key_id.eq(id));
+        let jobs =
+            diesel::update(backup_jobs::table.filter(using)).set(backup_jobs::updated_at.eq(now())).execute(conn)?;
+        diesel::update(backup_jobs::table.filter(backup_jobs::encryption_key_id.eq(id)))
+            .set(backup_jobs::encryption_key_id.eq(successor))
+            .execute(conn)?;
+        diesel::update(backup_jobs::table.filter(backup_jobs::hw_encryption_key_id.eq(id)))
+            .set(backup_jobs::hw_encryption_key_id.eq(successor))
+            .execute(conn)?;
+        Ok(jobs)
+    })
+}
+
+/// These keys were put on a key sheet.
+pub fn on_sheet(conn: &mut Conn, ids: &[i32]) -> Result<()> {
+    diesel::update(encryption_keys::table.filter(encryption_keys::id.eq_any(ids)))
+        .set(encryption_keys::sheet_at.eq(now()))
+        .execute(conn)?;
+    Ok(())
 }
 
 /// The same key, sealed anew (the master key was changed).
@@ -124,6 +202,9 @@ pub fn delete(conn: &mut Conn, id: i32) -> Result<()> {
             ("copies of the database on tape whose key is not known", perhaps),
         ];
         refuse_if_used(&what, &uses, advice)?;
+        diesel::update(encryption_keys::table.filter(encryption_keys::successor_id.eq(id)))
+            .set(encryption_keys::successor_id.eq(None::<i32>))
+            .execute(conn)?;
         changed(diesel::delete(encryption_keys::table.find(id)).execute(conn), what)
     })
 }

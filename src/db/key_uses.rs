@@ -109,6 +109,33 @@ const TAPES: &str = "\
     FROM backup_sets s JOIN backup_set_parts p ON p.backup_set_id = s.id JOIN tapes t ON t.id = p.tape_id \
     WHERE ?1 IN (s.encryption_key_id, s.hw_encryption_key_id) GROUP BY t.id ORDER BY t.label";
 
+/// A tape on a key sheet.
+#[derive(Debug, PartialEq, Eq, QueryableByName, Serialize, utoipa::ToSchema)]
+pub struct SheetTape {
+    /// Its label.
+    #[diesel(sql_type = Text)]
+    pub label: String,
+    /// Name of its pool.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub pool: Option<String>,
+}
+
+/// Tapes with sets or copies of the database that a key opens.
+const SHEET_TAPES: &str = "\
+    SELECT t.label, p.name AS pool FROM tapes t LEFT JOIN tape_pools p ON p.id = t.pool_id \
+    WHERE t.id IN (SELECT q.tape_id FROM backup_set_parts q JOIN backup_sets s ON s.id = q.backup_set_id \
+            WHERE ?1 IN (s.encryption_key_id, s.hw_encryption_key_id)) \
+        OR t.id IN (SELECT d.tape_id FROM database_backups d JOIN encryption_keys k ON k.key_fingerprint = d.key_fingerprint \
+            WHERE k.id = ?1 AND d.status <> 'failed') \
+    ORDER BY t.label";
+
+/// What a key sheet says of a key: jobs that encrypt with it, tapes that need it, and how many copies of the database do.
+pub fn for_sheet(conn: &mut Conn, id: i32) -> Result<(Vec<String>, Vec<SheetTape>, i64)> {
+    let uses = of(conn, id)?;
+    let tapes = diesel::sql_query(SHEET_TAPES).bind::<Integer, _>(id).load(conn)?;
+    Ok((uses.jobs.into_iter().map(|job| job.name).collect(), tapes, uses.uses.database_copies))
+}
+
 /// All keys by name, each with how much needs it.
 pub fn list(conn: &mut Conn) -> Result<Vec<KeyListed>> {
     let mut counts = counts(conn)?;

@@ -303,6 +303,11 @@ diesel::table! {
         description -> Nullable<Text>,
         created_at -> Timestamp,
         updated_at -> Timestamp,
+        expires_at -> Nullable<Timestamp>,
+        rotate_after_days -> Nullable<Integer>,
+        retired_at -> Nullable<Timestamp>,
+        successor_id -> Nullable<Integer>,
+        sheet_at -> Nullable<Timestamp>,
     }
 }
 

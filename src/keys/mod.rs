@@ -9,6 +9,7 @@
 pub mod in_drive;
 mod master;
 mod ring;
+pub mod rotation;
 pub mod secret_file;
 pub mod sheet;
 pub mod store;

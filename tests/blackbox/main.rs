@@ -18,6 +18,7 @@ mod floods;
 mod hands;
 mod hostile_requests;
 mod incremental;
+mod key_sheet;
 mod lost_tapes;
 mod manual;
 mod many_sets;

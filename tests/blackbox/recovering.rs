@@ -262,3 +262,75 @@ fn damage_costs_what_it_touches_and_is_named() {
     assert_eq!(count(&source), count(&to));
     assert_eq!(fs::read(to.join("docs/file150.txt")).unwrap(), fs::read(source.join("docs/file150.txt")).unwrap());
 }
+
+/// Sets of several keys on one tape, and a chain over the rotation: a restore takes each set's key, and `recover` says which one
+/// is missing.
+#[test]
+fn a_chain_over_a_rotation_needs_both_keys() {
+    let mut server = Server::ready();
+    let source = server.folder("source");
+    let key = server.api.post("/api/v1/encryption-keys", json!({"name": "k1", "description": ""})).ok();
+    let old = key["key_base64"].as_str().unwrap().to_owned();
+    let options = json!({"compression": "zstd", "backup_type": "incremental", "encryption_key_id": key["key"]["id"]});
+    fs::write(source.join("stays"), b"from the full set").unwrap();
+    fs::write(source.join("changes"), b"first").unwrap();
+    let job = server.api.job("homes", server.api.source("s", &source), 1, options);
+    let full = server.api.run_job(job, json!({}));
+
+    server.cli_as_admin(&["key", "rotate", "k1"]);
+    fs::write(source.join("changes"), b"second").unwrap();
+    let increment = server.api.run_job(job, json!({}));
+    let set = |run: &Value| {
+        let id = &run["result"]["backup_set_id"];
+        server.api.get(&format!("/api/v1/backup-sets/{id}")).ok()
+    };
+    let (full, increment) = (set(&full), set(&increment));
+    assert_eq!(increment["parent_set_id"], full["id"], "{increment}");
+    assert_eq!(increment["tape_id"], full["tape_id"], "appended to the same tape");
+    assert_eq!(full["encryption_key_id"], key["key"]["id"]);
+    assert_ne!(increment["encryption_key_id"], full["encryption_key_id"]);
+
+    let to = server.folder("restored");
+    let restored = server.api.restore(json!({"backup_set_id": increment["id"], "dest_path": to, "verify": true}));
+    assert_eq!(restored["status"], "completed", "{restored}");
+    files::assert_equal(&source, &to);
+
+    // neither the old key goes nor does a job take it
+    let path = format!("/api/v1/encryption-keys/{}", key["key"]["id"]);
+    assert!(server.api.send("DELETE", &path, None).fails(409, "in_use").contains("1 backup sets"));
+    let late = json!({"name": "late", "source_id": 1, "pool_id": 1, "encryption_key_id": key["key"]["id"]});
+    assert!(server.api.post("/api/v1/jobs", late).fails(409, "key_retired").contains("use 'k1-2'"));
+
+    // an expired key that nothing replaces stops the run before a tape is moved
+    let path = format!("/api/v1/encryption-keys/{}", increment["encryption_key_id"]);
+    server.api.send("PUT", &path, Some(&json!({"expires_at": "2020-01-01"}))).ok();
+    let run = server.api.post(&format!("/api/v1/jobs/{job}/run"), json!({})).ok();
+    let run = server.api.wait(&run["execution_id"]);
+    assert_eq!((&run["status"], &run["error_code"]), (&json!("failed"), &json!("key_expired")), "{run}");
+    // one that rotates by itself does so
+    fs::write(source.join("new"), b"third").unwrap();
+    server.api.send("PUT", &path, Some(&json!({"rotate_after_days": 1000}))).ok();
+    let third = set(&server.api.run_job(job, json!({})));
+    assert_ne!(third["encryption_key_id"], increment["encryption_key_id"]);
+
+    let sheet = server.api.get("/api/v1/encryption-keys/keysheet").ok();
+    let all: Vec<&str> =
+        sheet["keys"].as_array().unwrap().iter().filter_map(|key| key["key_base64"].as_str()).collect();
+    assert_eq!(all.len(), 3);
+    let others: Vec<&str> = all.iter().copied().filter(|secret| *secret != old).collect();
+    let (every, without) = (server.dir.path().join("every"), server.dir.path().join("without"));
+    fs::write(&every, all.join("\n")).unwrap();
+    fs::write(&without, others.join("\n")).unwrap();
+    server.stop();
+    let images = images(&server);
+    let to = server.dir.path().join("to");
+    good(&images, &["--key-file", every.to_str().unwrap(), "--to", to.to_str().unwrap()]);
+    files::assert_equal(&source, &to);
+    let to = server.dir.path().join("partly");
+    let output = recover(&images, &["--key-file", without.to_str().unwrap(), "--to", to.to_str().unwrap()]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains(key["key"]["key_fingerprint"].as_str().unwrap()), "{told}");
+    assert_eq!(fs::read(to.join("changes")).unwrap(), b"second");
+    assert!(!to.join("stays").exists(), "{told}");
+}

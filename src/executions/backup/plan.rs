@@ -18,7 +18,7 @@ use crate::db::{
     sources::Source,
 };
 use crate::executions::{BackupRequest, Context, Warnings};
-use crate::keys::drive_key;
+use crate::keys::{drive_key, rotation};
 use crate::media::retention;
 use crate::{Error, Result};
 use chrono::NaiveDateTime;
@@ -93,9 +93,21 @@ pub fn make(context: &Context, request: &BackupRequest) -> Result<Plan> {
             parent.start_time.format("%Y-%m-%d %H:%M UTC")
         )])?;
     }
+    // what goes on with a set keeps its key; a new one gets the key that is in use now
+    let mut current = |id: Option<i32>| {
+        let find = |id| rotation::for_new_set(&context.services.keys, &mut conn, &context.services.bus, id);
+        id.map(find).transpose().map(|key| key.map(|key| key.id))
+    };
     let (encrypted, key_id) = match &resumed {
         Some(set) => (set.encrypted, set.encryption_key_id),
-        None => (job.encryption_enabled, job.encryption_key_id),
+        None => (job.encryption_enabled, current(job.encryption_key_id.filter(|_| job.encryption_enabled))?),
+    };
+    let (in_drive, drive_key) = match &resumed {
+        Some(set) => (set.hw_encrypted, set.hw_encryption_key_id),
+        None => {
+            let wanted = job.hw_encryption_key_id.filter(|_| job.hw_encryption_enabled);
+            (job.hw_encryption_enabled, current(wanted)?)
+        }
     };
     let key = match (encrypted, key_id) {
         (true, Some(id)) => {
@@ -104,10 +116,6 @@ pub fn make(context: &Context, request: &BackupRequest) -> Result<Plan> {
         }
         (true, None) => return Err(Error::conflict("no_key", format!("job {} encrypts but names no key", job.name))),
         (false, _) => None,
-    };
-    let (in_drive, drive_key) = match &resumed {
-        Some(set) => (set.hw_encrypted, set.hw_encryption_key_id),
-        None => (job.hw_encryption_enabled, job.hw_encryption_key_id),
     };
     let drive_key = match (in_drive, drive_key) {
         // proven now, before a tape is moved

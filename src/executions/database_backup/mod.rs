@@ -11,6 +11,7 @@ use crate::backup::engine::{self, EngineOptions};
 use crate::catalog::commit::CommitPart;
 use crate::db::database_backups::{self, DatabaseBackupChanges};
 use crate::db::{self, DatabaseBackupStatus, TapeStatus, encryption_keys::EncryptionKey};
+use crate::keys::rotation;
 use crate::restore::database::MEMBER;
 use crate::{Error, Result};
 use serde_json::{Value, json};
@@ -114,13 +115,14 @@ fn lock(context: &Context, request: &DatabaseBackupRequest) -> Result<Lock> {
     let mut conn = context.conn()?;
     let id = match request.encryption_key_id {
         Some(id) => id,
-        None => db::encryption_keys::list(&mut conn)?.iter().map(|key| key.id).max().ok_or_else(|| {
+        None => rotation::newest_of_all(&mut conn, db::now())?.map(|key| key.id).ok_or_else(|| {
             Error::conflict(
                 "no_key",
                 "a database backup is always encrypted, and there is no encryption key yet; create one first",
             )
         })?,
     };
+    let id = rotation::for_new_set(&context.services.keys, &mut conn, &context.services.bus, id)?.id;
     let key = context.services.keys.for_writing(&mut conn, id)?;
     // after a run it is the settings that name it
     let by_hand = request.encryption_key_id.is_some() && request.after_tape.is_none();

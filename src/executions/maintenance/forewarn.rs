@@ -56,6 +56,7 @@ fn look(
     let tapes: Vec<Tape> = db::tapes::all(conn)?.into_iter().filter(here).collect();
     let mut all = worn(conn, &tapes, config, now)?;
     all.extend(expiring_keys(conn, config, now)?);
+    all.extend(expiring_encryption_keys(conn, config, now)?);
     let evaluation = Evaluation::read(conn, now)?;
     all.extend(expiring_tapes(conn, &tapes, &evaluation, config, now)?);
     let sets = expiring_sets(&evaluation, config, now);
@@ -121,6 +122,27 @@ fn expiring_keys(conn: &mut Conn, config: &Maintenance, now: NaiveDateTime) -> R
             subjects: vec![format!("api_key:{}:{}", key.id, day(until))],
             event: Event::warning(Category::System, "API Key Expiring", message)
                 .details(json!({"api_key_id": key.id, "expires_at": db::time::to_rfc3339(&until)})),
+        });
+    }
+    Ok(all)
+}
+
+/// Encryption keys that expire, and that nothing replaces by itself.
+fn expiring_encryption_keys(conn: &mut Conn, config: &Maintenance, now: NaiveDateTime) -> Result<Vec<Warning>> {
+    let mut all = Vec::new();
+    for key in db::encryption_keys::list(conn)? {
+        let stays = key.retired_at.is_none() && key.rotate_after_days.is_none();
+        let Some(until) = soon(key.expires_at.filter(|_| stays), config.warn_key_days, now) else { continue };
+        let message = format!(
+            "The encryption key '{}' expires on {}: runs that encrypt with it fail from then on. Rotate it, and print a new \
+             key sheet.",
+            key.name,
+            day(until)
+        );
+        all.push(Warning {
+            subjects: vec![format!("encryption_key:{}:{}", key.id, day(until))],
+            event: Event::warning(Category::Encryption, "Encryption Key Expiring", message)
+                .details(json!({"encryption_key_id": key.id, "expires_at": db::time::to_rfc3339(&until)})),
         });
     }
     Ok(all)
@@ -204,6 +226,7 @@ mod tests {
             warn_years: 10,
             warn_expiry_days: 7,
             warn_api_key_days: 14,
+            warn_key_days: 30,
         }
     }
 
@@ -237,12 +260,29 @@ mod tests {
             expires_at: Some(now + TimeDelta::days(13)),
         };
         db::api_keys::insert(conn, &key).unwrap();
+        for (name, days, rotates) in [("soon", 29, None), ("later", 31, None), ("itself", 5, Some(90))] {
+            let new = db::encryption_keys::NewEncryptionKey {
+                name: name.into(),
+                algorithm: "aes-256-gcm".into(),
+                key_data: "sealed".into(),
+                key_fingerprint: name.into(),
+                description: None,
+            };
+            let id = db::encryption_keys::insert(conn, &new).unwrap().id;
+            let changes = db::encryption_keys::KeyChanges {
+                expires_at: Some(Some(now + TimeDelta::days(days))),
+                rotate_after_days: Some(rotates),
+                ..Default::default()
+            };
+            db::encryption_keys::update(conn, id, &changes).unwrap();
+        }
         let (subjects, warnings) = look(conn, &settings(), &known, now).unwrap();
         let told = titles(&warnings);
-        assert_eq!(told.len(), 3, "{told:?}");
+        assert_eq!(told.len(), 4, "{told:?}");
         assert!(told[0].1.starts_with("Tape A00001 was loaded 5 times."), "{told:?}");
         assert!(told[1].1.starts_with("Tape A00001 was written full 3 times over."), "{told:?}");
         assert!(told[2].0 == "API Key Expiring" && told[2].1.contains("\"script\" (tb_ab…)"), "{told:?}");
+        assert!(told[3].0 == "Encryption Key Expiring" && told[3].1.contains("key 'soon' expires"), "{told:?}");
 
         forewarnings::replace(conn, &subjects).unwrap();
         let known = forewarnings::told(conn).unwrap();

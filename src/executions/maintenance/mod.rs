@@ -4,6 +4,7 @@
 mod audit;
 mod database;
 mod forewarn;
+mod keys;
 mod prune;
 mod retention;
 
@@ -21,7 +22,9 @@ use utoipa::ToSchema;
 pub enum Chore {
     /// Mark what no rule keeps, and the tapes on which everything has expired.
     Retention,
-    /// Tell of what nears its end: worn tapes, tapes and sets that expire, API keys.
+    /// Replace encryption keys that rotate by themselves and are due.
+    RotateKeys,
+    /// Tell of what nears its end: worn tapes, tapes and sets that expire, encryption keys, API keys.
     Forewarn,
     /// Delete old executions, logs, events and lines of the audit log.
     Prune,
@@ -41,6 +44,7 @@ impl Chore {
     fn name(self) -> &'static str {
         match self {
             Chore::Retention => "retention",
+            Chore::RotateKeys => "keys",
             Chore::Forewarn => "forewarn",
             Chore::Prune => "prune",
             Chore::Optimize => "optimize",
@@ -54,7 +58,8 @@ impl Chore {
 /// What is done when nothing is named: every day's work.
 fn daily(context: &Context) -> Result<Vec<Chore>> {
     // the audit log is looked at before retention deletes some of it
-    let mut chores = vec![Chore::Retention, Chore::Forewarn, Chore::AuditCheck, Chore::Prune, Chore::Optimize];
+    let mut chores =
+        vec![Chore::Retention, Chore::RotateKeys, Chore::Forewarn, Chore::AuditCheck, Chore::Prune, Chore::Optimize];
     if database::check_is_due(context)? {
         chores.push(Chore::QuickCheck);
     }
@@ -73,6 +78,7 @@ pub fn run(context: &Context, request: &MaintenanceRequest) -> Result<Value> {
         context.check()?;
         let done = match chore {
             Chore::Retention => retention::run(context),
+            Chore::RotateKeys => keys::rotate(context),
             Chore::Forewarn => forewarn::run(context),
             Chore::Prune => prune::run(context),
             Chore::Optimize => database::optimize(context),

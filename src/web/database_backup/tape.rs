@@ -5,9 +5,10 @@ use crate::auth::Identity;
 use crate::db::database_backups::{self, DatabaseBackupListed};
 use crate::db::{self, DatabaseBackupStatus, Page, drives, encryption_keys, pools, tapes};
 use crate::executions::{DatabaseBackupRequest, DatabaseRestoreRequest, Request};
+use crate::keys::rotation;
 use crate::media::choose::Place;
 use crate::media::lifecycle;
-use crate::web::fields::{existing, invalid};
+use crate::web::fields::{about, existing, invalid};
 use crate::web::query;
 use crate::web::work::{Started, Unsaid, WaitQuery, Work};
 use crate::{Error, Result};
@@ -69,7 +70,8 @@ pub async fn backup(
             return Err(invalid("tape_id", "tape not loaded in any drive"));
         }
         if let Some(key) = body.encryption_key_id {
-            existing("encryption_key_id", encryption_keys::find(conn, key))?;
+            let key = existing("encryption_key_id", encryption_keys::find(conn, key))?;
+            rotation::fit(conn, &key, db::now()).map_err(about("encryption_key_id"))?;
         } else if encryption_keys::list(conn)?.is_empty() {
             let message = "a database backup is always encrypted, and there is no encryption key yet; create one first";
             return Err(Error::conflict("no_key", message));

@@ -3,8 +3,9 @@
 use super::work::{act, enabled};
 use crate::app::App;
 use crate::auth::Identity;
-use crate::db::encryption_keys;
+use crate::db::{encryption_keys, now};
 use crate::executions::DriveAction;
+use crate::keys::rotation;
 use crate::web::query;
 use crate::web::work::{Started, Unsaid, WaitQuery};
 use crate::{Error, Result};
@@ -92,9 +93,12 @@ pub async fn set(
     body: web::Json<KeyForDrive>,
 ) -> Result<HttpResponse> {
     let key = body.encryption_key_id;
-    if query(&app.services.db, move |conn| encryption_keys::find(conn, key)).await.is_err() {
-        return Err(Error::bad_request("encryption_key_id: encryption key not found"));
-    }
+    let chosen = move |conn: &mut _| {
+        let row = encryption_keys::find(conn, key)
+            .map_err(|_| Error::bad_request("encryption_key_id: encryption key not found"))?;
+        rotation::fit(conn, &row, now())
+    };
+    query(&app.services.db, chosen).await?;
     act(&app, &caller, *id, DriveAction::Encrypt { encryption_key_id: key }, *wait, Unsaid::Await).await
 }
 

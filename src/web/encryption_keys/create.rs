@@ -1,10 +1,12 @@
 //! Making and importing encryption keys.
 
+use super::life::KeyLife;
 use crate::Result;
-use crate::db::DbPool;
-use crate::db::encryption_keys::EncryptionKey;
+use crate::db::encryption_keys::{self, EncryptionKey};
+use crate::db::{DbPool, now, write_transaction};
 use crate::events::{Bus, Category, Event};
 use crate::keys::KeyStore;
+use crate::web::fields::invalid;
 use crate::web::{AuditNote, query};
 use actix_web::web::{Data, Json};
 use actix_web::{HttpResponse, post};
@@ -20,6 +22,8 @@ pub struct CreateKey {
     name: String,
     /// What it is for.
     description: Option<String>,
+    #[serde(flatten)]
+    life: KeyLife,
 }
 
 /// A key that exists elsewhere.
@@ -60,7 +64,16 @@ pub async fn create_encryption_key(
     body: Json<CreateKey>,
 ) -> Result<HttpResponse> {
     note.detail("name", body.name.as_str());
-    let make = move |conn: &mut _| store.create(conn, &body.name, body.description.as_deref());
+    let make = move |conn: &mut _| {
+        let life = body.life.check()?;
+        if life.expires_at.flatten().is_some_and(|end| end <= now()) {
+            return Err(invalid("expires_at", "a new key cannot have expired already"));
+        }
+        write_transaction(conn, |conn| {
+            let (key, secret) = store.create(conn, &body.name, body.description.as_deref())?;
+            Ok((encryption_keys::update(conn, key.id, &life)?, secret))
+        })
+    };
     let (key, secret) = query(&pool, make).await?;
     announce(&bus, &note, &key, "Encryption Key Created");
     let message = "IMPORTANT: Save this key securely. It will not be shown again.";

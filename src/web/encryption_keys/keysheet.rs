@@ -26,3 +26,14 @@ pub async fn keysheet_text(pool: Data<DbPool>, store: Data<KeyStore>) -> Result<
         .insert_header(ContentDisposition::attachment("tapebackarr-keysheet.txt"))
         .body(sheet.to_text()))
 }
+
+/// The key sheet as a document for paper, with a QR code of each key.
+#[utoipa::path(tag = "encryption-keys", responses((status = 200, content_type = "application/pdf", body = Vec<u8>)))]
+#[get("/encryption-keys/keysheet/pdf")]
+pub async fn keysheet_pdf(pool: Data<DbPool>, store: Data<KeyStore>) -> Result<HttpResponse> {
+    let sheet = query(&pool, move |conn| KeySheet::new(&store, conn)?.to_pdf()).await?;
+    Ok(HttpResponse::Ok()
+        .content_type("application/pdf")
+        .insert_header(ContentDisposition::attachment("tapebackarr-keysheet.pdf"))
+        .body(sheet))
+}

@@ -3,6 +3,7 @@
 mod create;
 mod delete;
 mod keysheet;
+mod life;
 mod list;
 
 use super::Routes;
@@ -13,7 +14,10 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add(list::encryption_key_uses)
         .add(create::create_encryption_key)
         .add(create::import_encryption_key)
+        .add(life::change_encryption_key)
+        .add(life::rotate_encryption_key)
         .add(delete::delete_encryption_key)
         .add(keysheet::keysheet)
         .add(keysheet::keysheet_text)
+        .add(keysheet::keysheet_pdf)
 }

@@ -3,7 +3,8 @@
 use super::schedule::parse;
 use crate::db::jobs::{Job, JobChanges, NewJob};
 use crate::db::pools::Pool;
-use crate::db::{BackupType, Compression, Conn, MissedRuns, encryption_keys, pools, sources};
+use crate::db::{BackupType, Compression, Conn, MissedRuns, encryption_keys, now, pools, sources};
+use crate::keys::rotation;
 use crate::web::fields::{self, existing, invalid};
 use crate::web::retention::KeepFields;
 use crate::{Error, Result};
@@ -90,8 +91,12 @@ fn next_run(cron: &str, zone: &str, enabled: bool) -> Result<Option<NaiveDateTim
 /// A key that a field names; 0 is none.
 fn known_key(conn: &mut Conn, field: &'static str, id: Option<i32>) -> Result<Option<i32>> {
     match id.filter(|id| *id != 0) {
-        Some(id) if encryption_keys::find(conn, id).is_err() => Err(invalid(field, "encryption key not found")),
-        key => Ok(key),
+        Some(id) => {
+            let key = encryption_keys::find(conn, id).map_err(|_| invalid(field, "encryption key not found"))?;
+            rotation::fit(conn, &key, now()).map_err(fields::about(field))?;
+            Ok(Some(id))
+        }
+        None => Ok(None),
     }
 }
 

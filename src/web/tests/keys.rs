@@ -37,6 +37,39 @@ async fn keys_are_made_imported_printed_and_deleted() {
     assert!(text.text.contains(&secret) && text.text.contains("K2"), "{}", text.text);
 
     let path = format!("/api/v1/encryption-keys/{}", made.json["key"]["id"]);
+    assert_eq!(call(&app, site.request(Role::Operator, "PUT", &path).set_json(json!({}))).await.status, 403);
+    let put = |body| site.request(Role::Admin, "PUT", &path).set_json(body);
+    let changed = call(&app, put(json!({"expires_at": "2099-12-31", "rotate_after_days": 365}))).await;
+    assert_eq!(
+        (&changed.json["expires_at"], &changed.json["rotate_after_days"], &changed.json["description"]),
+        (&json!("2100-01-01T00:00:00Z"), &json!(365), &json!("d")),
+        "{changed:?}"
+    );
+    let cleared = call(&app, put(json!({"expires_at": null, "description": ""}))).await;
+    assert_eq!(
+        (&cleared.json["expires_at"], &cleared.json["rotate_after_days"], &cleared.json["description"]),
+        (&json!(null), &json!(365), &json!(null)),
+        "{cleared:?}"
+    );
+    for wrong in [json!({"expires_at": "soon"}), json!({"rotate_after_days": 0})] {
+        assert_eq!(call(&app, put(wrong)).await.status, 400);
+    }
+    let gone = json!({"name": "K9", "expires_at": "2001-01-01"});
+    let refused = call(&app, post("/api/v1/encryption-keys").set_json(&gone)).await;
+    assert_eq!((refused.status, &refused.json["details"]["field"]), (400, &json!("expires_at")), "{refused:?}");
+
+    let rotate = format!("{path}/rotate");
+    assert_eq!(call(&app, site.request(Role::Operator, "POST", &rotate).set_json(json!({}))).await.status, 403);
+    let rotated = call(&app, post(&rotate).set_json(json!({}))).await;
+    assert_eq!(
+        (rotated.status, &rotated.json["key"]["name"], &rotated.json["replaced"]["successor_id"]),
+        (201, &json!("K1-2"), &rotated.json["key"]["id"]),
+        "{rotated:?}"
+    );
+    assert!(rotated.json["key"]["sheet_at"].is_null(), "it is on no sheet yet: {rotated:?}");
+    assert!(rotated.json["replaced"]["sheet_at"].is_string(), "{rotated:?}");
+    let again = call(&app, post(&rotate).set_json(json!({}))).await;
+    assert_eq!((again.status, &again.json["code"]), (409, &json!("key_retired")), "{again:?}");
     assert_eq!(call(&app, site.request(Role::Admin, "DELETE", &path)).await.status, 200);
     assert_eq!(call(&app, site.request(Role::Admin, "DELETE", &path)).await.status, 404);
 }

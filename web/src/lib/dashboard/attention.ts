@@ -6,9 +6,11 @@ import CircleX from '@lucide/svelte/icons/circle-x';
 import Hand from '@lucide/svelte/icons/hand';
 import HelpCircle from '@lucide/svelte/icons/circle-question-mark';
 import Hourglass from '@lucide/svelte/icons/hourglass';
+import KeyRound from '@lucide/svelte/icons/key-round';
 import Layers from '@lucide/svelte/icons/layers';
 import LibraryBig from '@lucide/svelte/icons/library-big';
 import OctagonPause from '@lucide/svelte/icons/octagon-pause';
+import Printer from '@lucide/svelte/icons/printer';
 import TimerOff from '@lucide/svelte/icons/timer-off';
 import TriangleAlert from '@lucide/svelte/icons/triangle-alert';
 import Unplug from '@lucide/svelte/icons/unplug';
@@ -39,5 +41,7 @@ export const ATTENTION_ICONS: Record<Attention['topic'], Component> = {
 	worn_tape: Hourglass,
 	failing_tape: CircleX,
 	expired_tapes: TimerOff,
-	pool_full: Layers
+	pool_full: Layers,
+	key_expired: KeyRound,
+	key_unprinted: Printer
 };

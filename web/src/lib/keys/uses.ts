@@ -30,3 +30,14 @@ export function keptBecause(uses: Schemas['KeyUse']): string | undefined {
 	}
 	return undefined;
 }
+
+/** The last day (UTC) on which a key is used that expires then; nothing if it never does. */
+export function lastDay(expires: string | null | undefined): string | undefined {
+	return expires ? new Date(new Date(expires).getTime() - 1).toISOString().slice(0, 10) : undefined;
+}
+
+/** Whether a key encrypts anything new, in a word; nothing if it does. */
+export function spent(key: Schemas['EncryptionKey'], now: Date): string | undefined {
+	if (key.retired_at) return 'replaced';
+	return key.expires_at && new Date(key.expires_at) <= now ? 'expired' : undefined;
+}
