@@ -24,7 +24,7 @@ use super::{BackupRequest, Context, Stages, WarningWriter};
 use crate::actors::catalog::{Commit, Index};
 use crate::backup::engine;
 use crate::catalog::commit::CommitSet;
-use crate::db::{self, SetStatus, TapeStatus, executions::ExecutionChanges, sets::BackupSet};
+use crate::db::{self, BackupType, SetStatus, TapeStatus, executions::ExecutionChanges, sets::BackupSet};
 use crate::{Error, Result};
 use drain::Drained;
 use plan::Plan;
@@ -49,6 +49,11 @@ pub fn run(context: &Context, request: &BackupRequest) -> Result<Value> {
         return finish(context, request, id, None);
     }
     let plan = plan::make(context, request)?;
+    if plan.backup_type == BackupType::Full {
+        // the walk is only a little ahead of the tape: until it is over, the last full backup tells how long it takes
+        let bytes = db::sets::bytes_of_last_full(&mut *context.conn()?, plan.job.id)?;
+        context.progress.expected_bytes.store(bytes.map_or(0, i64::cast_unsigned), Ordering::Relaxed);
+    }
     let (set, first) = match request.resume_set {
         Some(id) => (resume::reopen(context, id, &plan.source.path)?, None),
         None => {
