@@ -20,6 +20,7 @@ pub mod resume;
 mod tape;
 mod write;
 
+use super::context::stopped;
 use super::{BackupRequest, Context, Stages, WarningWriter};
 use crate::actors::catalog::{Commit, Index};
 use crate::backup::engine;
@@ -212,7 +213,11 @@ impl Attempts<'_> {
         let drained = engine::start(options)
             .and_then(|engine| drain::drain(context, header, self.plan.pool_id, engine, tape, start));
         writer.finish();
-        drained
+        // whoever reads or writes ends with an error of its own when it is told to stop
+        drained.map_err(|error| match context.control.stopped() {
+            Some(why) if error.code == "source_failed" => stopped(why),
+            _ => error,
+        })
     }
 
     /// The tape to go on with: the one with the part that was cut off, if that can be saved and written on; else the one that
