@@ -158,7 +158,7 @@ fn of_the_source(&(calls, name, after, lost): &Unreadable) {
     let what = format!("{name} cannot be read");
     let mut house = a_house(Variant::two_drives(Kind::Plain), &[READS, NAMES]);
     // a sound set first
-    let first = house.api.run_job(1, json!({}))["result"].clone();
+    house.api.run_job(1, json!({}));
     for path in ["source/dir/07", "source/large"] {
         let path = house.folder.path().join(path);
         let bytes = std::fs::read(&path).unwrap();
@@ -174,7 +174,6 @@ fn of_the_source(&(calls, name, after, lost): &Unreadable) {
     // the next run has all of it
     let next = house.api.run_job(1, json!({"backup_type": "incremental"}));
     judge::restored(&mut house, &next["result"]["backup_set_id"], "source", &what);
-    judge::restored(&mut house, &first["backup_set_id"], "source", &what);
 }
 
 /// All files below a folder.
