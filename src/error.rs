@@ -124,6 +124,12 @@ impl From<diesel::result::Error> for Error {
                     info.message()
                 ),
             ),
+            // after as long as a connection waits (db::connection): nothing is wrong with the database or with what was asked
+            Diesel::DatabaseError(_, info) if info.message().contains("is locked") => Error::new(
+                ErrorKind::Unavailable,
+                "database_busy",
+                "the database was busy with other work for too long: try again in a moment",
+            ),
             other => Error::internal(format!("database: {other}")),
         }
     }
@@ -205,5 +211,23 @@ impl From<serde_json::Error> for Error {
 impl From<actix::MailboxError> for Error {
     fn from(error: actix::MailboxError) -> Self {
         Error::new(ErrorKind::Unavailable, "restarting", format!("the subsystem is restarting ({error}); try again"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use diesel::connection::SimpleConnection;
+    use diesel::{Connection, SqliteConnection};
+
+    #[test]
+    fn a_database_that_somebody_else_writes_to_is_busy_not_broken() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        let open = || SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+        let (mut one, mut other) = (open(), open());
+        one.batch_execute("CREATE TABLE t (a INTEGER); BEGIN IMMEDIATE; INSERT INTO t VALUES (1)").unwrap();
+        let error = Error::from(other.batch_execute("INSERT INTO t VALUES (2)").unwrap_err());
+        assert_eq!((error.kind, error.code), (ErrorKind::Unavailable, "database_busy"), "{error}");
     }
 }

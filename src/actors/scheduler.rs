@@ -5,8 +5,10 @@
 //! *Emits*: [`Submit`] to Jobs; `next_run_at` in the jobs' rows.
 //! *Invariants*: a job that is still running is not started again: that run is reported as missed; the time of a run is
 //! stored before it is submitted, so a crash between the two can lose no more than one start and never doubles one.
+//! A clock that is set wrong, and right again, neither repeats a run nor puts one off for longer than it was wrong.
 //! *On failure*: a schedule that cannot be read is an event, and the job waits for a person.
 
+mod set_back;
 mod upkeep;
 
 pub use upkeep::Upkeep;
@@ -22,10 +24,13 @@ use crate::schedule::{self, Due, Missed, Schedule};
 use crate::{Error, Result};
 use actix::prelude::*;
 use chrono::{DateTime, TimeDelta, Utc};
-use std::time::Duration;
+use set_back::SetBack;
+use std::time::{Duration, Instant};
 
 /// How often the clock is looked at.
 const TICK: Duration = Duration::from_secs(1);
+/// Runs are looked for behind this moment before a planned one.
+const JUST_BEFORE: TimeDelta = TimeDelta::seconds(1);
 /// How often idle drives are looked at.
 const LOOK: Duration = Duration::from_secs(10);
 
@@ -36,19 +41,20 @@ pub struct Scheduler {
     jobs: Addr<Jobs>,
     drives: Drives,
     upkeep: Vec<Upkeep>,
+    set_back: SetBack,
 }
 
 impl Scheduler {
     /// Starts the actor on the current arbiter. `upkeep`: what is done by the clock besides the jobs.
     pub fn start(db: DbPool, bus: Bus, jobs: Addr<Jobs>, drives: Drives, upkeep: Vec<Upkeep>) -> Addr<Scheduler> {
-        Scheduler { db, bus, jobs, drives, upkeep }.start()
+        Scheduler { db, bus, jobs, drives, upkeep, set_back: SetBack::default() }.start()
     }
 
     fn plan(&self, now: DateTime<Utc>) -> Result<()> {
         let mut conn = self.db.get()?;
         for job in db::jobs::scheduled(&mut conn)? {
             let next = match schedule_of(&job) {
-                Ok(schedule) => schedule.next_after(now),
+                Ok(schedule) => schedule.next_after(set_back::looked_until(&job, now)),
                 Err(error) => {
                     self.bus.publish(
                         Event::error(Category::Job, "Schedule Invalid", format!("Job {}: {error}", job.name))
@@ -74,7 +80,8 @@ impl Scheduler {
             db::jobs::set_next_run(&mut conn, job.id, next.map(|at| at.naive_utc()))?;
             let Ok(schedule) = schedule else { continue };
             // the planned run itself has not been looked at
-            let due = schedule::due(&schedule, planned - TimeDelta::seconds(1), now, job.missed_runs);
+            let looked_until = set_back::planned_until(&job, planned).unwrap_or(planned - JUST_BEFORE);
+            let due = schedule::due(&schedule, looked_until, now, job.missed_runs);
             let details = serde_json::json!({"job_id": job.id, "due": planned});
             let how = match due {
                 Due::Nothing => continue,
@@ -127,8 +134,15 @@ impl Actor for Scheduler {
     fn started(&mut self, context: &mut Self::Context) {
         context.notify(JobsChanged);
         context.run_interval(TICK, |scheduler, _| {
-            if let Err(error) = supervised("the clock", || scheduler.tick(Utc::now())) {
+            let now = Utc::now();
+            if let Err(error) = supervised("the clock", || scheduler.tick(now)) {
                 tracing::error!(%error, "the schedule could not be worked off");
+            }
+            if scheduler.set_back.has_stayed(now, Instant::now()) {
+                tracing::warn!("the clock was set back: the next runs are planned anew");
+                if let Err(error) = supervised("the clock", || scheduler.plan(now)) {
+                    tracing::error!(%error, "the schedule could not be planned");
+                }
             }
             if let Err(error) = supervised("the clock of upkeep", || scheduler.tick_upkeep(Utc::now())) {
                 tracing::error!(%error, "upkeep could not be started");

@@ -5,28 +5,37 @@
 //! the ring cannot lock up. No single file ever fails the set.
 
 use super::diff::{Baseline, Diff, Inodes};
+use super::directory::ROOT_NAME;
 use super::filter::Filter;
 use super::hooks::Hooks;
+use super::place::unless_stopped;
 use super::planner::{Planned, Planner};
 use super::resume::Resume;
 use super::spool::{PathSpool, Paths};
 use super::stats::{Clocks, Counters, Progress, StageStats, lock};
 use super::stop::Stop;
 use super::walk::{Mounts, Walk, WalkOptions};
-use super::warning::{Reporter, WarningSink, WarningSummary};
+use super::warning::{Reporter, WarningKind, WarningSink, WarningSummary};
 use super::worker::{Gate, Shared, Worker};
 use crate::{Error, Result};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 use tape_format::codec::Codec;
 use tape_format::part::DeletedPaths;
 use tape_format::ring::{Ring, RingOptions, RingReader};
-use tape_format::{Frame, FrameSource};
+use tape_format::{FormatError, Frame, FrameSource};
 
 /// Units between planner and workers: enough to never wait, few enough to hold little memory.
 const UNITS_AHEAD: usize = 24;
+
+/// How long a run that has to end waits for threads that read. One that hangs in a file system that does not answer is left
+/// behind then: it cannot be ended, holds nothing but its own memory, and ends by itself when it gets its answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How often it is looked whether they have ended.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// How a source is sent.
 pub struct EngineOptions {
@@ -91,6 +100,9 @@ impl EngineOptions {
     }
 }
 
+const SILENT: &str = "reading it has not returned, and the run did not wait for it any longer: its disk or server does not answer. \
+     Look at the mount and at the system log";
+
 /// A run in progress; dropping it stops it.
 pub struct Engine {
     shared: Arc<Shared>,
@@ -145,6 +157,11 @@ impl Watch {
         Progress { ring_percent, ..self.shared.counters.progress() }
     }
 
+    /// What has been read for at least so long without an answer, each time once.
+    pub fn silent(&self, at_least: Duration) -> Vec<Vec<u8>> {
+        self.shared.counters.places.silent(at_least)
+    }
+
     /// Where the time went so far.
     pub fn stats(&self) -> StageStats {
         let ring = self.shared.ring.stats();
@@ -167,7 +184,7 @@ impl DeletedPaths for Gone {
     fn for_each(&self, visit: &mut dyn FnMut(&[u8]) -> tape_format::Result<()>) -> tape_format::Result<()> {
         match lock(&self.outcome).as_mut() {
             Some(paths) => paths.for_each(visit),
-            None => Err(tape_format::FormatError::Source("the walk has not ended, but the tape side has".into())),
+            None => Err(FormatError::Source("the walk has not ended, but the tape side has".into())),
         }
     }
 }
@@ -187,18 +204,23 @@ pub fn start(options: EngineOptions) -> Result<Engine> {
     let counters = Arc::new(Counters::default());
     let filter = Arc::new(options.filter.skip(&options.root, &options.exclude_paths));
     let stop = Stop::new(options.cancel.clone());
-    let walk = Walk::new(
-        &options.root,
-        WalkOptions {
-            filter,
-            mounts: options.mounts,
-            scan_threads: options.scan_threads,
-            reporter: reporter.clone(),
-            clocks: clocks.clone(),
-            counters: counters.clone(),
-            stop: stop.clone(),
-        },
-    )?;
+    let walk_options = WalkOptions {
+        filter,
+        mounts: options.mounts,
+        scan_threads: options.scan_threads,
+        reporter: reporter.clone(),
+        clocks: clocks.clone(),
+        counters: counters.clone(),
+        stop: stop.clone(),
+    };
+    let root = options.root.clone();
+    let walk = unless_stopped(&options.cancel, move || Walk::new(&root, walk_options))?;
+    let Some(walk) = walk else {
+        reporter.report(WarningKind::Silent, ROOT_NAME, SILENT);
+        reporter.close();
+        return Err(Error::from(FormatError::Source("the run was stopped before the source had answered".into())));
+    };
+    let walk = walk?;
     let ring = Ring::new(RingOptions {
         bytes: options.buffer_bytes,
         start_percent: options.start_percent,
@@ -321,10 +343,29 @@ impl Engine {
         self.shared.gate.close();
         // The planner may wait for a worker to take a unit, and nobody will.
         lock(&self.shared.feed).take();
+        if !self.shared.ring.is_drained() && !self.have_ended() {
+            for path in self.shared.counters.places.paths() {
+                self.shared.reporter.report(WarningKind::Silent, &path, SILENT);
+            }
+            self.shared.reporter.close();
+            self.threads.retain(JoinHandle::is_finished);
+        }
         for thread in self.threads.drain(..) {
             // A panic has failed the ring, which is how it was told.
             let _ = thread.join();
         }
+    }
+
+    /// Whether all threads have ended after some time.
+    fn have_ended(&self) -> bool {
+        let begin = Instant::now();
+        while !self.threads.iter().all(JoinHandle::is_finished) {
+            if begin.elapsed() >= PATIENCE {
+                return false;
+            }
+            std::thread::sleep(LOOK);
+        }
+        true
     }
 }
 

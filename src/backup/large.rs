@@ -213,6 +213,7 @@ impl Worker {
             let end = (done + STEP).min(length);
             let start = Instant::now();
             let fill = file.content.fill(&file.file, begin + done as u64, data.get_mut(done..end).unwrap_or_default());
+            self.place.step();
             self.times.read += start.elapsed();
             self.times.bytes += (end - done) as u64;
             file.note(fill);

@@ -20,6 +20,7 @@ mod large;
 pub mod lookahead;
 pub mod mounts;
 pub mod owners;
+pub mod place;
 pub mod planner;
 pub mod preview;
 pub mod resume;

@@ -6,6 +6,7 @@ use super::directory::open_quietly;
 use super::hooks::{Hooks, Moment};
 use super::large::LargeFile;
 use super::owners::Owners;
+use super::place::Place;
 use super::resume::Resume;
 use super::scan::{MemberKindCode, Stat};
 use super::spool::PathSpool;
@@ -59,6 +60,7 @@ struct Plan {
     bytes: u64,
     links: Links,
     owners: Owners,
+    place: Arc<Place>,
 }
 
 /// Nobody takes units any more.
@@ -68,8 +70,9 @@ impl Planner {
     /// Plans to the end of the walk; `stop` tells an end from a walk that was stopped.
     pub fn run(self, stop: &Stop) -> Result<Planned> {
         let mut deleted = PathSpool::default();
-        let mut plan =
-            Plan { planner: self, batch: Batch::default(), bytes: 0, links: Links::new(), owners: Owners::default() };
+        let place = self.counters.places.join();
+        let (batch, links, owners) = (Batch::default(), Links::new(), Owners::default());
+        let mut plan = Plan { planner: self, batch, bytes: 0, links, owners, place };
         let mut stopped = plan.rest()?.is_err();
         while !stopped && let Some(change) = plan.planner.diff.next_change()? {
             match change {
@@ -97,7 +100,12 @@ impl Plan {
     /// Sends the rest of the file in which the set was interrupted.
     fn rest(&self) -> Result<Result<(), Stopped>> {
         let Some(resume) = &self.planner.resume else { return Ok(Ok(())) };
-        let Some(file) = resume.rest(&self.planner.root, &self.planner.reporter)? else { return Ok(Ok(())) };
+        if let Some(path) = resume.unfinished() {
+            self.place.at_path(path);
+        }
+        let file = resume.rest(&self.planner.root, &self.planner.reporter)?;
+        self.place.rests();
+        let Some(file) = file else { return Ok(Ok(())) };
         Ok(self.chunks(Arc::new(file)))
     }
 
@@ -165,7 +173,9 @@ impl Plan {
 
     fn large(&mut self, entry: Entry, link: Link) -> Result<(), Stopped> {
         let path = entry.path();
+        self.place.at_path(&path);
         let opened = self.open(&entry, &path);
+        self.place.rests();
         if let Link::First(target) = link {
             target.settle(if opened.is_some() { TargetOutcome::Sent } else { TargetOutcome::Missing });
         }

@@ -73,6 +73,11 @@ impl Resume {
         Ok(open || self.sent.has(path)?)
     }
 
+    /// The path of the half-sent file, if there is one.
+    pub fn unfinished(&self) -> Option<&[u8]> {
+        self.goes_on.as_ref().map(|goes_on| goes_on.continuation.member.path.as_slice())
+    }
+
     /// The rest of the half-sent file. One that is gone is ended with zeros, and reported.
     pub fn rest(&self, root: &Path, reporter: &Reporter) -> Result<Option<LargeFile>> {
         let Some(Unfinished { continuation, state, .. }) = &self.goes_on else { return Ok(None) };

@@ -154,7 +154,7 @@ impl OpenDirectory {
 
 impl Worker {
     /// Builds and delivers the frame of a batch.
-    pub(super) fn batch(&mut self, batch: Batch, mut ticket: Ticket) -> tape_format::Result<()> {
+    pub(super) fn batch(&mut self, batch: &Batch, mut ticket: Ticket) -> tape_format::Result<()> {
         let compressed = self.compresses();
         let raw = if compressed { self.take_scratch() } else { ticket.take_buffer() };
         let mut building = Building::new(raw);
@@ -165,6 +165,7 @@ impl Worker {
             if index % HEARD_EVERY == HEARD_EVERY - 1 {
                 self.tell();
             }
+            self.place.at_item(index);
             self.item(&mut building, item)?;
         }
         self.directory = OpenDirectory::default();

@@ -1,5 +1,6 @@
 //! Where the time of a run went, and how far it is.
 
+use super::place::Places;
 use serde::Serialize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
@@ -174,6 +175,8 @@ pub struct Counters {
     pub walk_done: AtomicU64,
     /// What is being read.
     pub current: Mutex<Vec<u8>>,
+    /// Where each thread is.
+    pub places: Places,
 }
 
 /// How far a run is.

@@ -7,6 +7,7 @@
 use super::directory::{Dir, ROOT_NAME};
 use super::filter::{Filter, PathState};
 use super::lookahead::{Lookahead, Slot};
+use super::place::Place;
 use super::scan::{Found, Listing, MemberKindCode, Scanned, Stat, scan};
 use super::stats::{Clocks, Counters, thread_cpu};
 use super::stop::Stop;
@@ -133,6 +134,7 @@ pub struct WalkOptions {
 pub struct Walk {
     options: WalkOptions,
     pool: Lookahead<Job, Answer>,
+    place: Arc<Place>,
     ahead: usize,
     levels: Vec<Level>,
     root: Option<(Arc<Dir>, Scanned)>,
@@ -150,8 +152,11 @@ impl Walk {
             );
             Error::new(ErrorKind::Unprocessable, "source_unreadable", message)
         };
+        let place = options.counters.places.join();
+        place.at_path(ROOT_NAME);
         let dir = Dir::root(root).map_err(unreadable)?;
         let scanned = scan(dir.clone(), options.filter.root().state, &options.filter).map_err(unreadable)?;
+        place.rests();
         let filter = options.filter.clone();
         let pool = Lookahead::new(options.scan_threads, move |job| match job {
             Job::Directory { parent, name, state } => {
@@ -160,7 +165,7 @@ impl Walk {
             Job::Chunk { listing, chunk } => Answer::Chunk(listing.look(chunk)),
         })
         .map_err(|error| Error::from(error).context("start the threads that list directories"))?;
-        Ok(Walk { options, pool, ahead: 0, levels: Vec::new(), root: Some((dir, scanned)), leave: false })
+        Ok(Walk { options, pool, place, ahead: 0, levels: Vec::new(), root: Some((dir, scanned)), leave: false })
     }
 
     /// The next step; `None` at the end, or when the walk was cancelled.
@@ -253,7 +258,9 @@ impl Walk {
         let slot = slot.or_else(|| self.pool.submit(vec![job()]).pop());
         self.look_ahead();
         self.options.clocks.scan_cpu.set(self.pool.cpu() + thread_cpu());
+        self.place.at_path(&entry.path());
         let answer = slot.and_then(|slot| self.pool.take(slot, &self.options.clocks.scan_wait));
+        self.place.rests();
         let Some(Answer::Directory(answer)) = answer else { return Err(lost(&entry.path())) };
         let scanned = match answer {
             Ok(scanned) => scanned,
@@ -328,7 +335,9 @@ impl Walk {
         let jobs = (level.next_chunk..last).map(|chunk| Job::Chunk { listing: level.listing.clone(), chunk }).collect();
         level.next_chunk = last;
         level.chunks.extend(self.pool.submit(jobs));
+        self.place.at_path(level.listing.dir.path());
         let answer = level.chunks.pop_front().and_then(|slot| self.pool.take(slot, &self.options.clocks.scan_wait));
+        self.place.rests();
         let Some(Answer::Chunk(found)) = answer else { return Err(lost(level.listing.dir.path())) };
         level.found = found.into();
         level.considered = 0;

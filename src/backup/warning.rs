@@ -25,6 +25,8 @@ pub enum WarningKind {
     Changed,
     /// The disk or the server failed while it was read.
     ReadError,
+    /// The disk or the server did not answer before the run had to end.
+    Silent,
     /// Some of its extended attributes could not be read, or were too large.
     Attributes,
     /// The root of another file system, which is left out, or a file system that holds no files.
@@ -55,6 +57,7 @@ impl WarningKind {
             WarningKind::Grew => "grew",
             WarningKind::Changed => "changed",
             WarningKind::ReadError => "read_error",
+            WarningKind::Silent => "silent",
             WarningKind::Attributes => "attributes",
             WarningKind::OtherFileSystem => "other_file_system",
             WarningKind::Loop => "loop",
@@ -87,7 +90,7 @@ pub type WarningSink = Arc<dyn Fn(&Warning) + Send + Sync>;
 
 /// Passes warnings on, counts them, and keeps the first thousand.
 pub struct Reporter {
-    sink: Option<WarningSink>,
+    sink: Mutex<Option<WarningSink>>,
     seen: Mutex<WarningSummary>,
 }
 
@@ -110,14 +113,15 @@ impl WarningSummary {
 impl Reporter {
     /// A reporter that passes everything on to `sink`.
     pub fn new(sink: Option<WarningSink>) -> Reporter {
-        Reporter { sink, seen: Mutex::default() }
+        Reporter { sink: Mutex::new(sink), seen: Mutex::default() }
     }
 
     /// Reports that `kind` happened to `path`, because of `what`.
     pub fn report(&self, kind: WarningKind, path: &[u8], what: impl Into<Cow<'static, str>>) {
         let message = format!("{}: {}", path_text::to_text(path), what.into());
         let warning = Warning { kind, path: path.to_vec(), message };
-        if let Some(sink) = &self.sink {
+        let sink = super::stats::lock(&self.sink).clone();
+        if let Some(sink) = sink {
             sink(&warning);
         }
         let mut seen = super::stats::lock(&self.seen);
@@ -141,6 +145,11 @@ impl Reporter {
             }
             error => self.report(WarningKind::ReadError, path, format!("could not {doing}: {error}")),
         }
+    }
+
+    /// Lets the sink go: what threads notice that were left behind is not passed on any more.
+    pub fn close(&self) {
+        super::stats::lock(&self.sink).take();
     }
 
     /// What was noticed so far.

@@ -4,11 +4,12 @@
 
 use super::hooks::Hooks;
 use super::owners::Owners;
+use super::place::Place;
 use super::small::OpenDirectory;
 use super::stats::{Clocks, Counters, lock, thread_cpu};
 use super::unit::Unit;
 use super::warning::Reporter;
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -41,6 +42,9 @@ pub struct Shared {
     /// How many workers are active.
     pub gate: Gate,
 }
+
+/// How often a worker that waits for the walk looks whether the run has ended: the walk may hang.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Lets a varying number of workers through.
 pub struct Gate {
@@ -175,6 +179,7 @@ impl Times {
 pub struct Worker {
     pub(super) shared: Arc<Shared>,
     pub(super) times: Times,
+    pub(super) place: Arc<Place>,
     pub(super) header: Vec<u8>,
     pub(super) directory: OpenDirectory,
     owners: Owners,
@@ -189,9 +194,11 @@ impl Worker {
     pub fn run(shared: Arc<Shared>, index: usize) {
         let meter = Meter::new();
         let heard = (meter.now(), Duration::ZERO);
+        let place = shared.counters.places.join();
         let mut worker = Worker {
             shared,
             times: Times::default(),
+            place,
             header: Vec::new(),
             directory: OpenDirectory::default(),
             owners: Owners::default(),
@@ -226,7 +233,16 @@ impl Worker {
     fn next(&self) -> Option<(Unit, Ticket)> {
         let feed = lock(&self.shared.feed);
         let begin = Instant::now();
-        let Ok(unit) = feed.as_ref()?.recv() else {
+        let units = feed.as_ref()?;
+        let unit = loop {
+            match units.recv_timeout(LOOK) {
+                Ok(unit) => break Some(unit),
+                Err(RecvTimeoutError::Timeout) if self.shared.ring.is_stopped() => return None,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break None,
+            }
+        };
+        let Some(unit) = unit else {
             if self.shared.planned.load(Ordering::Acquire) {
                 self.shared.ring.finish();
             } else {
@@ -248,13 +264,17 @@ impl Worker {
                 if let Some(item) = batch.items.first() {
                     *lock(&self.shared.counters.current) = item.entry.path();
                 }
-                self.batch(batch, ticket)
+                let batch = Arc::new(batch);
+                self.place.at_batch(&batch);
+                self.batch(&batch, ticket)
             }
             Unit::Chunk(file, number) => {
                 *lock(&self.shared.counters.current) = file.path().to_vec();
+                self.place.at_large(&file);
                 self.chunk(&file, number, ticket)
             }
         };
+        self.place.rests();
         if let Err(error) = outcome {
             self.shared.ring.fail(error.to_string());
         }

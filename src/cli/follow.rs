@@ -201,7 +201,10 @@ fn progress_words(state: &Value) -> String {
     }
     match (done, total) {
         (0, 0) => {}
-        (done, 0) => words.push(human::bytes(done)),
+        (done, 0) => match state.get("progress").map_or(0, |live| number_at(live, "expected_bytes")) {
+            0 => words.push(human::bytes(done)),
+            expected => words.push(format!("{} of about {}", human::bytes(done), human::bytes(expected))),
+        },
         (done, total) => words.push(format!("{} of {}", human::bytes(done), human::bytes(total))),
     }
     match number_at(state, "files_processed") {
@@ -269,6 +272,9 @@ mod tests {
             progress_words(&state),
             "streaming  300 MB/s  100 B of 1.00 kB  3 files  buffer 93%  1 min 30 s left"
         );
+        let guessed = json!({"phase": "streaming", "bytes_processed": 100, "bytes_total": 0,
+            "progress": {"expected_bytes": 1000}});
+        assert_eq!(progress_words(&guessed), "streaming  100 B of about 1.00 kB");
         assert_eq!(progress_words(&json!({"phase": "waiting", "message": "for a tape"})), "waiting  for a tape");
     }
 }

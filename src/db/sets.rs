@@ -308,6 +308,17 @@ pub fn latest_completed(conn: &mut Conn, job_id: i32) -> Result<Option<BackupSet
     Ok(newest.cloned())
 }
 
+/// Content bytes of the newest completed full backup of a job; none: it has none.
+pub fn bytes_of_last_full(conn: &mut Conn, job_id: i32) -> Result<Option<i64>> {
+    Ok(backup_sets::table
+        .filter(backup_sets::job_id.eq(job_id).and(backup_sets::status.eq(SetStatus::Completed)))
+        .filter(backup_sets::backup_type.eq(BackupType::Full))
+        .order((backup_sets::start_time.desc(), backup_sets::id.desc()))
+        .select(backup_sets::total_bytes)
+        .first(conn)
+        .optional()?)
+}
+
 /// When the newest complete backup of a job began that is not a copy of another; none: it has none.
 pub fn newest_good(conn: &mut Conn, job_id: i32) -> Result<Option<NaiveDateTime>> {
     let copies = set_copies::table.filter(set_copies::set_id.eq(backup_sets::id));

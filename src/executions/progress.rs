@@ -35,6 +35,8 @@ pub struct Progress {
     pub bytes_total: AtomicU64,
     /// Whether the totals are final.
     pub totals_known: AtomicBool,
+    /// Bytes that it will be if it is like the last of its kind; 0: nobody can tell.
+    pub expected_bytes: AtomicU64,
     /// Files found by the walk.
     pub scanned_files: AtomicU64,
     /// Directories found by the walk.
@@ -98,6 +100,9 @@ pub struct ProgressView {
     pub bytes_processed: u64,
     /// Bytes to do, 0 if unknown.
     pub total_bytes: u64,
+    /// While the bytes to do are unknown: what they will be if the source is like it was at the last full backup of the job,
+    /// and no less than was found in it so far; 0 if nobody can tell.
+    pub expected_bytes: u64,
     /// Bytes on tape.
     pub bytes_written: u64,
     /// Bytes per second over the last minute.
@@ -124,7 +129,7 @@ pub struct ProgressView {
     pub tape_used_bytes: u64,
     /// Device path of the drive in use.
     pub device_path: String,
-    /// Seconds until all is done, if the totals are known.
+    /// Seconds until all is done, if the totals are known or expected.
     pub estimated_seconds_remaining: Option<u64>,
     /// Seconds until the tape is full at this speed.
     pub tape_estimated_seconds_remaining: Option<u64>,
@@ -145,6 +150,7 @@ impl Default for Progress {
             files_total: AtomicU64::new(0),
             bytes_total: AtomicU64::new(0),
             totals_known: AtomicBool::new(false),
+            expected_bytes: AtomicU64::new(0),
             scanned_files: AtomicU64::new(0),
             scanned_dirs: AtomicU64::new(0),
             scanned_bytes: AtomicU64::new(0),
@@ -284,6 +290,10 @@ impl Progress {
         let used = tape.used_bytes + tape_bytes.saturating_sub(elsewhere);
         let final_totals = self.totals_known.load(Ordering::Relaxed);
         let known = final_totals && shown.bytes_total > 0;
+        let expected_bytes = match get(&self.expected_bytes) {
+            expected if final_totals || expected < shown.bytes => 0,
+            expected => expected.max(get(&self.scanned_bytes)),
+        };
         let seconds = |left: u64| (speed > 0).then(|| left / speed);
         ProgressView {
             execution_id,
@@ -294,6 +304,7 @@ impl Progress {
             total_files: if final_totals { shown.files_total } else { 0 },
             bytes_processed: shown.bytes,
             total_bytes: if final_totals { shown.bytes_total } else { 0 },
+            expected_bytes,
             bytes_written: tape_bytes,
             write_speed: speed,
             buffer_percent: get(&self.buffer_percent),
@@ -307,10 +318,10 @@ impl Progress {
             tape_capacity_bytes: tape.capacity_bytes,
             tape_used_bytes: used,
             device_path: current.device,
-            estimated_seconds_remaining: if known {
-                seconds(shown.bytes_total.saturating_sub(shown.bytes))
-            } else {
-                None
+            estimated_seconds_remaining: match expected_bytes {
+                _ if known => seconds(shown.bytes_total.saturating_sub(shown.bytes)),
+                0 => None,
+                expected => seconds(expected.saturating_sub(shown.bytes)),
             },
             tape_estimated_seconds_remaining: if tape.capacity_bytes > 0 {
                 seconds(tape.capacity_bytes.saturating_sub(used))
@@ -347,6 +358,29 @@ mod tests {
         assert_eq!((progress.view(1).total_bytes, progress.view(1).total_files), (0, 0));
         progress.totals_known.store(true, Ordering::Relaxed);
         assert_eq!((progress.view(1).total_bytes, progress.view(1).total_files), (500, 5));
+    }
+
+    #[test]
+    fn as_long_as_totals_are_unknown_those_of_the_last_full_backup_are_expected() {
+        let progress = Progress::default();
+        let moved = |bytes| progress.bytes.store(bytes, Ordering::Relaxed);
+        let view = || {
+            let view = progress.view(1);
+            (view.expected_bytes, view.total_bytes, view.estimated_seconds_remaining.is_some())
+        };
+        view();
+        std::thread::sleep(Duration::from_millis(2));
+        moved(100);
+        assert_eq!(view(), (0, 0, false), "the first backup of a job");
+        progress.expected_bytes.store(1000, Ordering::Relaxed);
+        assert_eq!(view(), (1000, 0, true));
+        progress.scanned_bytes.store(1200, Ordering::Relaxed);
+        assert_eq!(view(), (1200, 0, true), "it has grown");
+        moved(1100);
+        assert_eq!(view(), (0, 0, false), "it is not like the last one");
+        progress.bytes_total.store(1500, Ordering::Relaxed);
+        progress.totals_known.store(true, Ordering::Relaxed);
+        assert_eq!(view(), (0, 1500, true));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::db::{self, SourceType};
 use crate::restore::archive::{self, Ended};
 use crate::restore::extract::Extractor;
 use crate::restore::metadata::Trust;
+use crate::restore::safe::SafeError;
 use crate::{Error, ErrorKind, Result};
 use report::Report;
 use serde_json::Value;
@@ -24,7 +25,7 @@ use tape_format::toc::TocKind;
 
 /// Reads the tape.
 pub fn run(context: &Context, request: &RawReadRequest) -> Result<Value> {
-    let path = prepare_destination(SourceType::Local, &request.dest_path)?;
+    let path = prepare_destination(SourceType::Local, &request.dest_path, &context.services.config.data_dir)?;
     let lease = context.take_drive(request.drive_id, None)?;
     let mut report = Report::new(context);
     let trust = match drive_action::load(context, &lease)? {
@@ -89,8 +90,9 @@ struct Reading<'a> {
 impl Reading<'_> {
     fn extract(&self, file: &TapeFile, key: Option<FileKey>, into: &Path, report: &mut Report) -> Result<()> {
         let stop = self.context.control.flag();
-        let mut extractor = Extractor::new(into, self.request.policy, self.trust, stop)
-            .map_err(|error| Error::new(ErrorKind::Unprocessable, "destination_failed", error.to_string()))?;
+        let failed = |error: SafeError| Error::new(ErrorKind::Unprocessable, "destination_failed", error.to_string());
+        let mut extractor = Extractor::new(into, self.request.policy, self.trust, stop).map_err(failed)?;
+        extractor.keep_out_of(&self.context.services.config.data_dir).map_err(failed)?;
         let ended = stream::read(self.context, self.lease, file.first_block, key, &mut |data| {
             let ended = archive::extract(data, &mut extractor, &mut |member, outcome| report.member(member, outcome));
             extractor.finish();

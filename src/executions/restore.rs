@@ -32,7 +32,7 @@ pub fn run(context: &Context, request: &RestoreRequest) -> Result<Value> {
     let Chosen { set_id, chain, selected, why } = select(&mut *context.conn()?, request)?;
     context.why(&why)?;
     let kind = destination::kind(request.destination_type.as_deref())?;
-    let path = destination::prepare(kind, &request.dest_path)?;
+    let path = destination::prepare(kind, &request.dest_path, &context.services.config.data_dir)?;
     let plan = &selected.plan;
     context.log(&format!(
         "{} files and {} bytes are to be read from {} tapes.",
@@ -123,6 +123,7 @@ fn restore(
     };
     let mut extractor =
         Extractor::new(path, request.existing(), Trust::Own, context.control.flag()).map_err(unusable)?;
+    extractor.keep_out_of(&context.services.config.data_dir).map_err(unusable)?;
     for (directory, metadata) in &selected.plan.directories {
         extractor.know_directory(directory.clone(), metadata.clone());
     }

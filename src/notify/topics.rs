@@ -129,6 +129,7 @@ pub const TOPICS: &[Topic] = &[
     topic(BACKUP, "backup_cancelled", "A backup was cancelled", &["Backup Cancelled"]),
     topic(BACKUP, "backup_missed", "A backup did not begin when it was due", &["Run Missed", "Run Skipped"])
         .begins(Trouble::Backup),
+    topic(BACKUP, "source_silent", "The disk or server of a source does not answer", &["Source Silent"]),
     topic(BACKUP, "schedule_invalid", "The schedule of a job cannot be read", &["Schedule Invalid"]),
 
     topic(TAPES, "tape_required", "Work waits for a person to bring a tape", &["Tape Required"])

@@ -136,6 +136,11 @@ impl Extractor {
         })
     }
 
+    /// Nothing is written in this directory: see [`Destination::keep_out_of`].
+    pub fn keep_out_of(&mut self, own: &Path) -> Result<(), SafeError> {
+        self.destination.keep_out_of(own)
+    }
+
     /// Says how a directory looks that may have to be made on the way to something else.
     pub fn know_directory(&mut self, path: Vec<u8>, metadata: Metadata) {
         self.known.insert(path, metadata);

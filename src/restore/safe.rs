@@ -138,6 +138,8 @@ pub enum Missing {
 #[derive(Debug)]
 pub struct Destination {
     root: OwnedFd,
+    /// Device and inode of a directory that nothing is written in.
+    own: Option<(u64, u64)>,
     open: Vec<(Vec<u8>, OwnedFd)>,
     made: Vec<Vec<u8>>,
 }
@@ -147,7 +149,14 @@ impl Destination {
     pub fn open(path: &Path) -> Result<Destination, SafeError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::open(path, flags, Mode::empty()).map_err(SafeError::system("open the destination"))?;
-        Ok(Destination { root, open: Vec::new(), made: Vec::new() })
+        Ok(Destination { root, own: None, open: Vec::new(), made: Vec::new() })
+    }
+
+    /// From now on nothing is written in this directory, by whatever way it is come to.
+    pub fn keep_out_of(&mut self, own: &Path) -> Result<(), SafeError> {
+        let stat = rustix::fs::stat(own).map_err(SafeError::system("look at the server's own folder"))?;
+        self.own = Some((stat.st_dev, stat.st_ino));
+        Ok(())
     }
 
     /// The destination itself.
@@ -210,6 +219,12 @@ impl Destination {
             };
             let at = || components.get(..=depth).unwrap_or_default().join(&b'/');
             let (fd, made) = enter(parent, name, missing, at)?;
+            if self.own.is_some() {
+                let stat = rustix::fs::fstat(&fd).map_err(SafeError::system("look at a directory"))?;
+                if self.own == Some((stat.st_dev, stat.st_ino)) {
+                    return Err(SafeError::Refused("it is in the folder of the server's own database and keys"));
+                }
+            }
             self.made.extend(made);
             if self.open.len() == depth && depth < MAX_OPEN {
                 self.open.push((name.to_vec(), fd));

@@ -152,3 +152,28 @@ fn how_long_a_drive_gets_a_tape_ready_is_told() {
     let state = server.api.get("/api/v1/drives/1/status").ok();
     assert_eq!((&state["loading_seconds"], &state["loading_percent"]), (&Value::Null, &Value::Null), "{state}");
 }
+
+/// A new LTO-9 tape, which a drive measures for hours when it is first loaded, and never again.
+#[test]
+fn a_new_tape_of_generation_9_is_measured_once_and_how_far_that_is_is_told() {
+    let mut server = Server::bare();
+    let dir = server.library_dir();
+    let measuring = |first_load_ms| Settings { first_load_ms, ..Settings::volatile() };
+    library::create(&dir, &LibrarySpec { settings: measuring(3000), ..Default::default() }).unwrap();
+    library::add_cartridge(&dir, &CartridgeSpec::new("NEW001L9").with_capacity(64 << 20), Place::AnySlot).unwrap();
+    server.add_library();
+    let body = json!({"library_id": 1, "barcodes": true, "pool_id": 1});
+    let labelling = server.api.post("/api/v1/tapes/batch-label", body).ok();
+    let state = server.api.wait_for("/api/v1/drives/1/status", |state| state["loading_percent"].as_i64() >= Some(1));
+    assert!(state["loading_seconds"].is_i64(), "{state}");
+    server.api.complete(labelling);
+
+    // Measured again it would take longer than anybody waits here.
+    assert!(server.stop().success());
+    library::set_settings(&dir, measuring(3_600_000)).unwrap();
+    server.restart();
+    let source = server.folder("source");
+    files::fill(&source);
+    let job = server.api.job("j", server.api.source("s", &source), 1, json!({}));
+    server.api.run_job(job, json!({}));
+}

@@ -2,9 +2,11 @@
 
 use crate::api::Api;
 use crate::breakpoints;
+use crate::clock::Clock;
 use crate::files;
 use crate::operator::Operator;
 use crate::room::Room;
+use crate::syscalls::Kernel;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
@@ -96,6 +98,10 @@ pub struct House {
     operator: Option<Operator>,
     /// How much room there is from the next start on.
     pub room: Room,
+    /// Stands between the server and the real kernel from the next start on.
+    pub kernel: Option<Kernel>,
+    /// What the server takes for the time from the next start on.
+    pub clock: Option<Clock>,
 }
 
 /// Runs something with the template of a variant, which is made the first time. It is a folder of this process's own that
@@ -216,7 +222,17 @@ impl House {
 
     fn in_folder(folder: TempDir, hands: Hands) -> House {
         let source = folder.path().join("source");
-        House { folder, api: Api::new(""), source, child: None, hands, operator: None, room: Room::default() }
+        House {
+            folder,
+            api: Api::new(""),
+            source,
+            child: None,
+            hands,
+            operator: None,
+            room: Room::default(),
+            kernel: None,
+            clock: None,
+        }
     }
 
     pub fn library(&self) -> PathBuf {
@@ -227,8 +243,17 @@ impl House {
         let token = self.spawn().expect("a new server prints its set-up token");
         let body = json!({"token": token, "username": "admin", "password": PASSWORD});
         self.api.post("/api/v1/auth/setup", body).ok();
+        self.log_in();
+    }
+
+    /// Logs in anew.
+    pub fn log_in(&mut self) {
         let answer = self.api.post("/api/v1/auth/login", json!({"username": "admin", "password": PASSWORD})).ok();
         self.api.token = answer["token"].as_str().unwrap().into();
+        if self.operator.is_some() {
+            self.operator = None;
+            self.operator = Some(Operator::start(self.api.clone(), self.library()));
+        }
     }
 
     /// Starts the server; false if it was killed before it listened.
@@ -267,6 +292,7 @@ impl House {
                 shell
             }
         };
+        let asking = self.kernel.as_ref().map(|kernel| kernel.before(&mut command));
         let mut child = command
             .arg("serve")
             .env("TAPEBACKARR_DATA_DIR", &data)
@@ -282,10 +308,14 @@ impl House {
             .envs(self.room.reserve.map(|megabytes| ("TAPEBACKARR_DATABASE__RESERVE_MB", megabytes.to_string())))
             .env("TAPEBACKARR_BREAKPOINTS", breakpoints::file(&self.folder))
             .env("TAPEBACKARR_DATABASE_PAGES", self.room.pages.map_or(String::new(), |pages| pages.to_string()))
+            .envs(self.clock.iter().flat_map(Clock::environment))
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(self.folder.path().join("log")).unwrap())
             .spawn()
             .unwrap();
+        if let Some(asking) = asking {
+            asking.answer();
+        }
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut token = None;
         for line in lines.by_ref().map_while(Result::ok) {

@@ -5,7 +5,7 @@ use crate::house::{House, Variant};
 use crate::judge;
 use crate::messages::Messages;
 use crate::safe::Safe;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What is lost with the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,10 +26,15 @@ fn executions(house: &House) -> Vec<Value> {
 pub fn at(variant: Variant, place: &Breakpoint, loss: Loss) -> bool {
     let mut house = House::new(variant);
     assert!(house.start());
+    run(house, variant, &json!({}), place, loss)
+}
+
+/// The same in a house that is up; `how` the run is asked for.
+pub fn run(mut house: House, variant: Variant, how: &Value, place: &Breakpoint, loss: Loss) -> bool {
     let messages = Messages::subscribe(&house);
     house.arm(place);
     // a number of an execution is a promise
-    let accepted = house.run();
+    let accepted = house.run_with(1, how.clone());
     let died = accepted.is_none() || house.ended().is_none() || messages.sent(&mut house).is_none();
     // the end of a run is a place too
     house.kill();
@@ -46,7 +51,7 @@ pub fn at(variant: Variant, place: &Breakpoint, loss: Loss) -> bool {
         (Some(id), [row]) => assert_eq!(row["id"], *id, "{what}"),
         (Some(id), rows) => panic!("{what}: execution {id} was accepted: {rows:?}"),
         // killed before the request was stored, or before anybody was told that it is
-        (None, []) => drop(house.run()),
+        (None, []) => drop(house.run_with(1, how.clone())),
         (None, _) => {}
     }
     let row = house.ended().unwrap_or_else(|| panic!("{what}: the server died without a fault"));

@@ -3,6 +3,7 @@
 use crate::breakpoints::Breakpoint;
 use crate::house::{House, Variant};
 use crate::messages::Messages;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,35 +22,44 @@ pub struct Rehearsal {
 pub fn of(variant: Variant) -> Arc<Rehearsal> {
     static ALL: Mutex<Option<HashMap<Variant, Arc<Rehearsal>>>> = Mutex::new(None);
     let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
-    all.get_or_insert_default().entry(variant).or_insert_with(|| Arc::new(rehearse(variant))).clone()
+    all.get_or_insert_default().entry(variant).or_insert_with(|| Arc::new(run(variant))).clone()
 }
 
-fn rehearse(variant: Variant) -> Rehearsal {
+fn run(variant: Variant) -> Rehearsal {
     let mut house = House::new(variant);
     house.keep_trace();
     assert!(house.start());
-    let messages = Messages::subscribe(&house);
+    rehearse(&mut house, variant, &json!({}))
+}
+
+/// In a house that is up and keeps a trace; `how` the run is asked for.
+pub fn rehearse(house: &mut House, variant: Variant, how: &Value) -> Rehearsal {
+    let messages = Messages::subscribe(house);
     let before = house.trace().len();
-    house.run();
+    house.run_with(1, how.clone());
     let row = house.ended().expect("nothing goes wrong");
     assert_eq!(row["status"], "completed", "{row}");
-    messages.arrived(&mut house, "nothing goes wrong");
-    let trace = house.trace();
-    let count = |what: &str| trace.iter().filter(|line| line.starts_with(what)).count() as u64;
-    let mut places: BTreeMap<String, u64> = BTreeMap::new();
-    for place in &trace[before..] {
-        *places.entry(place.clone()).or_default() += 1;
-    }
-    // of two drives one has somewhat more than the other
-    let drives = if variant.drives() == 1 { 5 } else { 3 };
-    Rehearsal {
-        places,
-        commands: count("before a command of a drive: ") * drives / 5,
-        moves: count("before a command of a changer: "),
-    }
+    messages.arrived(house, "nothing goes wrong");
+    Rehearsal::of_trace(&house.trace(), before, variant)
 }
 
 impl Rehearsal {
+    /// What is in a trace, of which the first lines were `before` the work.
+    pub fn of_trace(trace: &[String], before: usize, variant: Variant) -> Rehearsal {
+        let count = |what: &str| trace.iter().filter(|line| line.starts_with(what)).count() as u64;
+        let mut places: BTreeMap<String, u64> = BTreeMap::new();
+        for place in &trace[before..] {
+            *places.entry(place.clone()).or_default() += 1;
+        }
+        // of two drives one has somewhat more than the other
+        let drives = if variant.drives() == 1 { 5 } else { 3 };
+        Rehearsal {
+            places,
+            commands: count("before a command of a drive: ") * drives / 5,
+            moves: count("before a command of a changer: "),
+        }
+    }
+
     /// Every passing of every place: the first of each, then the last of each, one in the middle of each, and then all others.
     pub fn breakpoints(&self) -> Vec<Breakpoint> {
         let mut all = Vec::new();

@@ -2,7 +2,6 @@
 
 /// SplitMix64.
 pub struct Seed {
-    #[allow(dead_code, reason = "shared between test programs")]
     pub first: u64,
     state: u64,
 }
@@ -15,7 +14,6 @@ impl Seed {
     }
 
     /// `TAPEBACKARR_SEED`, or the time.
-    #[allow(dead_code, reason = "shared between test programs")]
     pub fn of_the_day(suite: &str) -> Seed {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
         Seed::given(suite, u64::from(now.subsec_nanos()) ^ (now.as_secs() << 20))

@@ -63,7 +63,7 @@ fn soak() {
                         break;
                     }
                     let (item, count) = one(&items, first.wrapping_add(round));
-                    let key = (format!("{:?}", item.variant.hands), item.fault.kind());
+                    let key = (item.hands(), item.fault.kind());
                     counts.lock().unwrap().entry(key).or_default().add(&count);
                 }
             });

@@ -1,11 +1,13 @@
 //! Everything that can go wrong while a set is written over three tapes, one by one, for each way to change tapes: the server
-//! killed at every breakpoint that it passes, every command of drives and changers failing, and the rest by chance.
+//! killed at every breakpoint that it passes, every command of drives and changers failing, and the rest by chance. And the server
+//! killed at every breakpoint of other work.
 
 use crate::breakpoints::Breakpoint;
 use crate::house::{Hands, Kind, Variant};
 use crate::kill::{self, Loss};
 use crate::seed::Seed;
-use crate::{capacity, device, rehearsal, robot};
+use crate::work::Work;
+use crate::{capacity, damage, device, hanging, hostile_requests, io_errors, rehearsal, robot};
 
 /// What goes wrong.
 #[derive(Debug, Clone)]
@@ -24,6 +26,16 @@ pub enum Fault {
     Robot,
     /// Tapes are so many steps long.
     Capacity(u64),
+    /// Tapes are damaged, of one kind.
+    Damage(u64),
+    /// A disk breaks for a while.
+    Disk,
+    /// The source does not answer.
+    Silence,
+    /// Nobody means well.
+    Requests,
+    /// The server is killed at other work.
+    Work(Work, Breakpoint, Loss),
 }
 
 impl Fault {
@@ -37,6 +49,14 @@ impl Fault {
             Fault::Commands => "several_commands",
             Fault::Robot => "robot",
             Fault::Capacity(_) => "capacity",
+            Fault::Damage(_) => "damage",
+            Fault::Disk => "disk",
+            Fault::Silence => "silence",
+            Fault::Requests => "requests",
+            Fault::Work(Work::Labels, ..) => "killed_labelling",
+            Fault::Work(Work::Copy, ..) => "killed_copying",
+            Fault::Work(Work::Reuse, ..) => "killed_at_reuse",
+            Fault::Work(Work::Checkpoints, ..) => "killed_at_checkpoints",
         }
     }
 }
@@ -52,6 +72,14 @@ pub struct Item {
 const BY_CHANCE: u64 = 24;
 
 impl Item {
+    /// Who changes tapes, for counting.
+    pub fn hands(&self) -> String {
+        match self.fault {
+            Fault::Damage(_) | Fault::Requests | Fault::Silence => "Nobody".into(),
+            _ => format!("{:?}", self.variant.hands),
+        }
+    }
+
     /// Lets it go wrong, and looks at everything that must hold. `round`: how often the sweep has been through; conditions of
     /// commands change with it. Whether the fault happened.
     pub fn run(&self, round: u64, seed: &mut Seed) -> bool {
@@ -64,6 +92,11 @@ impl Item {
             Fault::Commands => return device::several(*variant, seed),
             Fault::Robot => robot::any(*variant, seed),
             Fault::Capacity(step) => capacity::at(*variant, *step, seed),
+            Fault::Damage(kind) => damage::round(*kind, seed),
+            Fault::Disk => return io_errors::any(*variant, seed),
+            Fault::Silence => hanging::any(seed),
+            Fault::Requests => hostile_requests::round(seed),
+            Fault::Work(work, at, loss) => return work.killed(at, *loss),
         }
         true
     }
@@ -98,6 +131,20 @@ pub fn all() -> Vec<Item> {
         .into_iter()
         .flat_map(|variant| of(variant).into_iter().map(move |faults| (variant, faults.into_iter())))
         .collect();
+    let other = [
+        (0..BY_CHANCE).map(Fault::Damage).collect(),
+        vec![Fault::Disk; BY_CHANCE as usize],
+        vec![Fault::Silence; BY_CHANCE as usize],
+        vec![Fault::Requests; BY_CHANCE as usize],
+    ];
+    lists.extend(other.map(|faults: Vec<Fault>| (Variant::two_drives(Kind::Plain), faults.into_iter())));
+    for work in Work::ALL {
+        let killed = |(index, at): (usize, Breakpoint)| {
+            Fault::Work(work, at, if index % 3 == 2 { Loss::Power } else { Loss::Process })
+        };
+        let faults: Vec<Fault> = work.rehearsal().breakpoints().into_iter().enumerate().map(killed).collect();
+        lists.push((work.variant(), faults.into_iter()));
+    }
     let mut all = Vec::new();
     while !lists.is_empty() {
         lists.retain_mut(|(variant, faults)| {

@@ -23,5 +23,6 @@ mod resets;
 #[allow(dead_code)]
 mod server;
 mod service;
+mod udev;
 mod vtl;
 mod write_once;

@@ -18,9 +18,10 @@ CACHE = os.environ.get("TAPELAB_CACHE") or os.path.join(
     os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "tapebackarr-lab")
 KERNEL_SUITE = os.environ.get("TAPELAB_KERNEL_SUITE", "forky")
 KERNEL_PACKAGES = ["user-mode-linux", "libc6"]
-TOOL_PACKAGES = ["tgt", "open-iscsi", "sg3-utils", "mtx", "mt-st", "stenc", "lsscsi", "kmod", "iproute2", "patchelf"]
+TOOL_PACKAGES = ["tgt", "open-iscsi", "sg3-utils", "mtx", "mt-st", "stenc", "lsscsi", "kmod", "iproute2", "patchelf",
+                 "udev"]
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-FORMAT = 1  # raised when the layout of the cache changes
+FORMAT = 2  # raised when the layout of the cache changes
 
 
 class CannotStart(Exception):

@@ -1,9 +1,10 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { openBrowser, PHONE, Tab } from './support/browser';
+import { openBrowser, Tab } from './support/browser';
 import { must, Rest } from './support/rest';
 import { folder } from './support/seed';
 import { ADMIN, TestServer } from './support/server';
+import { inOrderInEveryView } from './support/views';
 
 let server: TestServer;
 let browser: Browser;
@@ -65,11 +66,4 @@ it('follows what happens to tapes', async () => {
 	await tab.close();
 });
 
-for (const options of [{ colorScheme: 'light' }, { colorScheme: 'dark' }, PHONE] as const) {
-	it(`axe finds nothing wrong, and nothing is too wide (${'colorScheme' in options ? options.colorScheme : 'phone'})`, async () => {
-		const tab = await open(options);
-		expect(await tab.accessibilityProblems()).toEqual([]);
-		expect(await tab.page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
-		await tab.close();
-	});
-}
+inOrderInEveryView(() => ({ browser, server, pages: ['/coverage'] }));

@@ -2,10 +2,11 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { openBrowser, PHONE, Tab } from './support/browser';
+import { openBrowser, Tab } from './support/browser';
 import { must, Rest } from './support/rest';
 import { folder } from './support/seed';
 import { ADMIN, TestServer } from './support/server';
+import { inOrderInEveryView } from './support/views';
 
 let server: TestServer;
 let browser: Browser;
@@ -117,15 +118,4 @@ it('pages that are open hear of what is changed elsewhere', async () => {
 	await tab.close();
 });
 
-for (const options of [{ colorScheme: 'light' }, { colorScheme: 'dark' }, PHONE] as const) {
-	it(`axe finds nothing wrong, and nothing is too wide (${'colorScheme' in options ? options.colorScheme : 'phone'})`, async () => {
-		const tab = await Tab.open(browser, server, options);
-		await tab.logIn(ADMIN);
-		for (const address of [`/tapes/${worn.id}`, `/tapes/${failing.id}`, `/drives/${drive}`, '/coverage', '/']) {
-			await tab.goto(address);
-			expect(await tab.accessibilityProblems(), address).toEqual([]);
-			expect(await tab.page.evaluate(() => document.documentElement.scrollWidth - innerWidth), address).toBeLessThanOrEqual(0);
-		}
-		await tab.close();
-	});
-}
+inOrderInEveryView(() => ({ browser, server, pages: [`/tapes/${worn.id}`, `/tapes/${failing.id}`, `/drives/${drive}`, '/coverage', '/'] }));

@@ -1,9 +1,10 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { openBrowser, PHONE, Tab } from './support/browser';
+import { openBrowser, Tab } from './support/browser';
 import { MailServer, Receiver } from './support/receiver';
 import { must, Rest, until } from './support/rest';
 import { ADMIN, TestServer } from './support/server';
+import { inOrderInEveryView } from './support/views';
 
 let server: TestServer;
 let browser: Browser;
@@ -260,18 +261,7 @@ it('words are tried as they are typed, what does not work says on which line, an
 });
 
 const PAGES = ['/notifications', '/notifications/channels/1', '/notifications/rules', '/notifications/outbox', '/notifications/templates', '/notifications/templates?kind=telegram'];
-for (const options of [{ colorScheme: 'light' }, { colorScheme: 'dark' }, PHONE] as const) {
-	it(`axe finds nothing wrong, and nothing is too wide (${'colorScheme' in options ? options.colorScheme : 'phone'})`, async () => {
-		const tab = await Tab.open(browser, server, options);
-		await tab.logIn(ADMIN);
-		for (const address of PAGES) {
-			await tab.goto(address);
-			expect(await tab.accessibilityProblems(), address).toEqual([]);
-			expect(await tab.page.evaluate(() => document.documentElement.scrollWidth - innerWidth), address).toBeLessThanOrEqual(0);
-		}
-		await tab.close();
-	});
-}
+inOrderInEveryView(() => ({ browser, server, pages: PAGES }));
 
 it('operators look, test and try again; who may only read does not see it', async () => {
 	const operator = await Tab.open(browser, server);

@@ -2,10 +2,11 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { openBrowser, PHONE, Tab } from './support/browser';
+import { openBrowser, Tab } from './support/browser';
 import { must, Rest } from './support/rest';
 import { folder } from './support/seed';
 import { ADMIN, TestServer } from './support/server';
+import { inOrderInEveryView } from './support/views';
 
 let server: TestServer;
 let browser: Browser;
@@ -213,27 +214,7 @@ it('is found from everywhere with the keyboard', async () => {
 });
 
 const PAGES = ['/restore', '/restore?path=part-0', '/restore?q=file-1', '/restore?view=history'];
-for (const colorScheme of ['light', 'dark'] as const) {
-	it(`axe finds nothing wrong (${colorScheme})`, async () => {
-		const tab = await Tab.open(browser, server, { colorScheme });
-		await tab.logIn(ADMIN);
-		for (const address of PAGES) {
-			await tab.goto(address);
-			expect(await tab.accessibilityProblems(), address).toEqual([]);
-		}
-		await tab.close();
-	});
-}
-
-it('has room on a phone', async () => {
-	const tab = await Tab.open(browser, server, PHONE);
-	await tab.logIn(ADMIN);
-	for (const address of PAGES) {
-		await tab.goto(address);
-		expect(await tab.page.evaluate(() => document.documentElement.scrollWidth - innerWidth), address).toBeLessThanOrEqual(0);
-	}
-	await tab.close();
-});
+inOrderInEveryView(() => ({ browser, server, pages: PAGES }));
 
 it('lets those who may only read browse, and says why they cannot restore', async () => {
 	const login = await rest.user('readonly');

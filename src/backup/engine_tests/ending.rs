@@ -2,7 +2,9 @@
 
 use super::names::noise;
 use crate::backup::engine::{EngineOptions, start};
+use crate::backup::hooks::{Hooks, Moment};
 use crate::backup::testing::{options, run, tree};
+use crate::backup::warning::WarningKind;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -50,6 +52,40 @@ fn a_cancelled_run_ends_soon_and_says_so() {
     assert!(error.to_string().contains("cancelled"), "{error}");
     assert!(!engine.finish().unwrap().complete);
     assert!(begin.elapsed() < Duration::from_secs(10));
+}
+
+/// A thread that hangs in a file system that does not answer cannot be ended, so nobody waits for it for ever.
+#[test]
+fn a_run_that_hangs_is_cancelled_soon_and_names_the_file() {
+    for (path, moment) in [("07/03", Moment::BeforeRead), ("large", Moment::BeforeRead), ("large", Moment::BeforeOpen)]
+    {
+        let source = large_source();
+        let mut options = options(source.path());
+        let (answer, no_answer) = crossbeam_channel::bounded::<()>(0);
+        let (hangs, has_hung) = crossbeam_channel::bounded(1);
+        let hook = move |now: Moment, of: &[u8]| {
+            if now == moment && of == path.as_bytes() {
+                let _ = hangs.send(());
+                let _ = no_answer.recv();
+            }
+        };
+        options.hooks = Hooks { hook: Some(Arc::new(hook)) };
+        let named = Arc::new(Mutex::new(Vec::new()));
+        let names = named.clone();
+        options.warnings = Some(Arc::new(move |warning| names.lock().unwrap().push(warning.path.clone())));
+        let cancel = options.cancel.clone();
+        let engine = start(options).unwrap();
+        has_hung.recv().unwrap();
+        cancel.store(true, Ordering::Relaxed);
+        let begin = Instant::now();
+        let report = engine.finish().unwrap();
+        assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
+        assert!(!report.complete);
+        assert!(report.warnings.first.iter().any(|it| it.kind == WarningKind::Silent && it.path == path.as_bytes()));
+        assert!(named.lock().unwrap().iter().any(|it| it == path.as_bytes()), "{path}");
+        assert_eq!(Arc::strong_count(&named), 1, "whoever stores the warnings is not kept waiting for more");
+        drop(answer);
+    }
 }
 
 #[test]

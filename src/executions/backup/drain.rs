@@ -8,13 +8,14 @@ use crate::backup::engine::{Engine, Watch};
 use crate::catalog::commit::CommitPart;
 use crate::catalog::spanning::{self, Rest};
 use crate::db::{self, TapeStatus};
-use crate::events::{Category, Event};
+use crate::events::{Bus, Category, Event};
 use crate::executions::context::stopped;
-use crate::executions::{Context, Progress, Stages};
+use crate::executions::{Context, Log, Progress, Stages};
 use crate::{Error, Result};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tape_format::part::{PartEnd, PartErrorKind, PartLayout, PartOutcome, TapeState};
 use tape_format::toc::Totals;
 use tape_format::{Frame, FrameSource};
@@ -55,7 +56,11 @@ pub fn drain(
     let done = start.parts;
     let mut lent = Some(Stream::new(context, start, feed, Box::new(engine.frames())));
     let watch = engine.watch();
-    context.progress.set_probe(Some(Box::new(move |progress| copy(&watch, progress))));
+    let (lines, bus, execution) = (context.lines.clone(), context.services.bus.clone(), context.id);
+    context.progress.set_probe(Some(Box::new(move |progress| {
+        copy(&watch, progress);
+        tell_silent(&watch, &lines, &bus, execution);
+    })));
     let set = Writing { context, header, deleted: Arc::new(engine.gone()), done };
     let result = set.parts(pool_id, first, &mut lent);
     context.progress.set_probe(None);
@@ -119,6 +124,25 @@ pub fn write_frames(
         (result, _) => result?,
     };
     stored.map(|()| last_tape)
+}
+
+/// How long a file may be read without any answer before people are told.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// Tells of files whose disk or server does not answer: the run waits for them, for they may come back.
+fn tell_silent(watch: &Watch, lines: &Log, bus: &Bus, execution: i32) {
+    for path in watch.silent(SILENCE) {
+        let path = tape_format::path_text::to_text(&path);
+        let message = format!(
+            "Reading {path} has not returned for a minute: the disk or server that it is on does not answer. The run waits \
+             for it; look at the mount, or cancel the run."
+        );
+        lines.info(&message);
+        bus.publish(
+            Event::warning(Category::Job, "Source Silent", message)
+                .details(json!({"execution_id": execution, "path": path})),
+        );
+    }
 }
 
 /// What the walk and the ring tell, for people.

@@ -20,11 +20,12 @@ pub mod resume;
 mod tape;
 mod write;
 
+use super::context::stopped;
 use super::{BackupRequest, Context, Stages, WarningWriter};
 use crate::actors::catalog::{Commit, Index};
 use crate::backup::engine;
 use crate::catalog::commit::CommitSet;
-use crate::db::{self, SetStatus, TapeStatus, executions::ExecutionChanges, sets::BackupSet};
+use crate::db::{self, BackupType, SetStatus, TapeStatus, executions::ExecutionChanges, sets::BackupSet};
 use crate::{Error, Result};
 use drain::Drained;
 use plan::Plan;
@@ -49,6 +50,11 @@ pub fn run(context: &Context, request: &BackupRequest) -> Result<Value> {
         return finish(context, request, id, None);
     }
     let plan = plan::make(context, request)?;
+    if plan.backup_type == BackupType::Full {
+        // the walk is only a little ahead of the tape: until it is over, the last full backup tells how long it takes
+        let bytes = db::sets::bytes_of_last_full(&mut *context.conn()?, plan.job.id)?;
+        context.progress.expected_bytes.store(bytes.map_or(0, i64::cast_unsigned), Ordering::Relaxed);
+    }
     let (set, first) = match request.resume_set {
         Some(id) => (resume::reopen(context, id, &plan.source.path)?, None),
         None => {
@@ -207,7 +213,11 @@ impl Attempts<'_> {
         let drained = engine::start(options)
             .and_then(|engine| drain::drain(context, header, self.plan.pool_id, engine, tape, start));
         writer.finish();
-        drained
+        // whoever reads or writes ends with an error of its own when it is told to stop
+        drained.map_err(|error| match context.control.stopped() {
+            Some(why) if error.code == "source_failed" => stopped(why),
+            _ => error,
+        })
     }
 
     /// The tape to go on with: the one with the part that was cut off, if that can be saved and written on; else the one that

@@ -5,6 +5,7 @@ use super::write::SetHeader;
 use crate::backup::diff::Inodes;
 use crate::backup::engine::EngineOptions;
 use crate::backup::filter::{Case, Filter, FilterSpec};
+use crate::backup::place::unless_stopped;
 use crate::backup::resume::Resume;
 use crate::backup::source::{self, SourceKind};
 use crate::backup::walk::Mounts;
@@ -17,12 +18,13 @@ use crate::db::{
     sets::{BackupSet, NewSet},
     sources::Source,
 };
+use crate::executions::context::stopped;
 use crate::executions::{BackupRequest, Context, Warnings};
 use crate::keys::{drive_key, rotation};
 use crate::media::retention;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 use chrono::NaiveDateTime;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tape_format::codec::Codec;
 use tape_format::crypt::Key;
@@ -66,7 +68,27 @@ pub fn make(context: &Context, request: &BackupRequest) -> Result<Plan> {
         SourceType::Nfs => SourceKind::Nfs,
         SourceType::Smb => SourceKind::Smb,
     };
-    let checked = source::check(kind, Path::new(&source.path))?;
+    // a mount that does not answer must not keep a connection, nor a person who cancels
+    drop(conn);
+    let path = PathBuf::from(&source.path);
+    let checked = unless_stopped(&context.control.flag(), move || source::check(kind, &path))?;
+    let checked = match (checked, context.control.stopped()) {
+        (Some(checked), _) => checked?,
+        (None, Some(why)) => {
+            context.log(&format!("The source {} has not answered; look at its mount.", source.path));
+            return Err(stopped(why));
+        }
+        (None, None) => return Err(Error::internal("the check of the source ended without an answer")),
+    };
+    if checked.root.starts_with(context.services.config.data_dir.canonicalize()?) {
+        let message = format!(
+            "the source {} is in the folder of the server's own database and keys, which nobody gets by a backup; the \
+             database is copied to tape by a database backup",
+            source.path
+        );
+        return Err(Error::new(ErrorKind::Unprocessable, "source_unreadable", message));
+    }
+    let mut conn = context.conn()?;
     let resumed = request.resume_set.map(|id| db::sets::find(&mut conn, id)).transpose()?;
     let wanted = match &resumed {
         Some(set) => set.backup_type,

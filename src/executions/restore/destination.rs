@@ -3,7 +3,7 @@
 use crate::backup::mounts::{Mount, mount_of, mounted};
 use crate::db::SourceType;
 use crate::{Error, ErrorKind, Result};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// What `destination_type` says; nothing is `local`.
 pub fn kind(text: Option<&str>) -> Result<SourceType> {
@@ -15,8 +15,9 @@ pub fn kind(text: Option<&str>) -> Result<SourceType> {
     }
 }
 
-/// Checks a destination and makes it if it is missing. Its path without symbolic links.
-pub fn prepare(kind: SourceType, path: &str) -> Result<PathBuf> {
+/// Checks a destination and makes it if it is missing. Its path without symbolic links. `own` is the server's folder: whoever may
+/// restore must not get to its database and keys by that.
+pub fn prepare(kind: SourceType, path: &str, own: &Path) -> Result<PathBuf> {
     if path.trim().is_empty() {
         return Err(Error::bad_request("dest_path is required: the directory that receives the files"));
     }
@@ -25,6 +26,13 @@ pub fn prepare(kind: SourceType, path: &str) -> Result<PathBuf> {
         return Err(Error::bad_request(format!(
             "the destination '{path}' must be an absolute path: it must begin with /"
         )));
+    }
+    if wanted.components().any(|part| part == Component::ParentDir) {
+        return Err(Error::bad_request(format!("the destination '{path}' must not lead upwards with '..'")));
+    }
+    // before anything is made there
+    if there(wanted).starts_with(own.canonicalize()?) {
+        return Err(unusable(path, "is in the folder of the server's own database and keys"));
     }
     if kind != SourceType::Local {
         let mounts = mounted().map_err(|error| Error::from(error).context("read /proc/self/mountinfo"))?;
@@ -44,10 +52,14 @@ fn unusable(path: &str, what: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Unprocessable, "destination_unusable", message)
 }
 
+/// What there is of a path, without symbolic links.
+fn there(path: &Path) -> PathBuf {
+    path.ancestors().find_map(|above| above.canonicalize().ok()).unwrap_or_else(|| PathBuf::from("/"))
+}
+
 /// An unmounted share is an empty directory on the server's own disk: files must not land there.
 fn must_be_mounted(kind: SourceType, path: &Path, mounts: &[Mount]) -> Result<()> {
-    let there = path.ancestors().find_map(|above| above.canonicalize().ok()).unwrap_or_else(|| PathBuf::from("/"));
-    let mount = mount_of(mounts, &there);
+    let mount = mount_of(mounts, &there(path));
     let fits = |fs_type: &str| match kind {
         SourceType::Local => true,
         SourceType::Nfs => fs_type.starts_with("nfs") || fs_type.contains(".nfs"),
@@ -75,8 +87,10 @@ mod tests {
 
     #[test]
     fn bad_destinations_are_refused() {
-        for path in ["", "  ", "relative/path", "/with\0nul"] {
-            assert_eq!(prepare(SourceType::Local, path).unwrap_err().code, "bad_request", "{path:?}");
+        let own = tempfile::tempdir().unwrap();
+        let prepare = |path: &str| prepare(SourceType::Local, path, own.path());
+        for path in ["", "  ", "relative/path", "/with\0nul", "/tmp/a/../../etc"] {
+            assert_eq!(prepare(path).unwrap_err().code, "bad_request", "{path:?}");
         }
         assert_eq!(kind(Some("ftp")).unwrap_err().code, "bad_request");
         assert_eq!(kind(None).unwrap(), SourceType::Local);
@@ -84,9 +98,16 @@ mod tests {
         let file = folder.path().join("file");
         std::fs::write(&file, "x").unwrap();
         let below = file.join("below");
-        assert_eq!(prepare(SourceType::Local, below.to_str().unwrap()).unwrap_err().code, "destination_unusable");
+        assert_eq!(prepare(below.to_str().unwrap()).unwrap_err().code, "destination_unusable");
         let made = folder.path().join("new/one");
-        assert!(prepare(SourceType::Local, made.to_str().unwrap()).unwrap().is_dir());
+        assert!(prepare(made.to_str().unwrap()).unwrap().is_dir());
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(own.path(), &link).unwrap();
+        for path in [own.path().to_owned(), own.path().join("keys/new"), link.join("new")] {
+            let error = prepare(path.to_str().unwrap()).unwrap_err();
+            assert!(error.message.contains("the server's own"), "{path:?}: {error}");
+        }
+        assert_eq!(std::fs::read_dir(own.path()).unwrap().count(), 0, "nothing was made");
     }
 
     #[test]

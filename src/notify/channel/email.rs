@@ -85,6 +85,9 @@ impl Email {
         if self.host.trim().is_empty() {
             return Err(invalid("host is required: the mail server"));
         }
+        if let Some(address) = self.host.trim().parse().ok().filter(|address| http::is_refused(*address)) {
+            return Err(invalid(format!("host: {}", http::refusal(address))));
+        }
         self.sender()?;
         if self.to.is_empty() {
             return Err(invalid("to is required: at least one recipient"));

@@ -1,11 +1,18 @@
 //! What the channels that speak HTTP share.
+//!
+//! Where they may go: anywhere on the network of whoever runs the server, also to this machine, for that is where many have their
+//! receivers. Not to link-local addresses, where clouds answer whoever asks with the secrets of the machine; no redirection is
+//! followed; and of an answer only its status and what it says of an error is kept, so that no channel is a way to read pages.
 
 use super::{Again, Failure, Receipt, invalid};
 use crate::Result;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Certificate, Client, ClientBuilder, Proxy, RequestBuilder, StatusCode, Url, header};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
-/// Longest answer that is kept, in characters.
+/// Longest reason that is kept, in characters.
 const KEPT: usize = 300;
 /// Longest answer that is read, in bytes.
 const READ: usize = 16 << 10;
@@ -21,12 +28,50 @@ pub fn url(field: &str, text: &str) -> Result<Url> {
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err(invalid(format!("{field} must begin with https:// or http://")));
     }
-    Ok(url)
+    // a name is looked at when it is resolved
+    match url.host_str().and_then(|host| host.trim_matches(['[', ']']).parse().ok()) {
+        Some(address) if is_refused(address) => Err(invalid(format!("{field}: {}", refusal(address)))),
+        _ => Ok(url),
+    }
 }
 
-/// Through which proxy `builder` goes; empty: that of the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`,
+/// The address at which the metadata of Amazon's machines answer by IPv6 (EC2 user guide, "Instance metadata").
+const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+
+/// Whether nothing is sent to an address: link-local ones (RFC 3927, RFC 4291), and those of a cloud's metadata.
+pub fn is_refused(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local() || address == METADATA_V6,
+    }
+}
+
+/// Why not.
+pub fn refusal(address: IpAddr) -> String {
+    format!("{address} is a link-local address or one of a cloud's metadata service: no message is sent there")
+}
+
+/// Resolves names as the system does, without the addresses that are refused.
+struct Resolver;
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let refused = found.iter().map(SocketAddr::ip).find(|address| is_refused(*address));
+            let allowed: Vec<SocketAddr> = found.into_iter().filter(|address| !is_refused(address.ip())).collect();
+            match refused {
+                Some(address) if allowed.is_empty() => Err(refusal(address).into()),
+                _ => Ok(Box::new(allowed.into_iter()) as Addrs),
+            }
+        })
+    }
+}
+
+/// Makes `builder` stay away from addresses that are refused. Through which proxy it goes; empty: that of the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`,
 /// `NO_PROXY`).
 pub fn through(builder: ClientBuilder, proxy: &str) -> Result<ClientBuilder> {
+    let builder = builder.dns_resolver(Arc::new(Resolver));
     if proxy.trim().is_empty() {
         return Ok(builder);
     }
@@ -79,12 +124,20 @@ pub async fn send(request: RequestBuilder) -> Result<Receipt, Failure> {
             Err(_) => break,
         }
     }
-    let body: String = String::from_utf8_lossy(&body).trim().chars().filter(|c| !c.is_control()).take(KEPT).collect();
-    let message = if body.is_empty() { status.to_string() } else { format!("{status}: {body}") };
     if status.is_success() {
-        return Ok(message);
+        return Ok(status.to_string());
     }
+    let message = reason(&body).map_or(status.to_string(), |reason| format!("{status}: {reason}"));
     Err(Failure { message, again: again(status, wait) })
+}
+
+/// What an answer says of an error, if it does so as the services do for which there are channels.
+fn reason(body: &[u8]) -> Option<String> {
+    let answer: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let said = ["error", "errorDescription", "message", "description"].map(|field| answer.get(field)?.as_str());
+    let said: Vec<&str> = said.into_iter().flatten().collect();
+    let said: String = said.join(": ").trim().chars().filter(|c| !c.is_control()).take(KEPT).collect();
+    Some(said).filter(|said| !said.is_empty())
 }
 
 fn again(status: StatusCode, wait: Option<u64>) -> Again {
@@ -121,6 +174,51 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn metadata_is_asked_of_nobody_however_it_is_written() {
+        for address in [
+            "http://169.254.169.254/latest/meta-data/",
+            "http://2852039166/",
+            "http://0xa9.0xfe.0xa9.0xfe/",
+            "http://0251.0376.0251.0376/",
+            "http://169.254.1/",
+            "http://[fe80::1]/",
+            "http://[::ffff:169.254.169.254]/",
+            "http://[::ffff:a9fe:a9fe]:80/",
+            "http://[fd00:ec2::254]/latest/",
+        ] {
+            let error = url("url", address).unwrap_err();
+            assert!(error.message.contains("link-local"), "{address}: {error}");
+        }
+        for address in
+            ["http://127.0.0.1:8080/x", "http://[::1]/", "https://10.0.0.7/", "http://192.168.1.5", "https://a.b"]
+        {
+            url("url", address).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_name_that_leads_there_is_not_followed() {
+        let name = |text: &str| text.parse::<Name>().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        // what the system makes of a name that is a number, without asking a server of names
+        let error = runtime.block_on(Resolver.resolve(name("169.254.169.254"))).err().unwrap();
+        assert!(error.to_string().contains("link-local"), "{error}");
+        assert!(runtime.block_on(Resolver.resolve(name("localhost"))).unwrap().next().is_some());
+    }
+
+    #[test]
+    fn only_reasons_are_kept_of_an_answer() {
+        assert_eq!(
+            reason(br#"{"error":"Unauthorized","errorCode":401,"errorDescription":"no token"}"#).unwrap(),
+            "Unauthorized: no token"
+        );
+        assert_eq!(reason(b"root:x:0:0:root:/root:/bin/bash"), None);
+        assert_eq!(reason(br#"{"AccessKeyId":"AKIA","SecretAccessKey":"x"}"#), None);
+        assert_eq!(reason(br#"["error"]"#), None);
+        assert_eq!(reason(format!("{{\"error\":\"{}\"}}", "x".repeat(9000)).as_bytes()).unwrap().len(), KEPT);
+    }
 
     #[test]
     fn only_what_is_about_the_message_is_given_up() {

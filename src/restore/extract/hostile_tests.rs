@@ -52,6 +52,31 @@ fn paths_that_lead_out_are_refused_and_the_rest_is_restored() {
     assert_untouched(&place, &secret);
 }
 
+/// Somebody who may restore to `/` must not replace the server's own keys by that.
+#[test]
+fn nothing_is_written_in_the_servers_own_folder() {
+    let place = Place::new();
+    let own = place.at("var/lib/own");
+    std::fs::create_dir_all(own.join("deep")).unwrap();
+    std::fs::write(own.join("token.key"), "mine").unwrap();
+    let mut extractor = place.extractor();
+    extractor.keep_out_of(&own).unwrap();
+    for kind in [MemberKind::File, MemberKind::Directory, MemberKind::Symlink, MemberKind::Fifo] {
+        for name in ["var/lib/own/token.key", "var/lib/own/new", "var/lib/own/deep/new", "var/lib/own/made/new"] {
+            let hostile = Member { link: Some(b"good".to_vec()), ..member(name, kind.clone()) };
+            let result = extractor.extract(name.as_bytes(), &hostile, None, &mut &b""[..]);
+            let refused = matches!(&result, Err(Failed::Member(why)) if why.contains("server's own"));
+            assert!(refused, "{name} {kind:?}: {result:?}");
+        }
+    }
+    let result = extractor.extract(b"var/lib/other", &member("var/lib/other", MemberKind::File), None, &mut &b""[..]);
+    assert!(matches!(result, Ok(Placed::Restored { .. })), "{result:?}");
+    extractor.finish();
+    assert_eq!(std::fs::read_to_string(own.join("token.key")).unwrap(), "mine");
+    let names = std::fs::read_dir(&own).unwrap().count() + std::fs::read_dir(own.join("deep")).unwrap().count();
+    assert_eq!(names, 2, "nothing was made there");
+}
+
 #[test]
 fn a_file_below_a_symbolic_link_of_the_archive_is_refused() {
     let (place, secret) = guarded();

@@ -89,7 +89,7 @@ fn what_is_queued_survives_a_kill_and_a_dead_receiver() {
 #[test]
 fn a_message_that_is_refused_is_given_up_and_told_elsewhere_once() {
     let server = Server::bare();
-    let refusing = Receiver::start(|_| Reply::Answer(400, "this is not for me".into()));
+    let refusing = Receiver::start(|_| Reply::Answer(400, r#"{"error":"this is not for me"}"#.into()));
     let telling = Receiver::start(|_| Reply::ok());
     let dead = channel(&server, "webhook", hook(&refusing), &["other", "notification_failed"]);
     channel(&server, "webhook", hook(&telling), &["notification_failed", "notification_recovered"]);

@@ -33,6 +33,9 @@ impl Request {
 #[derive(Debug, Clone)]
 pub enum Reply {
     Answer(u16, String),
+    /// The same, and where to go instead.
+    #[allow(dead_code, reason = "shared between test programs")]
+    Redirect(u16, String, String),
     Silence,
 }
 
@@ -137,15 +140,15 @@ fn serve(stream: &mut BufReader<impl Read + Write>, sender: &Sender<Request>, pl
     let request = Request { method, path, headers, body };
     let reply = (plan.lock().unwrap())(&request);
     sender.send(request).ok()?;
-    match reply {
-        Reply::Answer(status, body) => {
-            let head =
-                format!("HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}", body.len());
-            stream.get_mut().write_all(format!("{head}\r\n\r\n{body}").as_bytes()).ok()
-        }
+    let (status, location, body) = match reply {
+        Reply::Answer(status, body) => (status, String::new(), body),
+        Reply::Redirect(status, to, body) => (status, format!("Location: {to}\r\n"), body),
         Reply::Silence => {
             let _ = stream.read(&mut [0]);
-            None
+            return None;
         }
-    }
+    };
+    let head =
+        format!("HTTP/1.1 {status} X\r\n{location}Content-Type: application/json\r\nContent-Length: {}", body.len());
+    stream.get_mut().write_all(format!("{head}\r\n\r\n{body}").as_bytes()).ok()
 }

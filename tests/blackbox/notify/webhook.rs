@@ -4,6 +4,7 @@ use super::receiver::{Receiver, Reply};
 use super::{BASE, channel, happen, message, signature};
 use crate::server::Server;
 use serde_json::json;
+use std::time::Duration;
 
 #[test]
 fn a_webhook_is_signed_and_tells_what_happened() {
@@ -59,6 +60,41 @@ fn the_answer_of_a_server_that_refuses_is_told_without_the_secret() {
     let gone = json!({"kind": "webhook", "config": {"url": "http://127.0.0.1:9/T0KEN"}});
     let said = server.api.post(&format!("{BASE}/channels/try"), gone).fails(422, "not_delivered");
     assert!(!said.contains("T0KEN") && said.to_lowercase().contains("connect"), "{said}");
+}
+
+/// A channel is no way to read what others serve: no redirection is followed, and no page is shown.
+#[test]
+fn a_channel_reads_no_pages_and_goes_nowhere_else() {
+    let server = Server::bare();
+    let inner = Receiver::start(|_| Reply::ok());
+    let target = inner.url.clone();
+    for status in [200, 301, 302, 307, 308, 404, 500] {
+        let to = target.clone();
+        let outer =
+            Receiver::start(move |_| Reply::Redirect(status, to.clone(), "SecretAccessKey of the machine".into()));
+        let body = json!({"kind": "webhook", "config": {"url": outer.url}});
+        let said = server.api.post(&format!("{BASE}/channels/try"), body);
+        outer.next();
+        assert!(!said.body.to_string().contains("SecretAccessKey"), "{}", said.body);
+        assert_eq!(said.status == 200, status == 200, "{status}: {}", said.body);
+    }
+    inner.nothing_for(Duration::from_millis(300));
+    for (kind, field) in
+        [("webhook", "url"), ("ntfy", "server"), ("gotify", "server"), ("telegram", "api_url"), ("email", "host")]
+    {
+        let address = if kind == "email" { "169.254.169.254" } else { "http://169.254.169.254/latest/meta-data/" };
+        let mut config = match kind {
+            "ntfy" => json!({"topic": "t"}),
+            "gotify" => json!({"token": "t"}),
+            "telegram" => json!({"bot_token": "1:t", "chat_id": "1"}),
+            "email" => json!({"from": "a@b.example", "to": ["a@b.example"]}),
+            _ => json!({}),
+        };
+        config[field] = json!(address);
+        let body = json!({"name": kind, "kind": kind, "config": config});
+        let said = server.api.post(&format!("{BASE}/channels"), body).fails(400, "bad_channel");
+        assert!(said.contains("link-local"), "{kind}: {said}");
+    }
 }
 
 #[test]

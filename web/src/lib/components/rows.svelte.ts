@@ -53,6 +53,8 @@ export function localRows<T>(list: readonly T[]): Rows<T> {
 }
 
 const PAGE = 100;
+/** As many pages are kept, those about what is in view: a list of any length takes no more memory than that. */
+const MOST_PAGES = 20;
 
 /** Rows that are asked for page by page, as they come into view. */
 export class RemoteRows<T> implements Rows<T> {
@@ -63,6 +65,8 @@ export class RemoteRows<T> implements Rows<T> {
 	#asked = new Set<number>();
 	#round = 0;
 	#awaited = 0;
+	/** The page in the middle of what is in view. */
+	#middle = 0;
 	/** Something has changed since the questions that are being answered were asked. */
 	#stale = false;
 
@@ -73,6 +77,7 @@ export class RemoteRows<T> implements Rows<T> {
 	}
 
 	want(from: number, to: number): void {
+		this.#middle = Math.floor((from + to) / 2 / PAGE);
 		for (let page = Math.floor(from / PAGE); page <= Math.floor(Math.max(from, to - 1) / PAGE); page += 1) {
 			if (!this.#asked.has(page)) void this.#load(page);
 		}
@@ -82,7 +87,7 @@ export class RemoteRows<T> implements Rows<T> {
 	refresh(): void {
 		this.#round += 1;
 		this.#stale = false;
-		const seen = [...this.#asked].slice(-3);
+		const seen = this.#nearest([...this.#asked], 3);
 		this.#asked.clear();
 		if (seen.length === 0) seen.push(0);
 		for (const page of seen) void this.#load(page, true);
@@ -93,6 +98,19 @@ export class RemoteRows<T> implements Rows<T> {
 		if (this.#awaited > 0) this.#stale = true;
 		else this.refresh();
 	};
+
+	/** So many of these pages, those about what is in view first. */
+	#nearest(pages: number[], most: number): number[] {
+		return pages.toSorted((a, b) => Math.abs(a - this.#middle) - Math.abs(b - this.#middle)).slice(0, most);
+	}
+
+	/** Lets go of what is far from the view; it is asked for again when it is wanted. */
+	#kept(pages: Map<number, T[]>): Map<number, T[]> {
+		if (pages.size <= MOST_PAGES) return pages;
+		const near = new Set(this.#nearest([...pages.keys()], MOST_PAGES));
+		for (const page of pages.keys()) if (!near.has(page)) this.#asked.delete(page);
+		return new Map([...pages].filter(([page]) => near.has(page)));
+	}
 
 	async #load(page: number, fresh = false): Promise<void> {
 		await this.#loadPage(page, fresh);
@@ -108,7 +126,7 @@ export class RemoteRows<T> implements Rows<T> {
 			if (round !== this.#round) return;
 			const pages = fresh ? new Map([...this.#pages].filter(([known]) => this.#asked.has(known))) : new Map(this.#pages);
 			pages.set(page, rows);
-			this.#pages = pages;
+			this.#pages = this.#kept(pages);
 			this.total = total;
 			this.error = undefined;
 		} catch (thrown) {

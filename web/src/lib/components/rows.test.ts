@@ -32,4 +32,27 @@ describe('rows from the server', () => {
 		rows.hear();
 		expect(answers).toHaveLength(3);
 	});
+	it('are let go of when they are far from what is seen, and asked for again', async () => {
+		const asked: number[] = [];
+		const rows = new RemoteRows<number>((offset, limit) => {
+			asked.push(offset);
+			return Promise.resolve({ rows: Array.from({ length: limit }, (_, at) => offset + at), total: 100_000 });
+		});
+		for (let from = 0; from < 50_000; from += 100) {
+			rows.want(from, from + 40);
+			await expect.poll(() => rows.at(from)).toBe(from);
+		}
+		expect(rows.at(49_950), 'what is in view').toBe(49_950);
+		expect(rows.at(0), 'the beginning').toBeUndefined();
+		const kept = Array.from({ length: 500 }, (_, page) => rows.at(page * 100)).filter((row) => row !== undefined);
+		expect(kept).toHaveLength(20);
+		rows.want(0, 40);
+		await expect.poll(() => rows.at(0)).toBe(0);
+		expect(asked.filter((offset) => offset === 0)).toHaveLength(2);
+		// News: what is in view is asked for again, wherever one was before.
+		asked.length = 0;
+		rows.refresh();
+		expect(asked).toContain(0);
+		expect(asked.length).toBeLessThanOrEqual(3);
+	});
 });

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Slot } from '$lib/api/types';
-import { elements, moveKind, slotName, slotWords } from './slots';
+import { elements, firstsOf, moveKind, slotTitle, slotWords } from './slots';
 
 function slot(id: number, slot_type: Slot['slot_type'], slot_number: number, barcode = ''): Slot {
 	return {
@@ -21,6 +21,7 @@ const empty = slot(2, 'storage', 1025);
 const bay = slot(3, 'drive', 256);
 const busy = slot(4, 'drive', 257, 'A00002L9');
 const mail = slot(5, 'import_export', 16);
+const firsts = firstsOf([full, empty, bay, busy, mail]);
 
 it('knows what goes where', () => {
 	expect(moveKind(full, bay)).toBe('load');
@@ -32,14 +33,16 @@ it('knows what goes where', () => {
 });
 
 it('counts slots from one, and sorts them by what they are', () => {
-	expect(slotName(full)).toBe('1');
-	expect(slotName(mail)).toBe('16');
+	const titles = (slots: Slot[]) => slots.map((one) => slotTitle(one, firstsOf(slots)));
+	expect(titles([mail, bay, busy, full, empty])).toEqual(['mail slot 1', 'drive bay 1', 'drive bay 2', 'slot 1', 'slot 2']);
+	// Changers of other makers begin elsewhere.
+	for (const first of [1, 1000, 1001, 4096]) expect(titles([slot(1, 'storage', first), slot(2, 'storage', first + 31)]), `from ${first}`).toEqual(['slot 1', 'slot 32']);
 	const sorted = elements([full, empty, bay, busy, mail]);
 	expect([sorted.storage.length, sorted.drives.length, sorted.mail.length]).toEqual([2, 2, 1]);
 });
 
 it('says in words what the picture shows', () => {
-	expect(slotWords(empty)).toBe('slot 2: empty');
-	expect(slotWords(full)).toContain('not in the catalog');
-	expect(slotWords(slot(9, 'storage', 1030, 'CLN001L1'))).toContain('cleaning cartridge');
+	expect(slotWords(empty, firsts)).toBe('slot 2: empty');
+	expect(slotWords(full, firsts)).toContain('not in the catalog');
+	expect(slotWords(slot(9, 'storage', 1030, 'CLN001L1'), firsts)).toContain('cleaning cartridge');
 });

@@ -14,16 +14,27 @@ export function elements(slots: Slot[]): Elements {
 	return { drives: of('drive'), storage: of('storage'), mail: of('import_export') };
 }
 
-/** Changers count from odd beginnings (1024 …): people count from 1. */
-export function slotName(slot: Pick<Slot, 'slot_number'>): string {
-	return String(slot.slot_number >= 1000 ? slot.slot_number - 1023 : slot.slot_number);
+/** Of each kind of element of a library, the address of the first. */
+export type Firsts = Record<Slot['slot_type'], number>;
+
+export function firstsOf(slots: Slot[]): Firsts {
+	const firsts: Firsts = { storage: Infinity, import_export: Infinity, drive: Infinity };
+	for (const { slot_type, slot_number } of slots) firsts[slot_type] = Math.min(firsts[slot_type], slot_number);
+	return firsts;
 }
 
-/** "slot 3", "drive bay 256", "mail slot 16". */
-export function slotTitle(slot: Slot): string {
-	if (slot.slot_type === 'drive') return `drive bay ${slot.slot_number}`;
-	if (slot.slot_type === 'import_export') return `mail slot ${slot.slot_number}`;
-	return `slot ${slotName(slot)}`;
+/**
+ * The number that people know an element by: the first of its kind is 1. Each changer has its own first addresses (1, 1000, 1024,
+ * 4096 …), those of a kind follow one another (SMC-3, element address assignment page).
+ */
+export function slotNumber(slot: Pick<Slot, 'slot_number' | 'slot_type'>, firsts: Firsts): number {
+	return slot.slot_number - firsts[slot.slot_type] + 1;
+}
+
+/** "slot 3", "drive bay 1", "mail slot 2". */
+export function slotTitle(slot: Slot, firsts: Firsts): string {
+	const words = { storage: 'slot', import_export: 'mail slot', drive: 'drive bay' };
+	return `${words[slot.slot_type]} ${slotNumber(slot, firsts)}`;
 }
 
 /** What the tape in it is; none for a cartridge that the catalog does not know. */
@@ -36,8 +47,8 @@ export function isCleaning(slot: Slot): boolean {
 }
 
 /** Everything the picture shows, in words: for hovering and for those who do not see it. */
-export function slotWords(slot: Slot): string {
-	const where = slotTitle(slot);
+export function slotWords(slot: Slot, firsts: Firsts): string {
+	const where = slotTitle(slot, firsts);
 	const trouble = slot.exception ? `, ${slot.exception}` : '';
 	if (slot.is_empty) return `${where}: empty${trouble}`;
 	const name = slot.barcode || slot.tape_label || 'no bar code';

@@ -1,5 +1,5 @@
-import { api } from '$lib/api/client';
-import type { Tape } from '$lib/api/types';
+import { api, fetched } from '$lib/api/client';
+import type { Schemas, Tape } from '$lib/api/types';
 
 interface TapeQuestion {
 	q: string;
@@ -21,4 +21,14 @@ export async function tapesPage(wanted: TapeQuestion, offset: number, limit: num
 	const { data, response } = await api.GET('/api/v1/tapes', { params: { query } });
 	const rows = data ?? [];
 	return { rows, total: Number(response.headers.get('x-total-count') ?? offset + rows.length) };
+}
+
+/** As many tapes can be picked from a list; a pool may have thousands. */
+export const MOST_OFFERED = 200;
+
+/** Tapes of a pool in these states that can be written, begun ones first: to pick one by its name. */
+export async function writableTapes(pool_id: number, states: Schemas['TapeStatus'][]): Promise<Tape[]> {
+	const query = { pool_id, status: states.join(','), sort: 'status', limit: MOST_OFFERED };
+	const tapes = await fetched(api.GET('/api/v1/tapes', { params: { query } }));
+	return tapes.filter((tape) => !tape.hold_reason && !tape.lost_at);
 }

@@ -5,12 +5,14 @@ use tape_drive::virt::Transferred;
 use tape_drive::{Medium, MediumKind};
 use tape_scsi::command::report_density_support::{Density, encode};
 use tape_scsi::log::{
-    Activity, DataCompression, DeviceStatistics, ErrorCounters, LogPage, SequentialAccess, TapeCapacity, Temperature,
-    VeryHighFrequencyData, VolumeStatistics, data_compression, device_statistics, dt_device_status, error_counters,
-    sequential_access, supported_pages, tape_alert_response, tape_capacity, temperature, volume_statistics,
+    Activity, DataCompression, DeviceStatistics, ErrorCounters, LogPage, SequentialAccess, TapeCapacity, TapeUsage,
+    Temperature, VeryHighFrequencyData, VolumeStatistics, data_compression, device_statistics, dt_device_status,
+    error_counters, sequential_access, supported_pages, tape_alert_response, tape_capacity, tape_usage, temperature,
+    volume_statistics,
 };
 
-const PAGES: [u8; 12] = [
+/// Those from 30h on are the makers' own; drives since LTO-7 have but the capacity among them.
+const PAGES: [u8; 14] = [
     supported_pages::CODE,
     error_counters::WRITE,
     error_counters::READ,
@@ -22,7 +24,9 @@ const PAGES: [u8; 12] = [
     volume_statistics::CODE,
     data_compression::CODE,
     tape_alert_response::CLEARING,
+    tape_usage::CODE,
     tape_capacity::CODE,
+    data_compression::OLDER,
 ];
 const MEGABYTE: u64 = 1_000_000;
 const MEBIBYTE: u64 = 1 << 20;
@@ -104,7 +108,10 @@ impl Drive {
             }
             .page(code),
             volume_statistics::CODE => self.volume_page(medium.as_ref())?,
-            data_compression::CODE => compression_page(&self.drive.inner().transferred()),
+            data_compression::CODE | data_compression::OLDER => {
+                compression_page(code, &self.drive.inner().transferred())
+            }
+            tape_usage::CODE => self.usage_page()?,
             // The capacity page, which needs a cartridge.
             _ => {
                 let medium = medium.ok_or_else(|| Failure::from(Sense::new(SenseKey::NotReady, 0x3a, 0x00)))?;
@@ -149,6 +156,19 @@ impl Drive {
         .page(volume_statistics::CODE))
     }
 
+    fn usage_page(&mut self) -> Result<LogPage, Failure> {
+        let volume = self.drive.inner().volume_health()?;
+        Ok(TapeUsage {
+            threads: volume.mounts,
+            write_retries: volume.write_retries,
+            unrecovered_write_errors: volume.unrecovered_write_errors,
+            read_retries: volume.read_retries,
+            unrecovered_read_errors: volume.unrecovered_read_errors,
+            ..Default::default()
+        }
+        .page(tape_usage::CODE))
+    }
+
     /// REPORT DENSITY SUPPORT (SSC-5, 7.9).
     pub(super) fn densities(&mut self, cdb: &[u8]) -> Outcome {
         // MEDIUM TYPE is not described.
@@ -186,7 +206,7 @@ fn percent(ratio: Option<f64>) -> Option<u64> {
     ratio.map(|ratio| (ratio * 100.0).round() as u64)
 }
 
-fn compression_page(transferred: &Transferred) -> LogPage {
+fn compression_page(code: u8, transferred: &Transferred) -> LogPage {
     let megabytes = |bytes: u64| Some(bytes / MEGABYTE);
     let beyond = |bytes: u64| Some(bytes % MEGABYTE);
     DataCompression {
@@ -202,5 +222,5 @@ fn compression_page(transferred: &Transferred) -> LogPage {
         written_megabytes: megabytes(transferred.written),
         written_bytes: beyond(transferred.written),
     }
-    .page(data_compression::CODE)
+    .page(code)
 }
