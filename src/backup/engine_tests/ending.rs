@@ -75,6 +75,13 @@ fn a_run_that_hangs_is_cancelled_soon_and_names_the_file() {
         options.warnings = Some(Arc::new(move |warning| names.lock().unwrap().push(warning.path.clone())));
         let cancel = options.cancel.clone();
         let engine = start(options).unwrap();
+        // somebody writes, or it would not come as far as that
+        let mut frames = engine.frames();
+        let drawing = std::thread::spawn(move || {
+            while let Ok(Some(frame)) = frames.next_frame() {
+                frames.recycle(frame);
+            }
+        });
         has_hung.recv().unwrap();
         cancel.store(true, Ordering::Relaxed);
         let begin = Instant::now();
@@ -83,6 +90,7 @@ fn a_run_that_hangs_is_cancelled_soon_and_names_the_file() {
         assert!(!report.complete);
         assert!(report.warnings.first.iter().any(|it| it.kind == WarningKind::Silent && it.path == path.as_bytes()));
         assert!(named.lock().unwrap().iter().any(|it| it == path.as_bytes()), "{path}");
+        drawing.join().unwrap();
         assert_eq!(Arc::strong_count(&named), 1, "whoever stores the warnings is not kept waiting for more");
         drop(answer);
     }

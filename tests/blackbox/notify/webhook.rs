@@ -37,7 +37,7 @@ fn a_webhook_is_signed_and_tells_what_happened() {
     assert!(!text.contains("s3cr3t") && !text.contains("hmac key") && !text.contains("t0ken"), "{text}");
     server.api.send("PUT", &path, Some(&json!({"config": shown["config"]}))).ok();
     let answer = server.api.post(&format!("{path}/test"), json!({})).ok();
-    assert_eq!((&answer["status"], &answer["answer"]), (&json!("sent"), &json!("200 OK: {}")));
+    assert_eq!((&answer["status"], &answer["answer"]), (&json!("sent"), &json!("200 OK")));
     let test = receiver.next();
     assert_eq!((test.path.as_str(), test.header("authorization")), ("/hook/s3cr3t-path", "Bearer t0ken"));
     assert_eq!(test.json()["notification"]["purpose"], "test");

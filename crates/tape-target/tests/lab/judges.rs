@@ -302,7 +302,7 @@ impl Judge {
     fn elements(&mut self) {
         let mut changer = SgIo::open(Path::new(CHANGER), Sharing::Shared).unwrap();
         let fields = element_status::Fields { volume_tags: true, device_ids: false };
-        let all = element_status::Request { kind: None, first: 0, count: u16::MAX, fields, without_motion: true };
+        let all = element_status::Request { kind: None, first: 0, count: 64, fields, without_motion: true };
         let elements = element_status::read_element_status(&mut changer, &all).unwrap().elements;
         let of = |kind| elements.iter().filter(move |element| element.kind == kind);
         let slots: Vec<_> = of(ElementKind::Storage).chain(of(ElementKind::ImportExport)).collect();
