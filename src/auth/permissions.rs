@@ -106,6 +106,11 @@ pub const ROUTES: &[Route] = &[
     post("/api/v1/auth/change-password", READONLY),
     get("/api/v1/auth/sessions", READONLY),
     delete("/api/v1/auth/sessions/{id}", READONLY),
+    get("/api/v1/auth/second-factor", READONLY),
+    post("/api/v1/auth/second-factor", READONLY),
+    post("/api/v1/auth/second-factor/confirm", READONLY),
+    post("/api/v1/auth/second-factor/recovery-codes", READONLY),
+    post("/api/v1/auth/second-factor/disable", READONLY),
 
     get("/api/v1/users", ADMIN),
     post("/api/v1/users", ADMIN),
@@ -113,6 +118,7 @@ pub const ROUTES: &[Route] = &[
     delete("/api/v1/users/{id}", ADMIN),
     get("/api/v1/users/{id}/sessions", ADMIN),
     delete("/api/v1/users/{id}/sessions", ADMIN),
+    delete("/api/v1/users/{id}/second-factor", ADMIN),
     put("/api/v1/users/{id}/role", ADMIN),
     put("/api/v1/users/{id}/password", ADMIN),
 
