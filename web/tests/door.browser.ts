@@ -136,7 +136,7 @@ describe('the door, in the order of a first day', () => {
 		const panel = tab.page.getByRole('dialog', { name: 'Second factor' });
 		await panel.getByLabel('Your password').fill(login.password);
 		await panel.getByRole('button', { name: 'Go on' }).click();
-		await panel.getByAltText('The secret as a picture for the app').waitFor();
+		await panel.getByAltText('QR code with the secret').waitFor();
 		const secret = (await panel.locator('.secret').innerText()).replaceAll(' ', '');
 		expect(await tab.accessibilityProblems()).toEqual([]);
 		await panel.getByLabel('Code that the app shows now').fill('000000');
