@@ -15,6 +15,7 @@ use crate::executions::{self, DrillRequest, MaintenanceRequest, ProgressView, Re
 use crate::keys::{KeyStore, MasterKey};
 use crate::notify::{Bell, Delivery, Limits};
 use crate::telegram;
+use crate::tls::{self, Keeper};
 use crate::web::{self, Exit, Lifecycle};
 use crate::{Error, Result, systemd};
 use actix::Addr;
@@ -162,6 +163,7 @@ struct House {
     notifier: JoinHandle<()>,
     lifecycle: Lifecycle,
     setup_token: Option<String>,
+    certificate: Option<tls::Facts>,
 }
 
 impl House {
@@ -185,6 +187,14 @@ impl House {
         let (limits, bell) = (Limits::new(&config.notify), Bell::default());
         let notifier = Notifier::start(db.clone(), &bus, inbox, limits.clone(), bell.clone())?;
         let config = Arc::new(config);
+        let keeper = Keeper::open(&config, bus.clone())?;
+        if config.server.is_open() {
+            tracing::warn!(
+                "whoever can listen on the network can read passwords: {} is not this machine only, and the server speaks HTTP; \
+                 write server.tls = \"on\", or put a proxy with TLS before it (server.trusted_proxies)",
+                config.server.listen
+            );
+        }
         let delivery = Delivery { db: db.clone(), keys: keys.clone(), bus: bus.clone(), limits, bell: bell.clone() };
         delivery.start()?;
         let app = App::start(config.clone(), db.clone(), bus.clone(), keys.clone()).await?;
@@ -198,16 +208,25 @@ impl House {
             keys: Data::from(keys),
             lifecycle: Data::new(lifecycle.clone()),
             bell: Data::new(bell),
+            tls: keeper.clone().map(Data::from),
         };
         let shared = Data::new(app.clone());
         let server = web::Server::bind(services, move |config| {
             config.app_data(shared.clone());
         })?;
         if let Some(address) = server.addresses().first() {
-            let api = telegram::Api::new(*address, shared_auth.into_inner(), db_of_bot)?;
+            let api = telegram::Api::new(*address, keeper.is_some(), shared_auth.into_inner(), db_of_bot)?;
             telegram::Bots { keys: keys_of_bot, api }.start()?;
         }
-        Ok(House { app, server, bus, notifier, lifecycle, setup_token })
+        Ok(House {
+            app,
+            server,
+            bus,
+            notifier,
+            lifecycle,
+            setup_token,
+            certificate: keeper.map(|keeper| keeper.facts()),
+        })
     }
 
     async fn live(self) -> Result<Exit> {
@@ -261,7 +280,10 @@ pub fn serve(sources: Sources) -> Result<()> {
     }
     systemd::ready();
     for address in &running.addresses {
-        println!("Listening on http://{address}");
+        println!("Listening on {}", running.url(*address));
+    }
+    if let Some(certificate) = &running.certificate {
+        println!("Fingerprint of the certificate (SHA-256): {}", certificate.fingerprint);
     }
     running.wait().map(drop)
 }
@@ -273,11 +295,17 @@ pub struct RunningServer {
     /// Makes the first administrator; `None` if there are users.
     pub setup_token: Option<String>,
     addresses: Vec<SocketAddr>,
+    certificate: Option<tls::Facts>,
     lifecycle: Lifecycle,
     thread: JoinHandle<Result<Exit>>,
 }
 
 impl RunningServer {
+    fn url(&self, address: SocketAddr) -> String {
+        let scheme = if self.certificate.is_some() { "https" } else { "http" };
+        format!("{scheme}://{address}")
+    }
+
     /// Asks it to stop and waits for its orderly end.
     pub fn stop(self) -> Result<()> {
         self.lifecycle.request(Exit::Stop);
@@ -302,7 +330,9 @@ pub fn start(sources: Sources) -> Result<RunningServer> {
         actix::System::new().block_on(async move {
             match House::open(sources, asked).await {
                 Ok(house) => {
-                    let _ = ready.send(Ok((house.server.addresses().to_vec(), house.setup_token.clone())));
+                    let told =
+                        (house.server.addresses().to_vec(), house.setup_token.clone(), house.certificate.clone());
+                    let _ = ready.send(Ok(told));
                     house.live().await
                 }
                 Err(error) => {
@@ -312,10 +342,10 @@ pub fn start(sources: Sources) -> Result<RunningServer> {
             }
         })
     })?;
-    let (addresses, setup_token) =
+    let (addresses, setup_token, certificate) =
         opened.recv().map_err(|_| Error::internal("the server ended while it was starting"))??;
     let addr = addresses.first().copied().ok_or_else(|| Error::internal("the server has no address"))?;
-    Ok(RunningServer { addr, setup_token, addresses, lifecycle, thread })
+    Ok(RunningServer { addr, setup_token, addresses, certificate, lifecycle, thread })
 }
 
 #[cfg(test)]

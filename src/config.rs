@@ -11,7 +11,9 @@ pub mod spec;
 
 pub use sources::Sources;
 
+use crate::db::Role;
 use crate::schedule::{Schedule, ScheduleError};
+use ipnet::IpNet;
 use serde::Deserialize;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -62,8 +64,21 @@ pub struct Server {
     pub port: u16,
     /// Folder with the built web UI.
     pub static_dir: PathBuf,
-    /// Proxies whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpAddr>,
+    /// Whether it speaks TLS itself.
+    pub tls: Tls,
+    /// File of the certificate; empty: the server makes one. Use [`tls::Files::of`](crate::tls::Files::of).
+    pub tls_certificate: PathBuf,
+    /// File of its key; empty as the certificate.
+    pub tls_key: PathBuf,
+    /// Host names and addresses that a certificate of its own is for, beside those that it finds.
+    pub tls_names: Vec<String>,
+    /// Days that browsers are told to use TLS only; 0: they are not told.
+    pub hsts_days: u32,
+    /// Proxies that are believed when they say from where a request comes.
+    #[serde(deserialize_with = "networks")]
+    pub trusted_proxies: Vec<IpNet>,
+    /// In which header they say it.
+    pub proxy_header: ProxyHeader,
     /// Origins that may use the API from a browser; empty: none.
     pub cors_origins: Vec<String>,
     /// Threads that serve requests; 0: one per core.
@@ -74,6 +89,40 @@ pub struct Server {
     pub client_timeout_seconds: u64,
     /// How long a stopping server waits, in seconds.
     pub shutdown_seconds: u64,
+}
+
+/// Whether the server speaks TLS itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tls {
+    /// It speaks HTTP.
+    Off,
+    /// It speaks HTTPS.
+    On,
+}
+
+/// In which header proxies say from where a request comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProxyHeader {
+    /// `X-Forwarded-For` and `X-Forwarded-Proto`.
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+}
+
+/// A network as it is written: `10.0.0.0/8`, or one address. None for the network of all addresses, which would be no choice.
+pub(crate) fn network(text: &str) -> Option<IpNet> {
+    let text = text.trim();
+    let one = || text.parse::<IpAddr>().ok().map(|address| IpNet::from(address.to_canonical()));
+    text.parse::<IpNet>().ok().or_else(one).filter(|network| network.prefix_len() > 0).map(|network| network.trunc())
+}
+
+fn networks<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let read =
+        |text: &String| network(text).ok_or_else(|| serde::de::Error::custom(format!("\"{text}\" is no network")));
+    texts.iter().map(read).collect()
 }
 
 /// SQLite.
@@ -242,6 +291,8 @@ pub struct Auth {
     pub bcrypt_cost: u32,
     /// Least length of new passwords, characters.
     pub min_password_length: usize,
+    /// Users of these roles must have a second factor.
+    pub second_factor_roles: Vec<Role>,
     /// Free wrong guesses in a row.
     pub login_attempts: u32,
     /// First lock, seconds.
@@ -314,6 +365,11 @@ impl Config {
 }
 
 impl Server {
+    /// Whether others reach it without encryption: it listens beyond this machine, speaks no TLS and knows no proxy that does.
+    pub fn is_open(&self) -> bool {
+        self.tls == Tls::Off && !self.listen.to_canonical().is_loopback() && self.trusted_proxies.is_empty()
+    }
+
     /// How long a client is waited for.
     pub fn client_timeout(&self) -> Duration {
         Duration::from_secs(self.client_timeout_seconds)

@@ -19,6 +19,7 @@
 //! | [`doctor`] | what a server needs, looked at, and how to mend it |
 //! | [`telegram`] | the bot that operators talk to |
 //! | [`auth`] | users, sessions, API keys, roles and the one permission table |
+//! | [`tls`] | the certificate that the server shows: read, made, taken anew while it runs |
 //! | [`keys`] | encryption keys and the master key that wraps them |
 //! | [`db`] | connections, schema, row types, one module per aggregate |
 //! | [`systemd`] | telling the service manager: ready, alive, what it is at |
@@ -53,6 +54,7 @@ pub mod restore;
 pub mod schedule;
 pub mod systemd;
 pub mod telegram;
+pub mod tls;
 pub mod web;
 
 pub use error::{Error, ErrorKind, Result};

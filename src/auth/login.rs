@@ -1,28 +1,31 @@
 //! Logging in with a password, and checking one's own.
 
+use super::second_factor::Shown;
 use super::{Auth, unauthorized};
 use crate::db::users::{self, User};
 use crate::db::{Conn, DbPool};
+use crate::keys::KeyStore;
 use crate::{Error, ErrorKind, Result};
 use serde_json::json;
 use std::net::IpAddr;
 use std::time::Duration;
 
 impl Auth {
-    /// Who `username` with `password` is. Slow on purpose: not on a thread that must not block. No database connection
+    /// Who `username` with `password`, and a code where there is a second factor, is. Slow on purpose: not on a thread that must not block. No database connection
     /// is held while the password is checked, or a flood of logins would take them all.
     ///
     /// # Errors
-    /// 401 `invalid_credentials` (also for unknown users, after as long a time), 429 `too_many_attempts`.
+    /// 401 `invalid_credentials` (also for unknown users, after as long a time); `totp_required` and `totp_wrong`, only where the
+    /// password is right; 429 `too_many_attempts`.
     /// `locked` is called when this is the guess too many that people should be told of.
     pub fn log_in(
         &self,
         pool: &DbPool,
-        username: &str,
-        password: &str,
+        keys: &KeyStore,
+        (username, password, code): (&str, &str, Option<&str>),
         from: Option<IpAddr>,
         locked: impl FnOnce(&str, Option<IpAddr>),
-    ) -> Result<User> {
+    ) -> Result<(User, Shown)> {
         let attempt = self.throttle.attempt(username, from).map_err(too_many)?;
         let user = users::find_by_name(&mut *pool.get()?, username)?;
         let right = self.hasher.verify(password, user.as_ref().map(|user| user.password_hash.as_str()));
@@ -32,9 +35,20 @@ impl Auth {
             }
             return Err(unauthorized("invalid_credentials", "invalid credentials"));
         };
+        let shown = match Auth::check_code(&mut *pool.get()?, keys, user.id, code) {
+            Ok(shown) => shown,
+            Err(error) => {
+                if error.code == "totp_required" {
+                    attempt.withdraw();
+                } else if attempt.failed() {
+                    locked(username, from);
+                }
+                return Err(error);
+            }
+        };
         attempt.succeeded();
         users::logged_in(&mut *pool.get()?, user.id)?;
-        Ok(user)
+        Ok((user, shown))
     }
 
     /// Replace the password of user `id` if `old` is the present one; all logins of the user end.

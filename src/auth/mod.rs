@@ -3,6 +3,7 @@
 //! * [`permissions`] is the one table of routes and the role each needs; the web layer asks it for every request;
 //! * [`token`] makes and checks logins (JWT), [`api_key`] the keys of programs; both are held against the database on
 //!   every request, so they die with their user, role or password;
+//! * [`second_factor`] asks for a code beside the password;
 //! * [`password`] hashes, [`throttle`] slows guessing down, [`limits`] keeps floods away, [`setup`] lets the first administrator in.
 //!
 //! [`Auth`] ties them together.
@@ -14,6 +15,7 @@ pub mod limits;
 pub mod login;
 pub mod password;
 pub mod permissions;
+pub mod second_factor;
 pub mod setup;
 pub mod throttle;
 pub mod token;
@@ -26,6 +28,7 @@ use crate::db::Conn;
 use crate::{Error, ErrorKind, Result};
 use limits::RateLimits;
 use password::Hasher;
+use second_factor::Required;
 use setup::Setup;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -44,6 +47,8 @@ pub struct Auth {
     pub throttle: Throttle,
     /// Keeps floods away.
     pub limits: RateLimits,
+    /// Whose role must have a second factor.
+    pub required: Required,
     /// The one-time token of the first start.
     pub setup: Setup,
     hashing: Arc<Semaphore>,
@@ -57,6 +62,7 @@ impl Auth {
             tokens: Tokens::open(config)?,
             throttle: Throttle::new(&config.auth),
             limits: RateLimits::new(config.server.requests_per_second),
+            required: Required::new(&config.auth.second_factor_roles),
             setup: Setup::new(&config.data_dir),
             hashing: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
         })

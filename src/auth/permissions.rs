@@ -106,6 +106,11 @@ pub const ROUTES: &[Route] = &[
     post("/api/v1/auth/change-password", READONLY),
     get("/api/v1/auth/sessions", READONLY),
     delete("/api/v1/auth/sessions/{id}", READONLY),
+    get("/api/v1/auth/second-factor", READONLY),
+    post("/api/v1/auth/second-factor", READONLY),
+    post("/api/v1/auth/second-factor/confirm", READONLY),
+    post("/api/v1/auth/second-factor/recovery-codes", READONLY),
+    post("/api/v1/auth/second-factor/disable", READONLY),
 
     get("/api/v1/users", ADMIN),
     post("/api/v1/users", ADMIN),
@@ -113,6 +118,7 @@ pub const ROUTES: &[Route] = &[
     delete("/api/v1/users/{id}", ADMIN),
     get("/api/v1/users/{id}/sessions", ADMIN),
     delete("/api/v1/users/{id}/sessions", ADMIN),
+    delete("/api/v1/users/{id}/second-factor", ADMIN),
     put("/api/v1/users/{id}/role", ADMIN),
     put("/api/v1/users/{id}/password", ADMIN),
 
@@ -446,7 +452,15 @@ mod tests {
 
     #[test]
     fn readonly_users_change_nothing_but_their_own_login() {
-        let own = ["/api/v1/auth/logout", "/api/v1/auth/change-password", "/api/v1/auth/sessions/{id}"];
+        let own = [
+            "/api/v1/auth/logout",
+            "/api/v1/auth/change-password",
+            "/api/v1/auth/sessions/{id}",
+            "/api/v1/auth/second-factor",
+            "/api/v1/auth/second-factor/confirm",
+            "/api/v1/auth/second-factor/recovery-codes",
+            "/api/v1/auth/second-factor/disable",
+        ];
         for route in ROUTES.iter().filter(|route| route.method != "GET" && route.access.allows(Some(Role::Readonly))) {
             let public = route.access == PUBLIC && route.pattern.starts_with("/api/v1/auth/");
             assert!(public || own.contains(&route.pattern), "{} {}", route.method, route.pattern);

@@ -136,6 +136,18 @@ impl Attempt<'_> {
         tell
     }
 
+    /// The password was right, and a code is still to come: nothing was guessed, and nothing is forgiven either, or whoever knows
+    /// the password could guess at codes without end.
+    pub fn withdraw(self) {
+        let mut entries = self.throttle.lock();
+        for subject in [Some(&self.name), self.address.as_ref()].into_iter().flatten() {
+            if let Some(entry) = entries.get_mut(subject) {
+                entry.failures = entry.failures.saturating_sub(1);
+                entry.locked_until = entry.last;
+            }
+        }
+    }
+
     /// The password was right: the name is free again. Of the address only this attempt is taken back, or somebody with
     /// one account could guess at the others without end.
     pub fn succeeded(self) {
@@ -226,6 +238,27 @@ mod tests {
         throttle.attempt_at("ann", address(1), now).unwrap().succeeded();
         throttle.attempt_at("c", address(1), now).unwrap();
         assert!(throttle.attempt_at("d", address(1), now).is_err());
+    }
+
+    #[test]
+    fn a_right_password_without_its_code_forgives_nothing() {
+        let throttle = throttle();
+        let now = Instant::now();
+        for _ in 0..10 {
+            throttle.attempt_at("ann", address(1), now).unwrap().withdraw();
+        }
+        for _ in 0..3 {
+            throttle.attempt_at("ann", address(1), now).unwrap();
+            throttle.attempt_at("bob", None, now).unwrap().withdraw();
+        }
+        assert!(throttle.attempt_at("ann", address(1), now).is_err(), "three wrong codes, whatever was between them");
+        let throttle = self::throttle();
+        for _ in 0..2 {
+            throttle.attempt_at("ann", address(1), now).unwrap();
+            throttle.attempt_at("ann", address(1), now).unwrap().withdraw();
+        }
+        throttle.attempt_at("ann", address(1), now).unwrap();
+        assert!(throttle.attempt_at("ann", address(1), now).is_err());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::exit::{CliError, CliResult, Exit};
 use super::session::Credentials;
+use super::trust::{self, Trust};
 use reqwest::blocking::{RequestBuilder, Response};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -9,6 +10,9 @@ use std::time::Duration;
 
 /// Slow answers are waited for this long; long work answers at once with an execution.
 const TIMEOUT: Duration = Duration::from_secs(330);
+
+/// What the server says of something that was shown and is not right, or not all; of the session it says nothing.
+const PROOFS: &[&str] = &["wrong_password", "totp_required", "totp_wrong"];
 
 /// A server, and who we are there.
 pub struct Client {
@@ -18,19 +22,21 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client for the server at `base` (`http://host:port`).
-    pub fn new(base: &str, credentials: Option<Credentials>) -> CliResult<Self> {
+    /// A client for the server at `base` (`http://host:port`), if its certificate is one that `trust` believes.
+    pub fn new(base: &str, trust: &Trust, credentials: Option<Credentials>) -> CliResult<Self> {
         let base = base.trim_end_matches('/').to_owned();
-        let known =
-            reqwest::Url::parse(&base).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        if !known {
+        let url = reqwest::Url::parse(&base).ok();
+        let known = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        let Some(url) = known else {
             return Err(CliError::usage(format!("\"{base}\" is not the address of a server"))
                 .advise("write it as http://HOST:PORT or https://HOST"));
-        }
-        let http = reqwest::blocking::Client::builder()
+        };
+        let builder = reqwest::blocking::Client::builder()
             .user_agent(concat!("tapebackarr/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(Duration::from_secs(10))
-            .timeout(TIMEOUT)
+            .timeout(TIMEOUT);
+        let http = trust
+            .apply(builder, &url)?
             .build()
             .map_err(|error| CliError::failed(format!("cannot prepare the HTTP client: {error}")))?;
         Ok(Client { http, base, credentials })
@@ -144,6 +150,14 @@ impl Client {
         }
         let cause = std::iter::successors(std::error::Error::source(error), |cause| cause.source()).last();
         let cause = cause.map_or_else(|| error.to_string(), ToString::to_string);
+        if cause.contains("certificate verify failed") {
+            let refused =
+                CliError::new(Exit::Unreachable, format!("the certificate of {base} is not trusted: {cause}"));
+            return match trust::advice(base) {
+                Some(advice) => refused.advise(advice),
+                None => refused,
+            };
+        }
         CliError::new(Exit::Unreachable, format!("no TapeBackarr server answers at {base}: {cause}"))
             .advise("start one with `tapebackarr serve`, or name another with --server or TAPEBACKARR_SERVER")
     }
@@ -154,7 +168,12 @@ impl Client {
             Some(message) => message.to_owned(),
             None => format!("{} answered {status}", self.base),
         };
-        match status {
+        let code = answer.get("code").and_then(Value::as_str).map(str::to_owned);
+        let error = match status {
+            // a wrong password or code is said in the message: the session is good
+            StatusCode::UNAUTHORIZED if code.as_deref().is_some_and(|code| PROOFS.contains(&code)) => {
+                CliError::new(Exit::Denied, message)
+            }
             StatusCode::UNAUTHORIZED => CliError::new(Exit::Denied, message).advise(match self.credentials {
                 None => "log in with `tapebackarr login`, or put an API key into TAPEBACKARR_API_KEY",
                 Some(Credentials::Token(_)) => "the session has ended; log in again with `tapebackarr login`",
@@ -165,6 +184,7 @@ impl Client {
             StatusCode::FORBIDDEN => CliError::new(Exit::Denied, message),
             StatusCode::NOT_FOUND => CliError::new(Exit::NotFound, message),
             _ => CliError::failed(message),
-        }
+        };
+        CliError { code, ..error }
     }
 }

@@ -45,6 +45,8 @@ pub struct CliError {
     pub message: String,
     /// What to do now, if that is not already said.
     pub advice: Option<String>,
+    /// The stable word of the server for it, if it was the server that refused.
+    pub code: Option<String>,
 }
 
 /// What every command returns.
@@ -53,7 +55,7 @@ pub type CliResult<T = ()> = Result<T, CliError>;
 impl CliError {
     /// An error that ends with `exit`.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        CliError { exit, message: message.into(), advice: None }
+        CliError { exit, message: message.into(), advice: None, code: None }
     }
 
     /// The work failed.

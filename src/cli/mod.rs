@@ -19,6 +19,7 @@ mod output;
 mod resolve;
 mod secret;
 mod session;
+mod trust;
 
 mod api_key;
 mod audit;
@@ -50,6 +51,7 @@ mod restore;
 mod retention;
 mod run;
 mod scrub;
+mod second_factor;
 mod serve;
 mod sets;
 mod settings;
@@ -69,6 +71,7 @@ use exit::{CliResult, Exit};
 use output::Context;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use trust::Trust;
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -79,6 +82,8 @@ Exit codes:
   4  not logged in, or not allowed
   5  no such object
   130  interrupted; work that was started on the server goes on
+
+A server with a certificate of its own is trusted by its fingerprint, which `tapebackarr login` keeps.
 
 Credentials, the first found wins: the environment variable TAPEBACKARR_API_KEY, \
 --api-key-file, the session that `tapebackarr login` saved. A secret is never an argument.
@@ -114,12 +119,40 @@ struct Global {
         help_heading = "Server"
     )]
     server: String,
+    /// Trust servers that these authorities vouch for: a file with their certificates (PEM)
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "TAPEBACKARR_CA",
+        hide_env_values = true,
+        help_heading = "Server"
+    )]
+    ca: Option<PathBuf>,
+    /// Trust the one certificate with this SHA-256, which the server prints when it starts
+    #[arg(
+        long,
+        global = true,
+        value_name = "SHA256",
+        env = "TAPEBACKARR_FINGERPRINT",
+        hide_env_values = true,
+        help_heading = "Server"
+    )]
+    fingerprint: Option<String>,
     /// A file that holds an API key, readable by you alone
     #[arg(long, global = true, value_name = "FILE", help_heading = "Server")]
     api_key_file: Option<PathBuf>,
     /// Print the server's answer as JSON
     #[arg(long, global = true, help_heading = "Output")]
     json: bool,
+}
+
+impl Global {
+    /// Which certificate of the server is believed: what was given, or what was given at the login.
+    fn trust(&self) -> CliResult<Trust> {
+        let given = Trust::given(self.ca.as_ref(), self.fingerprint.as_ref())?;
+        Ok(given.unwrap_or_else(|| session::trust(&self.server)))
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -131,6 +164,7 @@ enum Command {
     Login(login::LoginArgs),
     Logout(login::LogoutArgs),
     Session(logins::SessionArgs),
+    SecondFactor(second_factor::SecondFactorArgs),
     Run(run::RunArgs),
     Restore(restore::RestoreArgs),
     Recover(recover::RecoverArgs),
@@ -193,6 +227,7 @@ fn dispatch(global: Global, command: Command) -> CliResult {
         Command::Recover(args) => recover::run(args, &global),
         Command::Login(args) => login::run(args, &global),
         Command::Logout(args) => login::log_out(&args, &global),
+        Command::SecondFactor(args) => second_factor::run(args, &Context::connect(&global)?),
         Command::Session(args) => logins::run(args, &Context::connect(&global)?),
         Command::Status(args) => status::run(&args, &Context::connect(&global)?),
         Command::Run(args) => run::run(args, &Context::connect(&global)?),

@@ -125,7 +125,7 @@ impl Context {
     /// Connects with the credentials that can be found.
     pub(super) fn connect(global: &Global) -> CliResult<Self> {
         let credentials = session::find(&global.server, global.api_key_file.as_deref())?;
-        Ok(Context { client: Client::new(&global.server, credentials)?, format: Format::of(global) })
+        Ok(Context { client: Client::new(&global.server, &global.trust()?, credentials)?, format: Format::of(global) })
     }
 }
 

@@ -3,6 +3,7 @@
 //! The session file is `$XDG_CONFIG_HOME/tapebackarr/session.json` (`~/.config/…`), mode 0600, one token per server.
 
 use super::exit::{CliError, CliResult, Doing, Exit};
+use super::trust::Trust;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -28,6 +29,13 @@ pub struct Login {
     pub token: String,
     /// Whose.
     pub username: String,
+    /// Which certificate of the server is believed.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub trust: Trust,
+}
+
+fn is_default(trust: &Trust) -> bool {
+    *trust == Trust::default()
 }
 
 /// The sessions by server.
@@ -46,6 +54,13 @@ pub fn find(server: &str, api_key_file: Option<&Path>) -> CliResult<Option<Crede
     }
     let mut sessions = load()?;
     Ok(sessions.servers.remove(server_key(server)).map(|login| Credentials::Token(login.token)))
+}
+
+/// Which certificate of `server` is believed since the login there. A damaged file knows of none: then only what the machine
+/// trusts is believed.
+pub fn trust(server: &str) -> Trust {
+    let mut sessions = load().unwrap_or_default();
+    sessions.servers.remove(server_key(server)).map(|login| login.trust).unwrap_or_default()
 }
 
 fn read_key_file(file: &Path) -> CliResult<Credentials> {

@@ -2,7 +2,7 @@
 
 use super::args::Sure;
 use super::exit::CliResult;
-use super::output::{Context, text, text_at, time};
+use super::output::{Context, text, text_at, time, yes_no};
 use super::resolve::{self, USER};
 use super::secret::SecretSource;
 use clap::{Args, Subcommand, ValueEnum};
@@ -17,7 +17,8 @@ Examples:
   tapebackarr user add anna --role operator
   tapebackarr user passwd            your own password
   tapebackarr user passwd anna       somebody else's (administrators)
-  tapebackarr user role anna readonly")]
+  tapebackarr user role anna readonly
+  tapebackarr user reset-second-factor anna")]
 pub struct UserArgs {
     #[command(subcommand)]
     command: UserCommand,
@@ -51,6 +52,11 @@ enum UserCommand {
         /// The new role
         #[arg(value_enum)]
         role: Role,
+    },
+    /// Take the second factor of a user away who has lost it; running sessions of the user end
+    ResetSecondFactor {
+        /// Whose
+        name: String,
     },
     /// Delete a user; running sessions of the user end
     Delete {
@@ -88,8 +94,13 @@ pub fn run(args: UserArgs, context: &Context) -> CliResult {
     let Context { client, format } = context;
     match args.command {
         UserCommand::List => {
-            let columns =
-                [text("id", "id"), text("user", "username"), text("role", "role"), time("created", "created_at")];
+            let columns = [
+                text("id", "id"),
+                text("user", "username"),
+                text("role", "role"),
+                yes_no("second factor", "second_factor"),
+                time("created", "created_at"),
+            ];
             format.list(&client.get("users")?, &columns, "No user yet.")
         }
         UserCommand::Add { name, role, password } => {
@@ -113,6 +124,11 @@ pub fn run(args: UserArgs, context: &Context) -> CliResult {
             let id = resolve::id(client, USER, &name)?;
             let answer = client.put(&format!("users/{id}/role"), &json!({ "role": role.name() }))?;
             format.done(&answer, &format!("{name} is now {}", role.name()))
+        }
+        UserCommand::ResetSecondFactor { name } => {
+            let id = resolve::id(client, USER, &name)?;
+            let answer = client.delete(&format!("users/{id}/second-factor"))?;
+            format.done(&answer, &format!("{name} logs in with the password alone; sessions of {name} have ended"))
         }
         UserCommand::Delete { name, sure } => {
             let user = resolve::find(client, USER, &name)?;

@@ -1,7 +1,7 @@
 //! Where settings come from, and laying one over the other.
 
 use super::spec::{self, Reach, Spec};
-use super::{Config, MASK};
+use super::{Config, MASK, Tls};
 use crate::{Error, ErrorKind, Result};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -104,6 +104,21 @@ impl Sources {
                 let message = format!("{section}.schedule (with {section}.time_zone) is not accepted: {error}");
                 return Err(bad_at(&format!("{section}.schedule"), message));
             }
+        }
+        let pair =
+            [("server.tls_certificate", &config.server.tls_certificate), ("server.tls_key", &config.server.tls_key)];
+        let empty = pair.map(|(_, path)| path.as_os_str().is_empty());
+        if empty[0] != empty[1] {
+            let [named, missing] = if empty[0] { [pair[1].0, pair[0].0] } else { [pair[0].0, pair[1].0] };
+            return Err(bad_at(
+                missing,
+                format!("{missing} is not accepted: {named} is set, and needs the other file too"),
+            ));
+        }
+        if config.server.tls == Tls::Off && !empty[0] {
+            let message = "server.tls = \"off\" is not accepted: a certificate is set (server.tls_certificate); write \"on\", or \
+                           take the certificate out";
+            return Err(bad_at("server.tls", message));
         }
         if config.auth.lockout_max_seconds < config.auth.lockout_seconds {
             let message = format!(
@@ -237,7 +252,7 @@ fn from_text(spec: &Spec, text: &str) -> Value {
         spec::Rule::Whole(..) | spec::Rule::Numbers(_) => {
             text.trim().parse::<i64>().map_or_else(|_| Value::from(text), Value::from)
         }
-        spec::Rule::Addresses | spec::Rule::Origins => {
+        spec::Rule::Networks | spec::Rule::Names | spec::Rule::Origins | spec::Rule::AnyOf(_) => {
             text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect()
         }
         _ => Value::from(text),
@@ -322,9 +337,45 @@ mod tests {
 
     #[test]
     fn lists_come_from_the_environment_too() {
-        let env = environment(&[("TAPEBACKARR_SERVER__TRUSTED_PROXIES", "10.0.0.1, ::1")]);
+        let env = environment(&[("TAPEBACKARR_SERVER__TRUSTED_PROXIES", "10.0.0.1, ::1, 172.16.5.0/12")]);
         let config = Sources::load(None, env, []).unwrap().resolve(&Values::new()).unwrap();
-        assert_eq!(config.server.trusted_proxies.len(), 2);
+        let shown: Vec<String> = config.server.trusted_proxies.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["10.0.0.1/32", "::1/128", "172.16.0.0/12"]);
+        for all in ["0.0.0.0/0", "::/0", "proxy.example", "10.0.0.0/33"] {
+            let error = Sources::with([("server.trusted_proxies", json!([all]))]).unwrap_err();
+            assert!(error.message.contains("server.trusted_proxies"), "{error}");
+        }
+    }
+
+    #[test]
+    fn certificate_and_key_go_together_and_with_tls() {
+        let resolve = |pairs: &[(&'static str, &str)]| {
+            let flags = pairs.iter().map(|(key, value)| (*key, json!(value)));
+            Sources::with(flags).unwrap().resolve(&Values::new())
+        };
+        let (certificate, key, on) = (("server.tls_certificate", "a"), ("server.tls_key", "b"), ("server.tls", "on"));
+        let field = |pairs: &[_]| resolve(pairs).unwrap_err().details.unwrap()["field"].as_str().unwrap().to_owned();
+        assert_eq!(field(&[certificate, on]), "server.tls_key");
+        assert_eq!(field(&[key, on]), "server.tls_certificate");
+        assert_eq!(field(&[certificate, key]), "server.tls");
+        assert!(resolve(&[certificate, key, on]).is_ok() && resolve(&[on]).is_ok());
+    }
+
+    #[test]
+    fn whoever_listens_for_others_without_tls_is_open() {
+        let open = |pairs: &[(&'static str, Value)]| {
+            Sources::with(pairs.iter().cloned()).unwrap().resolve(&Values::new()).unwrap().server.is_open()
+        };
+        assert!(open(&[]) && open(&[("server.listen", json!("192.0.2.7"))]));
+        for safe in [
+            ("server.listen", json!("127.0.0.1")),
+            ("server.listen", json!("::1")),
+            ("server.listen", json!("::ffff:127.0.0.1")),
+            ("server.tls", json!("on")),
+            ("server.trusted_proxies", json!(["10.0.0.0/8"])),
+        ] {
+            assert!(!open(&[safe.clone()]), "{safe:?}");
+        }
     }
 
     #[test]

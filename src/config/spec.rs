@@ -12,6 +12,8 @@ pub enum Rule {
     Numbers(&'static [i64]),
     /// One of these words.
     Words(&'static [&'static str]),
+    /// A list of some of these words.
+    AnyOf(&'static [&'static str]),
     /// Any text.
     Text,
     /// A text that must not be empty.
@@ -20,8 +22,10 @@ pub enum Rule {
     Secret(usize),
     /// An IP address.
     Address,
-    /// A list of IP addresses.
-    Addresses,
+    /// A list of networks: `10.0.0.0/8`, or single addresses.
+    Networks,
+    /// A list of host names and addresses.
+    Names,
     /// A list of web origins: `https://host[:port]`.
     Origins,
     /// Nothing, or an address that begins with `http://` or `https://`.
@@ -67,7 +71,14 @@ pub const SPECS: &[Spec] = &[
     key("server.listen", Rule::Address),
     key("server.port", Rule::Whole(0, 65535)),
     key("server.static_dir", Rule::Filled),
-    key("server.trusted_proxies", Rule::Addresses),
+    // A wrong one would keep the server from starting, and so from being corrected in its interface.
+    early("server.tls", Rule::Words(&["off", "on"])),
+    early("server.tls_certificate", Rule::Text),
+    early("server.tls_key", Rule::Text),
+    early("server.tls_names", Rule::Names),
+    key("server.hsts_days", Rule::Whole(0, 3650)),
+    key("server.trusted_proxies", Rule::Networks),
+    key("server.proxy_header", Rule::Words(&["x-forwarded-for", "forwarded"])),
     key("server.cors_origins", Rule::Origins),
     key("server.workers", Rule::Whole(0, 1024)),
     key("server.requests_per_second", Rule::Whole(0, 1_000_000)),
@@ -120,6 +131,7 @@ pub const SPECS: &[Spec] = &[
     early("auth.jwt_secret", Rule::Secret(32)),
     key("auth.bcrypt_cost", Rule::Whole(4, 20)),
     key("auth.min_password_length", Rule::Whole(8, 64)),
+    key("auth.second_factor_roles", Rule::AnyOf(&["admin", "operator", "readonly"])),
     key("auth.login_attempts", Rule::Whole(1, 1000)),
     key("auth.lockout_seconds", Rule::Whole(1, 3600)),
     key("auth.lockout_max_seconds", Rule::Whole(1, 24 * 3600)),
@@ -153,11 +165,13 @@ impl Spec {
             Rule::Whole(least, most) => value.as_i64().is_some_and(|n| (least..=most).contains(&n)),
             Rule::Numbers(numbers) => value.as_i64().is_some_and(|n| numbers.contains(&n)),
             Rule::Words(words) => value.as_str().is_some_and(|word| words.contains(&word)),
+            Rule::AnyOf(words) => each(value, |word| words.contains(&word)),
             Rule::Text => value.is_string(),
             Rule::Filled => value.as_str().is_some_and(|text| !text.trim().is_empty()),
             Rule::Secret(least) => value.as_str().is_some_and(|text| text.is_empty() || text.chars().count() >= least),
             Rule::Address => value.as_str().is_some_and(|text| text.parse::<IpAddr>().is_ok()),
-            Rule::Addresses => each(value, |text| text.parse::<IpAddr>().is_ok()),
+            Rule::Networks => each(value, |text| super::network(text).is_some()),
+            Rule::Names => each(value, crate::tls::self_signed::is_name),
             Rule::Origins => each(value, is_origin),
             Rule::Url => value.as_str().is_some_and(|text| text.is_empty() || is_url(text)),
             Rule::LogFilter => value
@@ -172,11 +186,13 @@ impl Spec {
             Rule::Whole(least, most) => format!("a whole number from {least} to {most}"),
             Rule::Numbers(numbers) => format!("one of {numbers:?}"),
             Rule::Words(words) => format!("one of {words:?}"),
+            Rule::AnyOf(words) => format!("a list of some of {words:?}"),
             Rule::Text => "text".into(),
             Rule::Filled => "text that is not empty".into(),
             Rule::Secret(least) => format!("nothing, or at least {least} characters"),
             Rule::Address => "an IP address such as 0.0.0.0, 127.0.0.1 or ::".into(),
-            Rule::Addresses => "a list of IP addresses".into(),
+            Rule::Networks => "a list of networks such as 10.0.0.0/8 or 192.0.2.7 (not all addresses: /0)".into(),
+            Rule::Names => "a list of host names and addresses such as tapes.example.org or 192.0.2.7".into(),
             Rule::Origins => "a list of origins such as https://example.org (no path, no *)".into(),
             Rule::Url => "nothing, or an address such as https://tapes.example.org".into(),
             Rule::LogFilter => "error, warn, info, debug or trace, or a list like info,tapebackarr=debug".into(),

@@ -44,6 +44,7 @@ pub mod restores;
 pub mod retention;
 pub mod returned;
 pub mod schema;
+pub mod second_factors;
 mod seed_queries;
 pub mod sessions;
 pub mod set_parts;

@@ -603,6 +603,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    recovery_codes (id) {
+        id -> Integer,
+        user_id -> Integer,
+        code_hash -> Text,
+    }
+}
+
+diesel::table! {
     restore_operations (id) {
         id -> Integer,
         execution_id -> Nullable<Integer>,
@@ -618,6 +626,16 @@ diesel::table! {
         verify_passed -> Nullable<Bool>,
         started_at -> Nullable<Timestamp>,
         completed_at -> Nullable<Timestamp>,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    second_factors (user_id) {
+        user_id -> Integer,
+        secret -> Text,
+        confirmed_at -> Nullable<Timestamp>,
+        last_step -> Nullable<BigInt>,
         created_at -> Timestamp,
     }
 }
@@ -924,8 +942,10 @@ diesel::joinable!(proxmox_guests -> proxmox_backups (last_backup_id));
 diesel::joinable!(proxmox_job_executions -> tapes (tape_id));
 diesel::joinable!(proxmox_job_executions -> proxmox_backup_jobs (job_id));
 diesel::joinable!(proxmox_restores -> proxmox_backups (backup_id));
+diesel::joinable!(recovery_codes -> second_factors (user_id));
 diesel::joinable!(restore_operations -> backup_sets (backup_set_id));
 diesel::joinable!(restore_operations -> job_executions (execution_id));
+diesel::joinable!(second_factors -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(set_copies -> backup_sets (set_id));
 diesel::joinable!(snapshots -> backup_sets (backup_set_id));
@@ -985,7 +1005,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     proxmox_job_executions,
     proxmox_nodes,
     proxmox_restores,
+    recovery_codes,
     restore_operations,
+    second_factors,
     sessions,
     settings,
     set_copies,

@@ -84,6 +84,13 @@ pub fn end(conn: &mut Conn, user_id: i32, id: &str) -> Result<()> {
     changed(diesel::delete(row).execute(conn), format_args!("session {id}"))
 }
 
+/// Ends all logins of a user but this one.
+pub fn end_others(conn: &mut Conn, user_id: i32, id: Option<&str>) -> Result<()> {
+    let others = sessions::table.filter(sessions::user_id.eq(user_id).and(sessions::id.ne(id.unwrap_or_default())));
+    diesel::delete(others).execute(conn)?;
+    Ok(())
+}
+
 /// Ends all logins of a user.
 pub fn end_all(conn: &mut Conn, user_id: i32) -> Result<()> {
     diesel::delete(sessions::table.filter(sessions::user_id.eq(user_id))).execute(conn)?;

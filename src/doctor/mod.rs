@@ -9,6 +9,7 @@ mod database;
 mod devices;
 mod folders;
 mod server;
+mod tls;
 
 use crate::config::{Config, Sources};
 use serde::Serialize;
@@ -29,7 +30,7 @@ pub enum Verdict {
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What was looked at: `configuration`, `folder`, `database`, `device`, `clock`, `channel`, `server`.
+    /// What was looked at: `configuration`, `folder`, `database`, `device`, `clock`, `channel`, `server`, `tls`.
     pub check: &'static str,
     /// Which one: a path, a name.
     pub subject: String,
@@ -134,6 +135,7 @@ pub fn look(sources: &Sources, network: Network) -> Report {
     clock::look(&mut report, &mut conn);
     channels::look(&mut report, &mut conn, &config, network);
     server::look(&mut report, &config);
+    tls::look(&mut report, &config);
     report
 }
 

@@ -187,6 +187,13 @@ pub const TOPICS: &[Topic] = &[
     topic(SERVER, "key_rotated", "Another encryption key took the place of one: print a new key sheet",
         &["Encryption Key Rotated"]),
     topic(SERVER, "interrupted", "The server stopped while something was running", &["Interrupted"]),
+    topic(SERVER, "recovery_code_used", "Somebody logged in with a recovery code", &["Recovery Code Used"]),
+    topic(
+        SERVER,
+        "certificate",
+        "The server shows another certificate, or a new one cannot be used",
+        &["Certificate Changed", "Certificate Refused"],
+    ),
     topic(SERVER, "login_locked", "Somebody guessed at passwords and was locked out", &["Login Locked"]),
     topic(SERVER, FAILED, "A message was given up, because its channel does not take it", &["Notification Failed"])
         .begins(Trouble::Channel),

@@ -30,16 +30,19 @@ pub struct Caller {
 pub struct Refused(pub String);
 
 impl Api {
-    /// The API of the server that listens at `address`.
-    pub fn new(address: SocketAddr, auth: Arc<Auth>, db: DbPool) -> Result<Api> {
-        // no proxy, no redirection: it never leaves this machine
+    /// The API of the server that listens at `address`, with TLS or without.
+    pub fn new(address: SocketAddr, tls: bool, auth: Arc<Auth>, db: DbPool) -> Result<Api> {
+        // No proxy, no redirection: it never leaves this machine. The certificate speaks for the name that people use and not for
+        // this address; that it is our own server which answers is sure without it: the port is ours as long as we live.
         let client = Client::builder()
             .no_proxy()
+            .danger_accept_invalid_certs(tls)
             .redirect(reqwest::redirect::Policy::none())
             .timeout(Duration::from_secs(30))
             .build()
             .map_err(|error| Error::internal(format!("the bot's HTTP client cannot be made: {error}")))?;
-        Ok(Api { base: format!("http://{}/api/v1", reachable(address)), client, auth, db })
+        let scheme = if tls { "https" } else { "http" };
+        Ok(Api { base: format!("{scheme}://{}/api/v1", reachable(address)), client, auth, db })
     }
 
     /// In the name of this user.

@@ -11,7 +11,7 @@ use crate::auth::permissions::{self, Access, Answer, Carrier, Route, Trace};
 use crate::auth::{Auth, Credential, Identity, unauthorized};
 use crate::config::Config;
 use crate::db::audit::NewAuditEntry;
-use crate::db::{DbPool, audit};
+use crate::db::{Conn, DbPool, audit};
 use crate::events::Bus;
 use crate::{Error, ErrorKind, Result};
 use actix_web::body::{BoxBody, MessageBody};
@@ -115,7 +115,16 @@ async fn identify(request: &ServiceRequest, route: &Route) -> Result<Option<Iden
     let (Some(auth), Some(pool)) = data else {
         return Err(Error::internal("the server was built without its permission check"));
     };
-    query(pool, move |conn| auth.identify(conn, &credential)).await.map(Some)
+    // what belongs to one's own login is open, or nobody could set up the second factor that is missing
+    let own = route.pattern.starts_with("/api/v1/auth/");
+    let identify = move |conn: &mut Conn| {
+        let identity = auth.identify(conn, &credential)?;
+        if !own {
+            auth.required.check(conn, &identity)?;
+        }
+        Ok(identity)
+    };
+    query(pool, identify).await.map(Some)
 }
 
 #[derive(Deserialize)]

@@ -7,6 +7,7 @@ use crate::db::DbPool;
 use crate::events::Bus;
 use crate::keys::KeyStore;
 use crate::notify::Bell;
+use crate::tls::Keeper;
 use crate::{Error, ErrorKind, Result};
 use actix_cors::Cors;
 use actix_web::body::MessageBody;
@@ -15,6 +16,7 @@ use actix_web::middleware::{Compress, Condition, from_fn};
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{App, HttpServer};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -40,6 +42,8 @@ pub struct Services {
     pub lifecycle: Data<Lifecycle>,
     /// Wakes the delivery of notifications.
     pub bell: Data<Bell>,
+    /// The certificate, if the server speaks TLS.
+    pub tls: Option<Data<Keeper>>,
 }
 
 impl Services {
@@ -53,6 +57,9 @@ impl Services {
             .app_data(self.keys.clone())
             .app_data(self.lifecycle.clone())
             .app_data(self.bell.clone());
+        if let Some(keeper) = &self.tls {
+            config.app_data(keeper.clone());
+        }
     }
 }
 
@@ -95,10 +102,12 @@ pub struct Server {
     addresses: Vec<SocketAddr>,
     lifecycle: Lifecycle,
     signals: Signals,
+    keeper: Option<Arc<Keeper>>,
 }
 
 impl Server {
-    /// Takes the port; from then on SIGTERM and SIGINT are requests to end in good order. `more` registers the data of
+    /// Takes the port; from then on SIGTERM and SIGINT are requests to end in good order, and SIGHUP one to read the certificate
+    /// anew, or to end where there is none. `more` registers the data of
     /// other handlers, in every worker.
     ///
     /// # Errors
@@ -108,8 +117,11 @@ impl Server {
         let config = services.config.clone();
         let lifecycle = services.lifecycle.get_ref().clone();
         let address = SocketAddr::new(config.server.listen, config.server.port);
+        let keeper = services.tls.clone().map(Data::into_inner);
+        let acceptor = keeper.as_ref().map(Keeper::acceptor).transpose()?;
         let server = HttpServer::new(move || app(services.clone(), more.clone()))
             .client_request_timeout(config.server.client_timeout())
+            .tls_handshake_timeout(config.server.client_timeout())
             // what takes connections and does nothing with them must not take all
             .max_connections(MOST_CONNECTIONS)
             .keep_alive(Duration::from_secs(75))
@@ -119,7 +131,11 @@ impl Server {
             0 => server,
             workers => server.workers(workers),
         };
-        let server = server.bind(address).map_err(|error| {
+        let bound = match acceptor {
+            Some(acceptor) => server.bind_openssl(address, acceptor),
+            None => server.bind(address),
+        };
+        let server = bound.map_err(|error| {
             let message = format!(
                 "cannot listen on {address}: {error}; is another server running, or does the port need more rights? \
                  Choose another with server.listen and server.port"
@@ -127,7 +143,7 @@ impl Server {
             Error::new(ErrorKind::Unavailable, "cannot_listen", message)
         })?;
         let addresses = server.addrs();
-        Ok(Server { server: server.run(), addresses, lifecycle, signals })
+        Ok(Server { server: server.run(), addresses, lifecycle, signals, keeper })
     }
 
     /// Where it listens.
@@ -138,9 +154,11 @@ impl Server {
     /// Serves until SIGTERM, SIGINT or [`Lifecycle::request`]; then takes no more, lets running requests finish (at
     /// most `server.shutdown_seconds`) and says why it ended.
     pub async fn run(self) -> Result<Exit> {
-        let Server { server, lifecycle, signals, .. } = self;
-        let stopping = tokio::spawn(stop_when_asked(server.handle(), lifecycle.clone(), signals));
+        let Server { server, lifecycle, signals, keeper, .. } = self;
+        let looking = keeper.clone().map(|keeper| tokio::spawn(keeper.watch()));
+        let stopping = tokio::spawn(stop_when_asked(server.handle(), lifecycle.clone(), signals, keeper));
         let result = server.await;
+        looking.iter().for_each(tokio::task::JoinHandle::abort);
         lifecycle.request(Exit::Stop);
         stopping.await.map_err(|error| Error::internal(format!("stopping the server: {error}")))?;
         result?;
@@ -148,18 +166,33 @@ impl Server {
     }
 }
 
-async fn stop_when_asked(handle: ServerHandle, lifecycle: Lifecycle, mut signals: Signals) {
-    tokio::select! {
-        _ = lifecycle.wait() => {}
-        () = signals.next() => lifecycle.request(Exit::Stop),
+async fn stop_when_asked(
+    handle: ServerHandle,
+    lifecycle: Lifecycle,
+    mut signals: Signals,
+    keeper: Option<Arc<Keeper>>,
+) {
+    loop {
+        let hung_up = tokio::select! {
+            _ = lifecycle.wait() => break,
+            hung_up = signals.next() => hung_up,
+        };
+        let Some(keeper) = keeper.clone().filter(|_| hung_up) else {
+            lifecycle.request(Exit::Stop);
+            break;
+        };
+        if tokio::task::spawn_blocking(move || keeper.reload()).await.is_err() {
+            tracing::error!("reading the certificate anew ended in a program error");
+        }
     }
     handle.stop(true).await;
 }
 
-/// SIGTERM and SIGINT, caught from the moment that this exists, so that nobody who knows of the server can kill it by them.
+/// SIGTERM, SIGINT and SIGHUP, caught from the moment that this exists, so that nobody who knows of the server can kill it by them.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
@@ -171,13 +204,19 @@ impl Signals {
                 Error::new(ErrorKind::Internal, "cannot_receive_signals", message)
             })
         };
-        Ok(Signals { terminate: catch(SignalKind::terminate())?, interrupt: catch(SignalKind::interrupt())? })
+        Ok(Signals {
+            terminate: catch(SignalKind::terminate())?,
+            interrupt: catch(SignalKind::interrupt())?,
+            hangup: catch(SignalKind::hangup())?,
+        })
     }
 
-    async fn next(&mut self) {
+    /// Waits for one; whether it was SIGHUP.
+    async fn next(&mut self) -> bool {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => false,
+            _ = self.interrupt.recv() => false,
+            _ = self.hangup.recv() => true,
         }
     }
 }

@@ -6,7 +6,7 @@
 //! cannot send. `SameSite=Strict` keeps honest browsers from sending it at all.
 
 use crate::config::Config;
-use crate::web::address::is_from_trusted_proxy;
+use crate::web::address::is_secure;
 use crate::{Error, ErrorKind, Result};
 use actix_web::HttpRequest;
 use actix_web::http::Method;
@@ -30,13 +30,6 @@ pub fn set(request: &HttpRequest, config: &Config, token: &str, seconds: u64) ->
     (header::SET_COOKIE, cookie)
 }
 
-/// Whether the browser speaks TLS, with us or with a proxy that we trust.
-fn is_secure(request: &HttpRequest) -> bool {
-    let forwarded = request.headers().get("x-forwarded-proto").and_then(|value| value.to_str().ok());
-    request.app_config().secure()
-        || (is_from_trusted_proxy(request) && forwarded.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https")))
-}
-
 /// The token in the cookie, if there is one.
 ///
 /// # Errors
@@ -46,20 +39,24 @@ pub fn token(request: &HttpRequest, config: &Config) -> Result<Option<String>> {
     let cookies = request.headers().get_all(header::COOKIE).filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
     let Some((_, token)) = pairs.find(|(known, _)| *known == name) else { return Ok(None) };
-    match is_ours(request.method(), request.headers()) {
+    let authority = request.uri().authority().map(|authority| authority.as_str());
+    match is_ours(request.method(), request.headers(), authority, is_secure(request)) {
         true => Ok(Some(token.to_owned())),
         false => Err(cross_site()),
     }
 }
 
-fn is_ours(method: &Method, headers: &HeaderMap) -> bool {
+/// `secure`: it came by TLS. Then a page that came without it is another one: anybody on the way could have written it.
+fn is_ours(method: &Method, headers: &HeaderMap, authority: Option<&str>, secure: bool) -> bool {
     let text = |name: &str| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or("?"));
+    let host = text("host").or(authority);
     let reads = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
     let site = match (text("sec-fetch-site"), text("origin")) {
         (Some(site), _) => site == "same-origin" || (reads && site == "none"),
         (None, Some(origin)) => {
-            let authority = origin.split_once("://").map(|(_, authority)| authority);
-            authority.is_some() && authority == text("host")
+            let parts = origin.split_once("://").filter(|(scheme, _)| *scheme == "https" || !secure);
+            // HTTP/2 has the host in its address
+            parts.is_some_and(|(_, authority)| Some(authority) == host)
         }
         (None, None) => true,
     };
@@ -84,7 +81,19 @@ mod tests {
         for (name, value) in pairs {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
-        is_ours(&method, &headers)
+        is_ours(&method, &headers, None, false)
+    }
+
+    #[test]
+    fn over_tls_a_page_without_it_is_not_ours() {
+        let asked = |origin: &'static str, secure| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ORIGIN, HeaderValue::from_static(origin));
+            is_ours(&Method::GET, &headers, Some("tapes.example"), secure)
+        };
+        assert!(asked("https://tapes.example", true) && asked("http://tapes.example", false));
+        assert!(!asked("http://tapes.example", true), "anybody on the way could have written that page");
+        assert!(!asked("https://evil.example", true));
     }
 
     #[test]

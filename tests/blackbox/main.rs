@@ -37,6 +37,7 @@ mod spanning_loss;
 mod spanning_restart;
 mod spanning_trouble;
 mod stages;
+mod tls;
 mod version1;
 mod watching;
 mod write_once;

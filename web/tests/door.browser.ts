@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openBrowser, PHONE, Tab } from './support/browser';
@@ -125,4 +126,63 @@ describe('the door, in the order of a first day', () => {
 		await tab.page.getByRole('heading', { name: 'Log in' }).waitFor();
 		await tab.close();
 	});
+
+	it('sets up a second factor, asks for its code, and switches it off', async () => {
+		const tab = await Tab.open(browser, server);
+		const login = { ...ADMIN, password: 'another password' };
+		await tab.logIn(login);
+		await tab.page.getByRole('button', { name: 'Account and theme' }).click();
+		await tab.page.getByRole('menuitem', { name: 'Second factor' }).click();
+		const panel = tab.page.getByRole('dialog', { name: 'Second factor' });
+		await panel.getByLabel('Your password').fill(login.password);
+		await panel.getByRole('button', { name: 'Go on' }).click();
+		await panel.getByAltText('QR code with the secret').waitFor();
+		const secret = (await panel.locator('.secret').innerText()).replaceAll(' ', '');
+		expect(await tab.accessibilityProblems()).toEqual([]);
+		await panel.getByLabel('Code that the app shows now').fill('000000');
+		await panel.getByRole('button', { name: 'Switch it on' }).click();
+		await panel.getByRole('alert').waitFor();
+		await panel.getByLabel('Code that the app shows now').fill(code(secret, 0));
+		await panel.getByRole('button', { name: 'Switch it on' }).click();
+		const recovery = await panel.getByRole('list', { name: 'Recovery codes' }).getByRole('listitem').allInnerTexts();
+		expect(recovery).toHaveLength(10);
+		expect(await tab.accessibilityProblems()).toEqual([]);
+		await panel.getByRole('button', { name: 'I have kept them' }).click();
+		await panel.waitFor({ state: 'detached' });
+		await tab.close();
+
+		const phone = await Tab.open(browser, server, PHONE);
+		await phone.page.goto('/pools');
+		await phone.page.getByLabel('User name').fill(login.username);
+		await phone.page.getByLabel('Password').fill(login.password);
+		await phone.page.getByRole('button', { name: 'Log in' }).click();
+		await phone.page.getByLabel('Code').fill('000000');
+		await phone.page.getByRole('button', { name: 'Log in', exact: true }).click();
+		await phone.page.getByRole('alert').waitFor();
+		expect(await phone.accessibilityProblems()).toEqual([]);
+		// The code of this half minute was taken when it was set up.
+		await phone.page.getByLabel('Code').fill(code(secret, 1));
+		await phone.page.getByRole('button', { name: 'Log in', exact: true }).click();
+		await phone.page.getByRole('heading', { name: 'Pools', level: 1 }).waitFor();
+
+		await phone.page.getByRole('button', { name: 'Account and theme' }).click();
+		await phone.page.getByRole('menuitem', { name: 'Second factor' }).click();
+		await phone.page.getByText('You have 10 recovery codes left').waitFor();
+		await phone.page.getByLabel('Your password').fill(login.password);
+		await phone.page.getByLabel('Code of the app').fill(recovery[0] ?? '');
+		await phone.page.getByRole('button', { name: 'Switch it off' }).click();
+		await phone.page.getByText('Second factor switched off').first().waitFor();
+		await phone.close();
+	});
 });
+
+/** What an app shows that has this secret: now, or so many half minutes later (RFC 6238). */
+function code(secret: string, later: number): string {
+	const bits = [...secret].map((letter) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(letter).toString(2).padStart(5, '0')).join('');
+	const key = Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => parseInt(byte, 2)));
+	const step = Buffer.alloc(8);
+	step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + later));
+	const mac = createHmac('sha1', key).update(step).digest();
+	const offset = (mac.at(-1) ?? 0) & 15;
+	return String((mac.readUInt32BE(offset) & 0x7fffffff) % 1_000_000).padStart(6, '0');
+}

@@ -5,6 +5,7 @@ use super::super::exit::{CliError, CliResult, Doing};
 use super::super::logging;
 use super::super::output::{Context, Format, text_at};
 use super::super::session::Credentials;
+use super::super::trust::Trust;
 use crate::app::{self, RunningServer};
 use crate::config::{LogFormat, Logging, Sources};
 use serde_json::json;
@@ -30,6 +31,10 @@ impl Server {
                 ("data_dir".to_owned(), json!(data_dir)),
                 ("server.listen".to_owned(), json!("127.0.0.1")),
                 ("server.port".to_owned(), json!(port)),
+                // it is for this machine only, whatever the environment says of another server
+                ("server.tls".to_owned(), json!("off")),
+                ("server.tls_certificate".to_owned(), json!("")),
+                ("server.tls_key".to_owned(), json!("")),
             ],
         );
         let sources = sources.doing("cannot read the settings")?;
@@ -48,7 +53,7 @@ impl Server {
     pub fn log_in(&self) -> CliResult<Context> {
         let token = self.running.setup_token.as_deref();
         let token = token.ok_or_else(|| CliError::failed("the new server already has users"))?;
-        let client = Client::new(&self.url(), None)?;
+        let client = Client::new(&self.url(), &Trust::default(), None)?;
         let body = json!({ "token": token, "username": ADMINISTRATOR, "password": self.password });
         client.post("auth/setup", &body)?;
         let answer = client.post("auth/login", &json!({ "username": ADMINISTRATOR, "password": self.password }))?;

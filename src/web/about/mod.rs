@@ -3,6 +3,7 @@
 use super::{Lifecycle, Routes, query};
 use crate::Result;
 use crate::db::{DbPool, time, upkeep};
+use crate::tls::{Facts, Keeper};
 use actix_web::get;
 use actix_web::web::{Data, Json};
 use chrono::NaiveDateTime;
@@ -29,12 +30,18 @@ pub struct About {
     #[serde(serialize_with = "time::rfc3339")]
     #[schema(value_type = String, format = DateTime)]
     started_at: NaiveDateTime,
+    /// The certificate that the server shows; null if it does not speak TLS itself.
+    certificate: Option<Facts>,
 }
 
 /// Version and build of the program.
 #[utoipa::path(tag = "system", responses((status = 200, body = About)))]
 #[get("/about")]
-pub async fn about(pool: Data<DbPool>, lifecycle: Data<Lifecycle>) -> Result<Json<About>> {
+pub async fn about(
+    pool: Data<DbPool>,
+    lifecycle: Data<Lifecycle>,
+    keeper: Option<Data<Keeper>>,
+) -> Result<Json<About>> {
     Ok(Json(About {
         version: env!("CARGO_PKG_VERSION"),
         build: if cfg!(debug_assertions) { "debug" } else { "release" },
@@ -42,5 +49,6 @@ pub async fn about(pool: Data<DbPool>, lifecycle: Data<Lifecycle>) -> Result<Jso
         sqlite_version: query(&pool, upkeep::sqlite_version).await?,
         license: env!("CARGO_PKG_LICENSE"),
         started_at: lifecycle.since(),
+        certificate: keeper.map(|keeper| keeper.facts()),
     }))
 }

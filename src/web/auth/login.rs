@@ -1,10 +1,12 @@
 //! Logging in and out.
 
 use super::{LoggedIn, device};
+use crate::auth::second_factor::Shown;
 use crate::auth::{Auth, Identity, Who};
 use crate::config::Config;
 use crate::db::{DbPool, Role, sessions, users};
 use crate::events::{Bus, Category, Event};
+use crate::keys::KeyStore;
 use crate::web::query::block;
 use crate::web::responses::Status;
 use crate::web::{AuditNote, ClientAddress, query, session_cookie};
@@ -16,22 +18,25 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::net::IpAddr;
 
-/// Name and password.
+/// Name and password, and a code where the user has a second factor.
 #[derive(Deserialize, utoipa::ToSchema)]
 pub struct LogIn {
     username: String,
     password: String,
+    /// A code of the app, or a recovery code: if the answer without it was 401 `totp_required`.
+    code: Option<String>,
     /// For browsers: keep the login in a cookie that no script can read, and do not answer with the token.
     #[serde(default)]
     cookie: bool,
 }
 
-/// Log in. Wrong guesses are slowed down per name and per address.
+/// Log in. Wrong guesses are slowed down per name and per address. Where the user has a second factor the answer to name and
+/// password is 401 `totp_required`: ask for a code, and send all three.
 #[utoipa::path(
     tag = "auth",
     responses(
         (status = 200, body = LoggedIn),
-        (status = 401, description = "Wrong name or password"),
+        (status = 401, description = "Wrong name or password (`invalid_credentials`); a code is needed (`totp_required`); it is wrong or was used (`totp_wrong`)"),
         (status = 429, description = "Too many wrong guesses; `Retry-After` says how long to wait"),
     )
 )]
@@ -39,6 +44,7 @@ pub struct LogIn {
 pub async fn log_in(
     pool: Data<DbPool>,
     auth: Data<Auth>,
+    keys: Data<KeyStore>,
     bus: Data<Bus>,
     address: ClientAddress,
     note: AuditNote,
@@ -51,13 +57,29 @@ pub async fn log_in(
     let _slot = auth.hashing_slot().await?;
     let work = move || {
         let told = |name: &str, from| bus.publish(locked(name, from));
-        let user = auth.log_in(&pool, &body.username, &body.password, address.0, told)?;
+        let given = (body.username.as_str(), body.password.as_str(), body.code.as_deref());
+        let (user, shown) = auth.log_in(&pool, &keys, given, address.0, told)?;
+        if let Shown::Recovery(left) = shown {
+            bus.publish(recovered(&user.username, left));
+        }
+        let missing = shown == Shown::Nothing && auth.required.of(user.role);
         let token = auth.tokens.log_in(&mut *pool.get()?, &user, device)?;
-        Ok(LoggedIn::new(token, user))
+        Ok((LoggedIn { second_factor_missing: missing, ..LoggedIn::new(token, user) }, shown))
     };
-    let login = block(work).await?;
+    let (login, shown) = block(work).await?;
     note.id(login.user.id);
+    if shown != Shown::Nothing {
+        note.detail("second_factor", if shown == Shown::Code { "code" } else { "recovery_code" });
+    }
     Ok(login.answer(StatusCode::OK, cookie, &request, &tokens))
+}
+
+/// What people are told when a code on paper opened the door.
+fn recovered(name: &str, left: i64) -> Event {
+    let message = format!(
+        "'{name}' logged in with a recovery code; {left} are left. If that was somebody else, end the logins of this user."
+    );
+    Event::warning(Category::System, "Recovery Code Used", message).details(json!({"username": name, "left": left}))
 }
 
 /// What people are told of somebody who guesses.

@@ -2,6 +2,7 @@
 
 mod login;
 mod password;
+mod second_factor;
 mod sessions;
 mod setup;
 
@@ -24,6 +25,12 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add(password::change_password)
         .add(setup::setup_state)
         .add(setup::set_up)
+        .add(second_factor::second_factor_state)
+        .add(second_factor::begin_second_factor)
+        .add(second_factor::confirm_second_factor)
+        .add(second_factor::new_recovery_codes)
+        .add(second_factor::disable_second_factor)
+        .add(second_factor::reset_second_factor)
         .add(sessions::list_sessions)
         .add(sessions::end_session)
         .add(sessions::list_sessions_of_user)
@@ -38,6 +45,8 @@ pub struct LoggedIn {
     token: Option<String>,
     /// Who logged in.
     user: LoginUser,
+    /// The role of the user must have a second factor, and there is none: nothing else can be done before it is set up.
+    second_factor_missing: bool,
 }
 
 /// Who logged in.
@@ -50,7 +59,8 @@ pub struct LoginUser {
 
 impl LoggedIn {
     fn new(token: String, user: User) -> LoggedIn {
-        LoggedIn { token: Some(token), user: LoginUser { id: user.id, username: user.username, role: user.role } }
+        let user = LoginUser { id: user.id, username: user.username, role: user.role };
+        LoggedIn { token: Some(token), user, second_factor_missing: false }
     }
 
     /// The answer; if `cookie`, the token goes into a cookie that no script can read, and nowhere else.

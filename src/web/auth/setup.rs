@@ -65,7 +65,8 @@ pub async fn set_up(
     let work = move |conn: &mut _| {
         auth.check_setup(conn, &token, address.0)?;
         let user = auth.setup.finish(conn, &token, &username, &auth.hasher.hash(&password)?)?;
-        Ok(LoggedIn::new(auth.tokens.log_in(conn, &user, device)?, user))
+        let (token, missing) = (auth.tokens.log_in(conn, &user, device)?, auth.required.of(user.role));
+        Ok(LoggedIn { second_factor_missing: missing, ..LoggedIn::new(token, user) })
     };
     let login = query(&pool, work).await?;
     note.id(login.user.id);

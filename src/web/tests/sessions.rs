@@ -62,7 +62,7 @@ async fn a_browser_has_its_login_in_a_cookie_that_no_script_reads() {
 async fn behind_a_trusted_proxy_with_tls_the_cookie_is_secure() {
     let site = Site::new();
     let mut config = site.services.config.get_ref().clone();
-    config.server.trusted_proxies = vec!["192.0.2.7".parse().unwrap()];
+    config.server.trusted_proxies = vec!["192.0.2.0/24".parse().unwrap()];
     let mut services = site.services.clone();
     services.config = actix_web::web::Data::new(config);
     let trusting = actix_web::test::init_service(crate::web::server::app(services, |_| {})).await;

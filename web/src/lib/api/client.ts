@@ -22,6 +22,8 @@ const credentials: Middleware = {
 		const error = errorOf(response.status, body);
 		// A wrong password is also a 401, but no reason to log anybody out.
 		if (error.status === 401 && LOGGED_OUT.has(error.code)) session.expired();
+		// Also in tabs that were open when the rule was made.
+		if (error.code === 'second_factor_required') session.mustEnrol = true;
 		throw error;
 	}
 };

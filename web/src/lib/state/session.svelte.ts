@@ -17,6 +17,8 @@ class Session {
 	#user = $state.raw<User | null>(read());
 	/** Whether the last login ended by itself: the login page says so. */
 	ended = $state(false);
+	/** Whether the server does nothing for this user before there is a second factor. */
+	mustEnrol = $state(false);
 
 	constructor() {
 		addEventListener('storage', (event) => {
@@ -41,8 +43,9 @@ class Session {
 		return `You are logged in as ${this.user?.role ?? 'nobody'}: this needs ${needed}.`;
 	}
 
-	begin(login: { user: User }): void {
+	begin(login: { user: User; second_factor_missing: boolean }): void {
 		this.ended = false;
+		this.mustEnrol = login.second_factor_missing;
 		this.#user = login.user;
 		write(this.#user);
 	}
@@ -56,6 +59,7 @@ class Session {
 
 	end(): void {
 		this.#user = null;
+		this.mustEnrol = false;
 		write(null);
 	}
 }
