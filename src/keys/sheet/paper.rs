@@ -189,9 +189,8 @@ impl Paper {
 /// In the encoding of the fonts, which is Latin 1 as far as this needs it.
 fn latin(text: &str) -> Vec<u8> {
     text.chars()
-        .map(|letter| match u8::try_from(letter) {
-            Ok(byte @ (0x20..=0x7e | 0xa0..=0xff)) => byte,
-            _ => b'?',
+        .map(|letter| {
+            u8::try_from(letter).ok().filter(|byte| matches!(byte, 0x20..=0x7e | 0xa0..=0xff)).unwrap_or(b'?')
         })
         .collect()
 }

@@ -42,9 +42,8 @@ pub struct LogIn {
 )]
 #[post("/auth/login")]
 pub async fn log_in(
-    pool: Data<DbPool>,
+    (pool, keys): (Data<DbPool>, Data<KeyStore>),
     auth: Data<Auth>,
-    keys: Data<KeyStore>,
     bus: Data<Bus>,
     address: ClientAddress,
     note: AuditNote,

@@ -35,7 +35,8 @@ fn written(site: &Site) -> Option<String> {
 async fn audit_and_sessions_have_the_true_address_whatever_a_client_writes() {
     let site = Site::new();
     let app = behind(&site, ProxyHeader::XForwardedFor).await;
-    let cases: &[(&str, &[(&'static str, &str)], &str)] = &[
+    type Headers = &'static [(&'static str, &'static str)];
+    let cases: [(&str, Headers, &str); 7] = [
         ("10.1.1.1", &[("x-forwarded-for", "198.51.100.4")], "198.51.100.4"),
         ("10.1.1.1", &[("x-forwarded-for", "127.0.0.1, 198.51.100.4, 10.2.2.2")], "198.51.100.4"),
         ("10.1.1.1", &[("forwarded", "for=127.0.0.1"), ("x-forwarded-for", "198.51.100.5")], "198.51.100.5"),
@@ -47,10 +48,10 @@ async fn audit_and_sessions_have_the_true_address_whatever_a_client_writes() {
     for (peer, headers, expected) in cases {
         let answer = call(&app, login(peer, PASSWORD, headers)).await;
         assert_eq!(answer.status, 200, "{answer:?}");
-        assert_eq!(written(&site).as_deref(), Some(*expected), "{peer} {headers:?}");
+        assert_eq!(written(&site).as_deref(), Some(expected), "{peer} {headers:?}");
         let list = site.request(crate::db::Role::Admin, "GET", "/api/v1/auth/sessions");
         let sessions = call(&app, list).await.json;
-        let seen = sessions.as_array().unwrap().iter().any(|row| row["ip_address"] == *expected);
+        let seen = sessions.as_array().unwrap().iter().any(|row| row["ip_address"] == expected);
         assert!(seen, "{expected}: {sessions}");
     }
 }
