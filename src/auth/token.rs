@@ -20,6 +20,8 @@ use std::net::IpAddr;
 const ISSUER: &str = "tapebackarr";
 /// Life of a token that is made for one deed, in seconds; it needs no session.
 const MOMENT: i64 = 120;
+/// A clock may be set back by so many seconds without making tokens invalid that were just made.
+const SLACK: i64 = 30;
 /// So much of what a client calls itself is kept.
 const MOST_CLIENT: usize = 200;
 
@@ -93,7 +95,8 @@ impl Tokens {
         validation.set_issuer(&[ISSUER]);
         validation.set_required_spec_claims(&["exp", "iss", "sub"]);
         validation.validate_nbf = true;
-        validation.leeway = 30;
+        // it would be taken off the time, which panics in the first seconds of 1970, where a clock without a battery begins
+        validation.leeway = 0;
         Tokens {
             encoding: EncodingKey::from_secret(secret),
             decoding: DecodingKey::from_secret(secret),
@@ -144,7 +147,7 @@ impl Tokens {
             session,
             exp: now + life,
             iat: now,
-            nbf: now,
+            nbf: (now - SLACK).max(0),
             iss: ISSUER.into(),
             sub: user.id.to_string(),
         };

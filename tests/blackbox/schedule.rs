@@ -58,7 +58,9 @@ fn a_run_missed_while_the_server_was_down_is_made_up_once_or_skipped() {
         // the server was down for three days: each job has missed several runs
         use diesel::connection::SimpleConnection;
         let mut conn = tapebackarr::db::open_one(server.dir.path().join("data/tapebackarr.db")).unwrap();
-        conn.batch_execute("UPDATE backup_jobs SET next_run_at = datetime('now', '-3 days')").unwrap();
+        let before =
+            "UPDATE backup_jobs SET next_run_at = datetime('now', '-3 days'), created_at = datetime('now', '-9 days')";
+        conn.batch_execute(before).unwrap();
     }
     server.restart();
     assert_eq!(wait_for_runs(&server, made_up, 1).len(), 1);
