@@ -101,7 +101,7 @@ fn a_scheduled_run_that_finds_no_room_is_told() {
     let mut house = House::new(Variant::two_drives(Kind::Plain));
     let mut conn = tapebackarr::db::open_one(house.folder.path().join("data/tapebackarr.db")).unwrap();
     let due = "UPDATE backup_jobs SET schedule_cron = '0 3 1 1 *', missed_runs = 'run', \
-               next_run_at = '2026-01-01 03:00:00' WHERE id = 1";
+               next_run_at = '2026-01-01 03:00:00', created_at = '2025-06-01 00:00:00' WHERE id = 1";
     conn.batch_execute(due).unwrap();
     drop(conn);
     // more than any disk has

@@ -164,8 +164,9 @@ fn stable_links(dev: &Path) -> Links {
         let node = target.strip_prefix(&real_dev).map(|rest| dev.join(rest)).unwrap_or(target);
         links.entry(node).or_default().push(path.to_owned());
     }
-    // Of several, the shortest: `…-changer` beside links with the number of a port in them.
-    links.values_mut().for_each(|paths| paths.sort_by_key(|path| (path.len(), path.clone())));
+    // Of several, those that say what they are of, and the shortest of them: links of ports have their number in them.
+    let named = |path: &str| ["-sg", "-nst", "-changer"].iter().any(|end| path.ends_with(end));
+    links.values_mut().for_each(|paths| paths.sort_by_key(|path| (!named(path), path.len(), path.clone())));
     links
 }
 
@@ -235,9 +236,12 @@ mod tests {
             &[("scsi_generic", "sg3"), ("scsi_changer", "sch0")],
         );
         fixture.device("3:0:0:0", "1", "Ultrium 9-SCSI", "", &[("scsi_generic", "sg4")]);
-        for (link, node) in
-            [("scsi-35000e111-nst", "nst0"), ("scsi-35000e111-changer", "sg3"), ("scsi-35000e111-sg", "sg2")]
-        {
+        for (link, node) in [
+            ("scsi-35000e111-nst", "nst0"),
+            ("scsi-35000e111-changer", "sg3"),
+            ("scsi-00X4U", "sg3"),
+            ("scsi-35000e111-sg", "sg2"),
+        ] {
             symlink(fixture.roots.dev.join(node), fixture.roots.dev.join("tape/by-id").join(link)).unwrap();
         }
         let found = scan(&fixture.roots);
