@@ -144,7 +144,9 @@ describe('the door, in the order of a first day', () => {
 		await panel.getByRole('alert').waitFor();
 		await panel.getByLabel('Code that the app shows now').fill(code(secret, 0));
 		await panel.getByRole('button', { name: 'Switch it on' }).click();
-		const recovery = await panel.getByRole('list', { name: 'Recovery codes' }).getByRole('listitem').allInnerTexts();
+		const list = panel.getByRole('list', { name: 'Recovery codes' });
+		await list.waitFor();
+		const recovery = await list.getByRole('listitem').allInnerTexts();
 		expect(recovery).toHaveLength(10);
 		expect(await tab.accessibilityProblems()).toEqual([]);
 		await panel.getByRole('button', { name: 'I have kept them' }).click();
