@@ -94,12 +94,15 @@ pub fn untold(conn: &mut Conn, bus: &Bus) -> Result<()> {
     let Some(last) = events::recent(conn, 1)?.pop() else { return Ok(()) };
     let since = last.created_at - MOMENTS;
     let ends = |title: &str| ["Completed", "Failed", "Cancelled"].iter().any(|end| title.ends_with(end));
-    let told: Vec<i32> = events::since(conn, since)?
+    let told: Vec<_> = events::since(conn, since)?
         .iter()
         .filter(|event| ends(&event.title) || event.title == "Interrupted")
-        .filter_map(|event| event.detail("execution_id"))
+        .filter_map(|event| Some((event.detail("execution_id")?, event.created_at)))
         .collect();
-    for row in executions::ended_since(conn, since)?.iter().filter(|row| !told.contains(&row.id)) {
+    // one that was interrupted, and went on, has ended only afterwards
+    let is_told =
+        |row: &&Execution| told.iter().any(|(id, at)| *id == row.id && row.end_time.is_none_or(|end| *at >= end));
+    for row in executions::ended_since(conn, since)?.iter().filter(|row| !is_told(row)) {
         tracing::warn!(execution = row.id, "the server died before it could tell of the end of this");
         ended(bus, row);
     }
@@ -142,5 +145,17 @@ mod tests {
         titles(conn);
         untold(conn, &bus).unwrap();
         assert_eq!(titles(conn), ["Server Set Up", "Backup Completed", "Restore Completed"]);
+
+        let new = NewExecution { kind: "backup".into(), title: "backup".into(), ..NewExecution::default() };
+        let id = executions::insert(conn, &new).unwrap().id;
+        let goes_on = Event::warning(Category::System, "Interrupted", "it goes on");
+        bus.publish(goes_on.details(serde_json::json!({"execution_id": id})));
+        titles(conn);
+        std::thread::sleep(Duration::from_millis(5));
+        executions::finish(conn, id, ExecutionStatus::Completed, &ExecutionChanges::default()).unwrap();
+        for _ in 0..2 {
+            untold(conn, &bus).unwrap();
+            assert_eq!(titles(conn)[3..], ["Interrupted", "Backup Completed"]);
+        }
     }
 }
