@@ -21,7 +21,7 @@ fn expired(KeyListed { key, uses }: &KeyListed, now: NaiveDateTime) -> Option<At
         return None;
     }
     let title = format!("Encryption key {} has expired", key.name);
-    let about = format!("{} jobs encrypt with it, and fail until it is rotated or expires later.", uses.jobs);
+    let about = format!("Jobs that encrypt with it ({}) fail until it is rotated or expires later.", uses.jobs);
     let name = quoted(&key.name).unwrap_or_else(|| key.id.to_string());
     Some(
         Attention::new(Topic::KeyExpired, Urgency::Critical, key.id, title, about)
@@ -49,7 +49,7 @@ fn unprinted(KeyListed { key, uses }: &KeyListed) -> Option<Attention> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::encryption_keys::{self, KeyChanges, NewEncryptionKey};
+    use crate::db::encryption_keys::{self, KeyChanges};
     use crate::db::{jobs, now, testing};
     use chrono::TimeDelta;
 
@@ -57,14 +57,7 @@ mod tests {
     fn expired_keys_of_jobs_and_keys_that_are_only_here_are_told() {
         let db = testing::database();
         let conn = &mut *db.conn();
-        let new = NewEncryptionKey {
-            name: "k 1".into(),
-            algorithm: "aes-256-gcm".into(),
-            key_data: "sealed".into(),
-            key_fingerprint: "9ff6".into(),
-            description: None,
-        };
-        let key = encryption_keys::insert(conn, &new).unwrap();
+        let key = testing::key(conn, "k 1");
         let job = testing::job(conn, "etc");
         let using = jobs::NewJob {
             name: "secure".into(),
@@ -93,7 +86,7 @@ mod tests {
         let tape = testing::tape(conn, "A00001");
         let copy = crate::db::database_backups::insert(conn, tape.id).unwrap().id;
         let named = crate::db::database_backups::DatabaseBackupChanges {
-            key_fingerprint: Some(Some("9ff6".into())),
+            key_fingerprint: Some(Some(key.key_fingerprint.clone())),
             ..Default::default()
         };
         crate::db::database_backups::update(conn, copy, &named).unwrap();

@@ -11,8 +11,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 impl Auth {
-    /// Who `username` with `password`, and a code where there is a second factor, is. Slow on purpose: not on a thread that must not block. No database connection
-    /// is held while the password is checked, or a flood of logins would take them all.
+    /// Who `username` with `password`, and a code where there is a second factor, is. Slow on purpose: not on a thread that must
+    /// not block. No database connection is held while the password is checked, or a flood of logins would take them all.
     ///
     /// # Errors
     /// 401 `invalid_credentials` (also for unknown users, after as long a time); `totp_required` and `totp_wrong`, only where the

@@ -163,18 +163,10 @@ fn counts(conn: &mut Conn) -> Result<Vec<KeyUse>> {
 mod tests {
     use super::*;
     use crate::db::database_backups::{self, DatabaseBackupChanges};
-    use crate::db::encryption_keys::NewEncryptionKey;
     use crate::db::{jobs, set_parts, testing};
 
     fn key(conn: &mut Conn, name: &str) -> i32 {
-        let new = NewEncryptionKey {
-            name: name.into(),
-            algorithm: "aes-256-gcm".into(),
-            key_data: "sealed".into(),
-            key_fingerprint: name.into(),
-            description: None,
-        };
-        encryption_keys::insert(conn, &new).expect("key").id
+        testing::key(conn, name).id
     }
 
     #[test]

@@ -34,6 +34,18 @@ pub fn confirmed(conn: &mut Conn, user_id: i32) -> Result<Option<SecondFactor>> 
     Ok(find(conn, user_id)?.filter(|factor| factor.confirmed_at.is_some()))
 }
 
+/// Refuses a second one.
+///
+/// # Errors
+/// 409 `second_factor_exists`.
+pub fn must_not_exist(conn: &mut Conn, user_id: i32) -> Result<()> {
+    if confirmed(conn, user_id)?.is_none() {
+        return Ok(());
+    }
+    let message = "there is a second factor already: switch it off first, with the password and a code";
+    Err(Error::conflict("second_factor_exists", message))
+}
+
 /// The users who have one that is asked for.
 pub fn users(conn: &mut Conn) -> Result<Vec<i32>> {
     let on = second_factors::table.filter(second_factors::confirmed_at.is_not_null());
@@ -46,10 +58,7 @@ pub fn users(conn: &mut Conn) -> Result<Vec<i32>> {
 /// 409 `second_factor_exists`.
 pub fn begin(conn: &mut Conn, user_id: i32, sealed: &str) -> Result<()> {
     write_transaction(conn, |conn| {
-        if confirmed(conn, user_id)?.is_some() {
-            let message = "there is a second factor already: switch it off first, with the password and a code";
-            return Err(Error::conflict("second_factor_exists", message));
-        }
+        must_not_exist(conn, user_id)?;
         diesel::delete(second_factors::table.find(user_id)).execute(conn)?;
         let secret = sealed.to_owned();
         let new = SecondFactor { user_id, secret, confirmed_at: None, last_step: None, created_at: now() };

@@ -1,7 +1,7 @@
 //! A database in a temporary folder, with a few rows to hang tests on.
 
 use super::*;
-use crate::db::{jobs, pools, sets, sources, tapes};
+use crate::db::{encryption_keys, jobs, pools, sets, sources, tapes};
 use diesel::connection::{Connection, Instrumentation, InstrumentationEvent};
 use diesel::r2d2::{ConnectionManager, PooledConnection};
 use std::path::PathBuf;
@@ -36,6 +36,18 @@ pub fn tape(conn: &mut Conn, label: &str) -> tapes::Tape {
     let pool = pools::list(conn).expect("pools").remove(0).pool.id;
     let new = tapes::NewTape { label: label.into(), pool_id: Some(pool), capacity_bytes: 1000, ..Default::default() };
     tapes::insert(conn, &new).expect("tape")
+}
+
+/// An encryption key with this name, which is its fingerprint, too. It opens nothing.
+pub fn key(conn: &mut Conn, name: &str) -> encryption_keys::EncryptionKey {
+    let new = encryption_keys::NewEncryptionKey {
+        name: name.into(),
+        algorithm: "aes-256-gcm".into(),
+        key_data: "sealed".into(),
+        key_fingerprint: name.into(),
+        description: None,
+    };
+    encryption_keys::insert(conn, &new).expect("key")
 }
 
 /// A job with a source of its own.

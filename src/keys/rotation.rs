@@ -27,8 +27,8 @@ impl Rotation {
     /// What people read of it, and are to do.
     pub fn event(&self) -> Event {
         let message = format!(
-            "Key '{}' is replaced by '{}': {} jobs encrypt with it from their next run on. Print a new key sheet; the old key \
-             stays for the tapes that need it.",
+            "Key '{}' is replaced by '{}'; jobs that encrypt with it from their next run on: {}. Print a new key sheet; the \
+             old key stays for the tapes that need it.",
             self.old.name, self.new.name, self.jobs
         );
         let details = json!({
@@ -80,25 +80,26 @@ pub fn rotate_due(store: &KeyStore, conn: &mut Conn, now: NaiveDateTime) -> Resu
     due.into_iter().map(|id| rotate(store, conn, id, None, None)).collect()
 }
 
-/// The key with which a new set that asks for `id` is to be encrypted: it, or the one that took its place. Rotates it if that is due,
-/// and tells the bus.
+/// The key with which a new set that asks for `id` is to be encrypted: it, or the one that took its place. Rotates it if that
+/// is due, and tells the bus.
 ///
 /// # Errors
 /// 409 `key_expired`, `key_retired`: there is none, and a person has to decide.
 pub fn for_new_set(store: &KeyStore, conn: &mut Conn, bus: &Bus, id: i32) -> Result<EncryptionKey> {
-    let rotation = write_transaction(conn, |conn| {
+    let now = db::now();
+    // in one transaction: of two runs that find it due, one rotates it
+    let (key, rotated) = write_transaction(conn, |conn| {
         let key = newest(conn, id)?;
-        match key.rotation_due(db::now()) {
-            true => rotate(store, conn, key.id, None, None).map(Some),
-            false => Ok(None),
+        if key.rotation_due(now) {
+            let rotation = rotate(store, conn, key.id, None, None)?;
+            let event = rotation.event();
+            return Ok((rotation.new, Some(event)));
         }
+        fit(conn, &key, now).map(|()| (key, None))
     })?;
-    if let Some(rotation) = rotation {
-        bus.publish(rotation.event());
-        return Ok(rotation.new);
+    if let Some(event) = rotated {
+        bus.publish(event);
     }
-    let key = newest(conn, id)?;
-    fit(conn, &key, db::now())?;
     Ok(key)
 }
 

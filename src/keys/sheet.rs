@@ -18,8 +18,8 @@ const INSTRUCTIONS: &str = "Print this sheet or keep it on a medium that is not 
     again: Encryption, Import, and paste its base64 text. The fingerprint is the SHA-256 of the key's 32 bytes and \
     stands in the label of every tape that needs the key.";
 
-/// How a key gets from paper into a file.
-const FILE: &str = "With the program and a drive, on any machine. keysheet.txt is this sheet as text, or what the QR codes \
+/// What the commands on the sheet take for granted.
+const ABOUT_COMMANDS: &str = "With the program and a drive, on any machine. keysheet.txt is this sheet as text, or what the QR codes \
     say, one key in a line; /dev/nst0 is the drive.";
 
 /// Tapes that are named for one key; of the others it is told how many there are.
@@ -172,7 +172,7 @@ impl KeySheet {
             }
         }
         text.push_str("\nReading the tapes\n\n");
-        for line in wrapped(FILE, 76) {
+        for line in wrapped(ABOUT_COMMANDS, 76) {
             text.push_str(&line);
             text.push('\n');
         }

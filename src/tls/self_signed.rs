@@ -23,7 +23,7 @@ use zeroize::Zeroizing;
 /// It is good for ten years: whoever has compared its fingerprint should not have to do it again every year.
 const DAYS: u32 = 3650;
 
-/// Makes certificate and key if they are ours and neither is there.
+/// Makes certificate and key if they are ours and there is no certificate.
 ///
 /// # Errors
 /// They cannot be written.

@@ -418,6 +418,24 @@ impl House {
         }
     }
 
+    /// Sends a request for work and waits until it is done; `None` if the server died.
+    pub fn done(&mut self, path: &str, body: Value) -> Option<Value> {
+        let started = self.ask("POST", path, Some(body))?;
+        loop {
+            let row = self.ask("GET", &format!("/api/v1/executions/{}", started["execution_id"]), None)?;
+            if matches!(row["status"].as_str(), Some("completed" | "failed" | "cancelled")) {
+                return Some(row);
+            }
+            std::thread::sleep(Duration::from_millis(15));
+        }
+    }
+
+    /// The row of the tape with this label.
+    pub fn tape(&self, label: &str) -> Option<Value> {
+        let tapes = self.api.get("/api/v1/tapes?limit=100").ok();
+        tapes.as_array().unwrap().iter().find(|tape| tape["label"] == label).cloned()
+    }
+
     /// Waits until the newest backup has ended; `None` if the server died.
     pub fn ended(&mut self) -> Option<Value> {
         let since = Instant::now();

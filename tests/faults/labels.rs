@@ -51,22 +51,8 @@ fn was_labelled_before(tape: &Value, killed: DateTime<Utc>) {
     assert!(time <= killed, "labelled at {time}, killed at {killed}");
 }
 
-/// Sends a request for work and waits until it is done, or the server is dead.
-fn done(house: &mut House, path: &str, body: Value) -> Option<Value> {
-    let started = house.ask("POST", path, Some(body))?;
-    loop {
-        let row = house.ask("GET", &format!("/api/v1/executions/{}", started["execution_id"]), None)?;
-        if matches!(row["status"].as_str(), Some("completed" | "failed" | "cancelled")) {
-            return Some(row);
-        }
-        std::thread::sleep(std::time::Duration::from_millis(15));
-    }
-}
-
 fn tape(house: &House, label: &str) -> Value {
-    let tapes = house.api.get("/api/v1/tapes?limit=100").ok();
-    let found = tapes.as_array().unwrap().iter().find(|tape| tape["label"] == label);
-    found.unwrap_or_else(|| panic!("no tape {label}: {tapes}")).clone()
+    house.tape(label).unwrap_or_else(|| panic!("no tape {label}"))
 }
 
 /// A job writes on it, and it comes back.
@@ -84,13 +70,13 @@ fn a_blank_tape_got_its_label_and_nobody_knew() {
     let label = |house: &mut House| {
         house.api.post("/api/v1/libraries/1/inventory?wait=true", json!({})).ok();
         let body = json!({"library_id": 1, "barcodes": true, "pool_id": 1});
-        done(house, "/api/v1/tapes/batch-label", body);
+        house.done("/api/v1/tapes/batch-label", body);
     };
     let (mut house, killed) = killed(label);
     assert_eq!(tape(&house, NEW)["labeled_at"], Value::Null);
     let id = tape(&house, NEW)["id"].clone();
     house.api.post("/api/v1/libraries/1/inventory?wait=true", json!({})).ok();
-    let row = done(&mut house, &format!("/api/v1/tapes/{id}/label"), json!({}));
+    let row = house.done(&format!("/api/v1/tapes/{id}/label"), json!({}));
     let row = row.unwrap();
     assert_eq!(row["status"], "completed", "{row}");
     let tape = tape(&house, NEW);
@@ -111,7 +97,7 @@ fn a_tape_was_formatted_and_nobody_knew() {
         };
         let (slot, drive) = (number("barcode", OLD), number("slot_type", "drive"));
         house.api.post("/api/v1/libraries/1/load?wait=true", json!({"slot_number": slot, "drive_number": drive})).ok();
-        done(house, &format!("/api/v1/tapes/{id}/format"), json!({"confirm": true, "drive_id": 1}));
+        house.done(&format!("/api/v1/tapes/{id}/format"), json!({"confirm": true, "drive_id": 1}));
     };
     let (mut house, killed) = killed(format);
     let before = tape(&house, OLD);

@@ -6,8 +6,9 @@
 //! an operator changes the tapes of its drive, or a library, of one drive or two.
 //! A fault happens while a job writes a set over three tapes; afterwards [`judge`] looks at everything that must hold.
 //! [`rehearsal`] finds out at which places a server can be killed and how many commands can fail; [`sweep`] goes through all of
-//! that, and of what can be damaged, broken, silent or hostile besides. `cargo test` tries a few, chosen by a seed that is printed; `TAPEBACKARR_SEED=N` chooses others. `make soak
-//! SECONDS=n` goes on for that long, and `make soak SECONDS=0` until everything was tried once.
+//! that, and of what can be damaged, broken, silent or hostile besides. `cargo test` tries a few, chosen by a seed that is printed;
+//! `TAPEBACKARR_SEED=N` chooses others. `make soak SECONDS=n` goes on for that long, and `make soak SECONDS=0` until everything was
+//! tried once.
 
 #[path = "../blackbox/api.rs"]
 #[allow(dead_code, reason = "shared with the black-box tests")]

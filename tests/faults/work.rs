@@ -47,7 +47,7 @@ impl Work {
     /// The house, down, with everything ready for it.
     fn house(self) -> House {
         let mut house = House::new(self.variant());
-        let tape = |house: &House, label: &str| tape(house, label).expect("a tape")["id"].clone();
+        let tape = |house: &House, label: &str| house.tape(label).expect("a tape")["id"].clone();
         match self {
             Work::Labels => {
                 for (old, new) in ["F00008L9", "F00009L9"].into_iter().zip(NEW) {
@@ -83,7 +83,7 @@ impl Work {
     fn run(self, house: &House) -> Option<Value> {
         match self {
             Work::Labels | Work::Copy => None,
-            Work::Reuse => Some(json!({"tape_id": tape(house, EXPIRED).expect("a tape")["id"]})),
+            Work::Reuse => Some(json!({"tape_id": house.tape(EXPIRED).expect("a tape")["id"]})),
             Work::Checkpoints => Some(json!({})),
         }
     }
@@ -97,7 +97,7 @@ impl Work {
                 ("/api/v1/tapes/batch-label", json!({"library_id": 1, "barcodes": true, "pool_id": 1}))
             }
         };
-        done(house, path, body)
+        house.done(path, body)
     }
 
     /// What it passes; found out the first time.
@@ -156,29 +156,12 @@ impl Work {
     }
 }
 
-fn tape(house: &House, label: &str) -> Option<Value> {
-    let tapes = house.api.get("/api/v1/tapes?limit=100").ok();
-    tapes.as_array().unwrap().iter().find(|tape| tape["label"] == label).cloned()
-}
-
-/// Sends a request for work and waits until it is done; `None` if the server died.
-fn done(house: &mut House, path: &str, body: Value) -> Option<Value> {
-    let started = house.ask("POST", path, Some(body))?;
-    loop {
-        let row = house.ask("GET", &format!("/api/v1/executions/{}", started["execution_id"]), None)?;
-        if matches!(row["status"].as_str(), Some("completed" | "failed" | "cancelled")) {
-            return Some(row);
-        }
-        std::thread::sleep(std::time::Duration::from_millis(15));
-    }
-}
-
 /// Both tapes have their labels, or get them when a person asks for each, and can be written.
 fn labelled(house: &mut House, what: &str) {
     for label in NEW {
-        let row = tape(house, label).unwrap_or_else(|| panic!("{what}: {label} is not known"));
+        let row = house.tape(label).unwrap_or_else(|| panic!("{what}: {label} is not known"));
         if row["labeled_at"].is_null() {
-            let done = done(house, &format!("/api/v1/tapes/{}/label", row["id"]), json!({})).unwrap();
+            let done = house.done(&format!("/api/v1/tapes/{}/label", row["id"]), json!({})).unwrap();
             assert_eq!(done["status"], "completed", "{what}: {label}: {done}");
         }
         let run = house.api.run_job(2, json!({"backup_type": "full", "tape_id": row["id"]}));

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 const SLIGHT: TimeDelta = TimeDelta::seconds(5);
 /// A clock that has not come back after so long is believed.
 const STAYED: Duration = Duration::from_secs(60);
-/// A run that lies further ahead than this was not made by a clock that was an hour, or a time zone, wrong: its time means nothing.
+/// A run that lies further ahead than this was not made by a clock that was an hour, or a time zone, wrong: its time means
+/// nothing.
 const FARTHEST: TimeDelta = TimeDelta::hours(26);
 
 /// Until when the runs of a job were looked at: now, or until its last run if the clock was set back behind it.

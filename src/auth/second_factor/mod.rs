@@ -138,15 +138,12 @@ impl Auth {
         password: &str,
         from: Option<IpAddr>,
     ) -> Result<Enrolment> {
-        if second_factors::confirmed(conn, id)?.is_none() {
-            let user = self.check_both(conn, keys, id, password, None, from)?;
-            let secret = Secret::generate()?;
-            second_factors::begin(conn, id, &keys.seal(&purpose(id), secret.bytes())?)?;
-            let host = hostname::get().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
-            return Ok(Enrolment { secret: secret.text(), uri: secret.uri(&format!("{}@{host}", user.username)) });
-        }
-        let message = "there is a second factor already: switch it off first, with the password and a code";
-        Err(Error::conflict("second_factor_exists", message))
+        second_factors::must_not_exist(conn, id)?;
+        let user = self.check_both(conn, keys, id, password, None, from)?;
+        let secret = Secret::generate()?;
+        second_factors::begin(conn, id, &keys.seal(&purpose(id), secret.bytes())?)?;
+        let host = hostname::get().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
+        Ok(Enrolment { secret: secret.text(), uri: secret.uri(&format!("{}@{host}", user.username)) })
     }
 
     /// The app has the secret: from now on a code is asked for. Other logins of the user end. The answer is the recovery codes.

@@ -261,14 +261,7 @@ mod tests {
         };
         db::api_keys::insert(conn, &key).unwrap();
         for (name, days, rotates) in [("soon", 29, None), ("later", 31, None), ("itself", 5, Some(90))] {
-            let new = db::encryption_keys::NewEncryptionKey {
-                name: name.into(),
-                algorithm: "aes-256-gcm".into(),
-                key_data: "sealed".into(),
-                key_fingerprint: name.into(),
-                description: None,
-            };
-            let id = db::encryption_keys::insert(conn, &new).unwrap().id;
+            let id = testing::key(conn, name).id;
             let changes = db::encryption_keys::KeyChanges {
                 expires_at: Some(Some(now + TimeDelta::days(days))),
                 rotate_after_days: Some(rotates),

@@ -23,7 +23,7 @@ pub fn document(sheet: &KeySheet) -> Result<Vec<u8>> {
     paper.keep_together(120.0);
     paper.rule();
     paper.text(Font::Bold, 12.0, 0.0, "Reading the tapes");
-    paper.text(Font::Plain, 9.5, 0.0, super::FILE);
+    paper.text(Font::Plain, 9.5, 0.0, super::ABOUT_COMMANDS);
     for command in &sheet.commands {
         paper.keep_together(34.0);
         paper.space(4.0);

@@ -68,9 +68,9 @@ impl Resolve for Resolver {
     }
 }
 
-/// Makes `builder` stay away from addresses that are refused. Through which proxy it goes; empty: that of the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`,
-/// `NO_PROXY`).
-pub fn through(builder: ClientBuilder, proxy: &str) -> Result<ClientBuilder> {
+/// Which ways `builder` takes: to no address that is refused ([`is_refused`]), and through this proxy; empty: that of the
+/// environment (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`).
+pub fn by_ways_allowed(builder: ClientBuilder, proxy: &str) -> Result<ClientBuilder> {
     let builder = builder.dns_resolver(Arc::new(Resolver));
     if proxy.trim().is_empty() {
         return Ok(builder);
@@ -81,7 +81,7 @@ pub fn through(builder: ClientBuilder, proxy: &str) -> Result<ClientBuilder> {
 }
 
 /// A client that follows no redirection (whatever it carries was meant for one place), believes `ca` beside the
-/// authorities of the system, and goes [`through`] a proxy.
+/// authorities of the system, and goes [`by_ways_allowed`].
 pub fn client(ca: &str, proxy: &str) -> Result<Client> {
     let mut builder = Client::builder()
         .redirect(reqwest::redirect::Policy::none())
@@ -93,7 +93,9 @@ pub fn client(ca: &str, proxy: &str) -> Result<Client> {
             .map_err(|error| invalid(format!("ca_certificate is no certificate in PEM: {error}")))?;
         builder = certificates.into_iter().fold(builder, ClientBuilder::add_root_certificate);
     }
-    through(builder, proxy)?.build().map_err(|error| invalid(format!("the HTTP client cannot be made: {error}")))
+    by_ways_allowed(builder, proxy)?
+        .build()
+        .map_err(|error| invalid(format!("the HTTP client cannot be made: {error}")))
 }
 
 /// Whether the server of an address answers: it is asked for the head of its first page, whatever that is.

@@ -84,7 +84,7 @@ impl Telegram {
             .timeout(patience)
             .redirect(reqwest::redirect::Policy::none())
             .tcp_nodelay(true);
-        let client = http::through(client, &self.proxy)?;
+        let client = http::by_ways_allowed(client, &self.proxy)?;
         let client = client.build().map_err(|error| invalid(format!("the HTTP client cannot be made: {error}")))?;
         let url = http::url("api_url", &self.api_url)?;
         Ok(Bot::with_client(self.bot_token.trim(), client).set_api_url(url))

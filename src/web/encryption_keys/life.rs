@@ -33,9 +33,7 @@ impl KeyLife {
     pub fn check(&self) -> Result<KeyChanges> {
         let expires_at = match &self.expires_at {
             None => None,
-            Some(text) => Some(
-                moment("expires_at", text.as_deref(), Day::End).map_err(|error| fields::about("expires_at")(error))?,
-            ),
+            Some(text) => Some(moment("expires_at", text.as_deref(), Day::End).map_err(fields::about("expires_at"))?),
         };
         if self.rotate_after_days.flatten().is_some_and(|days| !(1..=LONGEST_DAYS).contains(&days)) {
             let message = format!("rotate_after_days must be 1 to {LONGEST_DAYS}, or null");

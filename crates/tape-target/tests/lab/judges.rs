@@ -216,7 +216,19 @@ impl Judge {
         ] {
             self.number(&printed, label, ours);
         }
-        let (page, printed) = self.page(log::data_compression::CODE);
+        self.compression(log::data_compression::CODE);
+        // What drives up to LTO-6 have in its place.
+        self.compression(log::data_compression::OLDER);
+        let (page, printed) = self.page(log::tape_capacity::CODE);
+        let ours = log::TapeCapacity::read(&page);
+        self.number(&printed, "Main partition remaining capacity (in MiB)", ours.remaining_mebibytes);
+        self.number(&printed, "Main partition maximum capacity (in MiB)", ours.capacity_mebibytes);
+        self.number(&printed, "Alternate partition maximum capacity (in MiB)", ours.second_capacity_mebibytes);
+        self.usage();
+    }
+
+    fn compression(&mut self, code: u8) {
+        let (page, printed) = self.page(code);
         let ours = log::DataCompression::read(&page);
         for (label, ours) in [
             ("Read compression ratio x100", ours.read_ratio_percent),
@@ -232,16 +244,10 @@ impl Judge {
         ] {
             self.number(&printed, label, ours);
         }
-        let (page, printed) = self.page(log::tape_capacity::CODE);
-        let ours = log::TapeCapacity::read(&page);
-        self.number(&printed, "Main partition remaining capacity (in MiB)", ours.remaining_mebibytes);
-        self.number(&printed, "Main partition maximum capacity (in MiB)", ours.capacity_mebibytes);
-        self.number(&printed, "Alternate partition maximum capacity (in MiB)", ours.second_capacity_mebibytes);
-        self.older_pages();
     }
 
-    /// What the makers' drives up to LTO-6 have in place of two pages of the standard.
-    fn older_pages(&mut self) {
+    /// What drives up to LTO-5 have in place of the volume statistics.
+    fn usage(&mut self) {
         let (page, printed) = self.page(log::tape_usage::CODE);
         let ours = log::TapeUsage::read(&page);
         for (label, ours) in [
@@ -250,18 +256,6 @@ impl Judge {
             ("Total unrecovered write errors", ours.unrecovered_write_errors),
             ("Total read retries", ours.read_retries),
             ("Total unrecovered read errors", ours.unrecovered_read_errors),
-        ] {
-            self.number(&printed, label, ours);
-        }
-        let (page, printed) = self.page(log::data_compression::OLDER);
-        let ours = log::DataCompression::read(&page);
-        for (label, ours) in [
-            ("Read compression ratio x100", ours.read_ratio_percent),
-            ("Write compression ratio x100", ours.write_ratio_percent),
-            ("Megabytes transferred to server", ours.sent_megabytes),
-            ("Bytes transferred to server", ours.sent_bytes),
-            ("Megabytes written to tape", ours.written_megabytes),
-            ("Bytes written to tape", ours.written_bytes),
         ] {
             self.number(&printed, label, ours);
         }
