@@ -22,6 +22,7 @@
 //! | [`tls`] | the certificate that the server shows: read, made, taken anew while it runs |
 //! | [`keys`] | encryption keys and the master key that wraps them |
 //! | [`db`] | connections, schema, row types, one module per aggregate |
+//! | [`clock`] | which time is believed where data is let go |
 //! | [`systemd`] | telling the service manager: ready, alive, what it is at |
 //!
 //! Below them the crates `tape-format` (what is on a tape), `tape-drive` (what a drive is) and `tape-scsi`.
@@ -37,6 +38,7 @@ pub mod auth;
 pub mod backup;
 pub mod catalog;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod coverage;
 pub mod db;

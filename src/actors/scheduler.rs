@@ -16,6 +16,7 @@ pub use upkeep::Upkeep;
 use super::supervised;
 use crate::actors::drive::Drives;
 use crate::actors::jobs::{Jobs, Submit};
+use crate::clock;
 use crate::db::jobs::Job;
 use crate::db::{self, DbPool};
 use crate::events::{Bus, Category, Event};
@@ -42,12 +43,14 @@ pub struct Scheduler {
     drives: Drives,
     upkeep: Vec<Upkeep>,
     set_back: SetBack,
+    /// Whether people were told that the clock is not believed.
+    doubted: bool,
 }
 
 impl Scheduler {
     /// Starts the actor on the current arbiter. `upkeep`: what is done by the clock besides the jobs.
     pub fn start(db: DbPool, bus: Bus, jobs: Addr<Jobs>, drives: Drives, upkeep: Vec<Upkeep>) -> Addr<Scheduler> {
-        Scheduler { db, bus, jobs, drives, upkeep, set_back: SetBack::default() }.start()
+        Scheduler { db, bus, jobs, drives, upkeep, set_back: SetBack::default(), doubted: false }.start()
     }
 
     fn plan(&self, now: DateTime<Utc>) -> Result<()> {
@@ -113,6 +116,22 @@ impl Scheduler {
         Ok(())
     }
 
+    /// Looks whether the clock is believed where data is let go, and tells people once if it is not.
+    fn look_at_clock(&mut self) -> Result<()> {
+        let doubt = clock::look(&mut *self.db.get()?, db::now(), clock::synchronised())?;
+        if let Some(doubt) = doubt.filter(|_| !self.doubted) {
+            let message = format!(
+                "The clock says {}; the server last saw the time go by on {}, and nothing keeps the clock right. Nothing \
+                 more expires until it is set right, or an administrator says that it is right.",
+                doubt.shown.format("%Y-%m-%d %H:%M UTC"),
+                doubt.believed.format("%Y-%m-%d %H:%M UTC")
+            );
+            self.bus.publish(Event::error(Category::System, "Clock Not Believed", message));
+        }
+        self.doubted = doubt.is_some();
+        Ok(())
+    }
+
     fn warn(&self, title: &str, message: String, details: serde_json::Value) {
         self.bus.publish(Event::warning(Category::Job, title, message).details(details));
     }
@@ -149,6 +168,9 @@ impl Actor for Scheduler {
             }
         });
         context.run_interval(LOOK, |scheduler, context| {
+            if let Err(error) = supervised("the look at the clock", || scheduler.look_at_clock()) {
+                tracing::error!(%error, "nobody knows whether the clock is to be believed");
+            }
             let drives = scheduler.drives.clone();
             context.spawn(
                 async move {

@@ -3,6 +3,7 @@
 //! It is decided anew with every question, from what the database says: nothing has to be dismissed, and nothing stays
 //! that is done. One file per kind of object.
 
+mod clock;
 mod drives;
 mod jobs;
 mod keys;
@@ -74,6 +75,8 @@ pub enum Topic {
     KeyExpired,
     /// A key that something is encrypted with is on no key sheet.
     KeyUnprinted,
+    /// The clock is too far ahead to be believed.
+    Clock,
 }
 
 /// Something that needs a person.
@@ -162,6 +165,7 @@ pub fn list(conn: &mut Conn, limits: Limits, now: NaiveDateTime) -> Result<Vec<A
     all.extend(drives::look(conn)?);
     all.extend(tapes::look(conn, limits, now)?);
     all.extend(keys::look(conn, now)?);
+    all.extend(clock::look(conn)?);
     all.sort_by_key(|item| item.severity);
     Ok(all)
 }

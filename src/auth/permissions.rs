@@ -308,6 +308,7 @@ pub const ROUTES: &[Route] = &[
     post("/api/v1/retention/run", OPERATOR),
     get("/api/v1/maintenance", READONLY),
     post("/api/v1/maintenance/run", OPERATOR),
+    post("/api/v1/maintenance/believe-clock", ADMIN),
     post("/api/v1/scrub", OPERATOR),
     post("/api/v1/drills", OPERATOR),
 

@@ -28,6 +28,8 @@ pub struct MaintenanceArgs {
 enum MaintenanceCommand {
     /// Show when it runs, what it did last, and how the database is
     Status,
+    /// Say that the clock is right, after it was too far ahead to be believed
+    BelieveClock,
     /// Do it now
     Run {
         /// What; nothing: what is done every day
@@ -45,6 +47,10 @@ pub fn run(args: MaintenanceArgs, context: &Context) -> CliResult {
         MaintenanceCommand::Run { chores, wait } => {
             let answer = client.post("maintenance/run", &json!({ "chores": chores }))?;
             follow::started(context, &answer, wait, "Maintenance")
+        }
+        MaintenanceCommand::BelieveClock => {
+            let answer = client.post("maintenance/believe-clock", &json!({}))?;
+            format.done(&answer, "The clock is believed: data expires by it.")
         }
         MaintenanceCommand::Status => {
             let answer = client.get("maintenance")?;
@@ -68,6 +74,12 @@ pub fn run(args: MaintenanceArgs, context: &Context) -> CliResult {
             let mut problems =
                 answer["last_check"]["problems"].as_array().into_iter().flatten().filter_map(Value::as_str);
             problems.try_for_each(|problem| line(&format!("Damaged: {}", super::human::printable(problem))))?;
+            if let Some(until) = text_at(&answer, "clock_believed_until") {
+                line(&format!(
+                    "The clock is too far ahead to be believed; time was seen to go by until {until}. Nothing more expires. If it \
+                     is right: tapebackarr maintenance believe-clock"
+                ))?;
+            }
             match text_at(&answer, "schedule") {
                 Some("") => line("No schedule is set (maintenance.schedule): maintenance runs only by hand."),
                 _ => Ok(()),

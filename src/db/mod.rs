@@ -12,6 +12,7 @@ pub mod audit;
 pub mod audit_chain;
 mod before_upgrade;
 pub mod checkpoints;
+pub mod clock;
 pub mod connection;
 pub mod copies;
 pub mod coverage;

@@ -239,6 +239,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    clock (id) {
+        id -> Integer,
+        believed_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     database_backups (id) {
         id -> Integer,
         tape_id -> Integer,
@@ -983,6 +990,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     catalog_owners,
     catalog_search_groups,
     catalog_versions,
+    clock,
     database_backups,
     drive_alerts,
     drive_statistics,

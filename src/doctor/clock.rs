@@ -22,7 +22,7 @@ pub fn look(report: &mut Report, conn: &mut Conn) {
         }
         _ => report.ok("clock", "time", format!("It is {}.", now.format("%Y-%m-%d %H:%M:%S UTC"))),
     }
-    match synchronised() {
+    match crate::clock::synchronised() {
         Some(true) => report.ok("clock", "synchronisation", "The kernel says that the clock is kept right."),
         Some(false) => report.warn(
             "clock",
@@ -31,16 +31,5 @@ pub fn look(report: &mut Report, conn: &mut Conn) {
             "Install or start chrony or systemd-timesyncd: timedatectl set-ntp true",
         ),
         None => report.ok("clock", "synchronisation", "The kernel does not tell whether the clock is kept right."),
-    }
-}
-
-/// What the kernel says (adjtimex(2): TIME_ERROR while the clock is not synchronised). None: it does not say.
-fn synchronised() -> Option<bool> {
-    // SAFETY: all zeroes is a valid value; with `modes` zero the call only reads
-    let mut state: libc::timex = unsafe { std::mem::zeroed() };
-    // SAFETY: the pointer is that of a live value of the right type
-    match unsafe { libc::adjtimex(&raw mut state) } {
-        -1 => None,
-        said => Some(said != libc::TIME_ERROR && state.status & libc::STA_UNSYNC == 0),
     }
 }

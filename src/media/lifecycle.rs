@@ -76,7 +76,7 @@ pub fn may_destroy_loaded(context: &Context, lease: &Lease, named: Option<i32>) 
     if tape.write_once && tape.status != TapeStatus::Blank {
         return Err(never_anew(&tape.label));
     }
-    let fact = Evaluation::read(&mut conn, db::now())?.tape(&mut conn, &tape)?;
+    let fact = Evaluation::read_now(&mut conn)?.tape(&mut conn, &tape)?;
     if !fact.keeps_something() {
         return Ok(uuid);
     }
@@ -126,7 +126,7 @@ pub fn may_expire(conn: &mut Conn, tape: &Tape) -> Result<()> {
     if tape.write_once {
         return Err(never_anew(&tape.label));
     }
-    let fact = Evaluation::read(conn, db::now())?.tape(conn, tape)?;
+    let fact = Evaluation::read_now(conn)?.tape(conn, tape)?;
     if !fact.keeps_something() {
         return Ok(());
     }

@@ -182,6 +182,7 @@ pub const TOPICS: &[Topic] = &[
     topic(SERVER, "database_backup_failed", "The database could not be copied to tape", &["Database Backup Failed"])
         .begins(Trouble::DatabaseBackup),
     topic(SERVER, "database_restored", "The database was replaced", &["Database Uploaded", "Database Restore Completed"]),
+    topic(SERVER, "clock", "The clock is too far ahead to be believed", &["Clock Not Believed"]),
     topic(SERVER, "database_damaged", "A check found the database damaged", &["Database Damaged"]),
     topic(SERVER, "maintenance_failed", "Maintenance failed", &["Maintenance Failed"]),
     topic(SERVER, "key_rotated", "Another encryption key took the place of one: print a new key sheet",

@@ -215,3 +215,40 @@ fn logins_end_by_the_clock_and_new_ones_are_good() {
     assert_eq!(status(&mut house, &first, begun + TimeDelta::minutes(2)), "invalid_token");
     assert!(house.stop(), "an orderly end");
 }
+
+/// By a clock that is years ahead nothing is let go, also not after a restart, until a person says that it is right.
+#[test]
+fn nothing_expires_by_a_clock_that_nobody_believes() {
+    let mut house = a_house(Hands::Library);
+    assert!(house.start());
+    house.log_in();
+    house.api.send("PUT", "/api/v1/jobs/2", Some(&json!({"retention_days": 30}))).ok();
+    house.api.run_job(2, json!({}));
+    let expired = |house: &House| {
+        let done = house.api.post("/api/v1/retention/run", json!({})).ok();
+        let row = house.api.complete(done);
+        row["result"]["retention"]["sets_expired"].as_array().unwrap_or_else(|| panic!("{row}")).len()
+    };
+    let believed = |house: &House| house.api.get("/api/v1/maintenance").ok()["clock_believed_until"].clone();
+    let since = Instant::now();
+    house.clock.as_ref().unwrap().jump(TimeDelta::days(5));
+    house.log_in();
+    // the clock is looked at every ten seconds
+    while since.elapsed() < Duration::from_secs(12) {
+        assert_eq!(believed(&house), Value::Null, "a few days are believed");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    house.clock.as_ref().unwrap().jump(TimeDelta::days(365 * 2));
+    house.log_in();
+    assert_eq!(expired(&house), 0, "by a clock two years ahead");
+    assert!(house.stop(), "an orderly end");
+    assert!(house.start());
+    house.log_in();
+    assert_eq!(expired(&house), 0, "after a restart");
+    let told = house.api.get("/api/v1/dashboard/attention").ok();
+    assert!(told.as_array().unwrap().iter().any(|item| item["topic"] == "clock"), "{told:#}");
+    assert!(believed(&house).is_string());
+    house.api.post("/api/v1/maintenance/believe-clock", json!({})).ok();
+    assert_eq!(believed(&house), Value::Null);
+    assert_eq!(expired(&house), 2, "a person says that it is right");
+}

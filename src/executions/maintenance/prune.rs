@@ -1,8 +1,8 @@
 //! Deletes what is over, by the settings.
 
 use crate::Result;
+use crate::clock;
 use crate::db::upkeep::{Old, prune_step};
-use crate::db::{self};
 use crate::executions::Context;
 use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
@@ -23,9 +23,9 @@ pub fn run(context: &Context) -> Result<Value> {
     ];
     context.phase("pruning", "Deleting what is over.")?;
     let mut report = Map::new();
+    let now = clock::for_expiry(&mut *context.conn()?)?;
     for (name, what, days) in kinds {
-        let Some(before) = TimeDelta::try_days(i64::from(days)).and_then(|age| db::now().checked_sub_signed(age))
-        else {
+        let Some(before) = TimeDelta::try_days(i64::from(days)).and_then(|age| now.checked_sub_signed(age)) else {
             continue;
         };
         if days == 0 {

@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 /// Applies the rules as of now.
 pub fn run(context: &Context) -> Result<Value> {
     context.phase("expiring", "Looking at what the rules of retention keep.")?;
-    let now = db::now();
-    let evaluation = Evaluation::read(&mut *context.conn()?, now)?;
+    let evaluation = Evaluation::read_now(&mut *context.conn()?)?;
+    let now = evaluation.at;
     let (mut expired, mut kept_again) = (Vec::new(), Vec::new());
     let mut marks = Vec::new();
     for set in evaluation.sets.iter().filter(|set| set.row.status == SetStatus::Completed) {
@@ -69,7 +69,7 @@ fn tapes(context: &Context) -> Result<(Vec<String>, Vec<String>)> {
         let mut conn = context.conn()?;
         db::write_transaction(&mut conn, |conn| {
             let all = db::tapes::all(conn)?;
-            let evaluation = Evaluation::read(conn, db::now())?;
+            let evaluation = Evaluation::read_now(conn)?;
             for (tape, fact) in all.iter().zip(evaluation.tapes(conn, &all)?) {
                 if taken.tapes.contains_key(&tape.id) {
                     continue;

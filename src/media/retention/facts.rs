@@ -52,6 +52,12 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
+    /// Reads the facts and decides as of now, or as of the time that is believed ([`crate::clock`]).
+    pub fn read_now(conn: &mut Conn) -> Result<Evaluation> {
+        let now = crate::clock::for_expiry(conn)?;
+        Evaluation::read(conn, now)
+    }
+
     /// Reads the facts as they are now and decides as of the moment `at`. Costs the number of sets, not of files.
     pub fn read(conn: &mut Conn, at: NaiveDateTime) -> Result<Evaluation> {
         Evaluation::read_if(conn, at, None)
@@ -276,19 +282,19 @@ pub fn base_of(conn: &mut Conn, job_id: i32) -> Result<Option<BackupSet>> {
     if crate::db::lost::sets(conn)?.contains(&newest.id) {
         return Ok(None);
     }
-    let evaluation = Evaluation::read(conn, crate::db::now())?;
+    let evaluation = Evaluation::read_now(conn)?;
     Ok(Some(newest).filter(|set| evaluation.keeps(set.id)))
 }
 
 /// Why a tape that is said to have expired must not be written anew; none if it may.
 pub fn why_not_anew(conn: &mut Conn, tape: &Tape) -> Result<Option<String>> {
-    let evaluation = Evaluation::read(conn, crate::db::now())?;
+    let evaluation = Evaluation::read_now(conn)?;
     Ok(why_it_stays(&evaluation.tape(conn, tape)?))
 }
 
 /// The same for each of many tapes, by id.
 pub fn why_not_anew_each(conn: &mut Conn, tapes: &[Tape]) -> Result<HashMap<i32, Option<String>>> {
-    let evaluation = Evaluation::read(conn, crate::db::now())?;
+    let evaluation = Evaluation::read_now(conn)?;
     Ok(evaluation.tapes(conn, tapes)?.iter().map(|fact| (fact.id, why_it_stays(fact))).collect())
 }
 

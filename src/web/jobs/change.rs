@@ -112,7 +112,7 @@ pub async fn remove(
 
 /// Deleting a job must not make sets expire that nobody has thought of.
 fn may_forget(conn: &mut Conn, job: &Job, sets: &[i32]) -> Result<()> {
-    let evaluation = Evaluation::read(conn, now())?;
+    let evaluation = Evaluation::read_now(conn)?;
     let kept: Vec<i32> = sets.iter().copied().filter(|set| evaluation.keeps(*set)).collect();
     if kept.is_empty() {
         return Ok(());

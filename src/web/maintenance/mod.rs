@@ -3,10 +3,12 @@
 use super::Routes;
 use super::optional_body::OptionalBody;
 use super::query;
+use super::responses::Status;
 use super::work::{Started, Unsaid, WaitQuery, Work};
 use crate::Result;
 use crate::app::App;
 use crate::auth::Identity;
+use crate::clock;
 use crate::db::Page;
 use crate::db::executions::{self, Execution, ExecutionFilter};
 use crate::db::upkeep::{self, Size};
@@ -18,7 +20,7 @@ use utoipa::ToSchema;
 
 /// The routes.
 pub fn routes(routes: Routes) -> Routes {
-    routes.add(show).add(run)
+    routes.add(show).add(run).add(believe_clock)
 }
 
 /// How the database and its upkeep are.
@@ -41,6 +43,8 @@ pub struct Maintenance {
     database: Size,
     /// Bytes of its write-ahead log.
     wal_bytes: u64,
+    /// If the clock is too far ahead to be believed where data is let go: until when time was seen to go by.
+    clock_believed_until: Option<DateTime<Utc>>,
 }
 
 /// When maintenance runs, what it did last, and how the database is.
@@ -63,6 +67,7 @@ async fn show(app: web::Data<App>) -> Result<web::Json<Maintenance>> {
             last_check: check,
             last_check_execution_id,
             database: upkeep::size(conn)?,
+            clock_believed_until: clock::doubt(conn)?.map(|doubt| doubt.believed.and_utc()),
             wal_bytes: std::fs::metadata(wal).map(|wal| wal.len()).unwrap_or(0),
         })
     })
@@ -90,4 +95,12 @@ async fn run(
 ) -> Result<HttpResponse> {
     let request = Request::Maintenance(MaintenanceRequest { chores: body.0.chores });
     Work::new(request, "Maintenance", "Maintenance started").answer(&app, &caller, *wait, Unsaid::Start).await
+}
+
+/// Says that the clock is right. Where it was too far ahead to be believed, data expires by it from now on.
+#[utoipa::path(operation_id = "believe_clock", tag = "maintenance", responses((status = 200, body = Status)))]
+#[post("/maintenance/believe-clock")]
+async fn believe_clock(app: web::Data<App>) -> Result<web::Json<Status>> {
+    query(&app.services.db, clock::believe).await?;
+    Ok(web::Json(Status::new("believed")))
 }

@@ -113,7 +113,7 @@ fn look(conn: &mut Conn, wanted: &PreviewQuery) -> Result<Preview> {
             return Err(invalid("at", format!("at must not be before now: {}", db::time::to_rfc3339(&at))));
         }
         Some(at) => at.max(time),
-        None => time,
+        None => crate::clock::for_expiry(conn)?,
     };
     if let Some(job) = wanted.job_id {
         existing("job_id", jobs::find(conn, job))?;

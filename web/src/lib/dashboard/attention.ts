@@ -1,6 +1,7 @@
 import type { Component } from 'svelte';
 import BrushCleaning from '@lucide/svelte/icons/brush-cleaning';
 import CalendarX from '@lucide/svelte/icons/calendar-x';
+import ClockAlert from '@lucide/svelte/icons/clock-alert';
 import CirclePause from '@lucide/svelte/icons/circle-pause';
 import CircleX from '@lucide/svelte/icons/circle-x';
 import Hand from '@lucide/svelte/icons/hand';
@@ -43,5 +44,6 @@ export const ATTENTION_ICONS: Record<Attention['topic'], Component> = {
 	expired_tapes: TimerOff,
 	pool_full: Layers,
 	key_expired: KeyRound,
-	key_unprinted: Printer
+	key_unprinted: Printer,
+	clock: ClockAlert
 };
