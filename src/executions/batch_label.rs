@@ -1,12 +1,13 @@
 //! Labels many tapes: all blank ones of a library by the robot, or one after the other as a person inserts them.
 
 use super::tape_change::{Asking, Need, Refusal};
-use super::{BatchLabelRequest, Context, Lease, Wanted, label, library_action};
+use super::{BatchLabelRequest, Context, Lease, Wanted, label, library_action, mount};
 use crate::actors::drive::tasks::{FirstBlock, Precondition};
 use crate::actors::library::Scan;
 use crate::db::{self, tapes::NewTape, tapes::Tape};
 use crate::{Error, Result};
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use tape_drive::{ElementAddress, ElementKind};
 use tape_format::Label;
@@ -117,16 +118,40 @@ fn label_one(
     }
 }
 
+/// Cartridges that nobody has labelled and that lie in idle drives of the library, because somebody put them there or a run was
+/// cut off, go back to a slot: otherwise they would be passed over.
+fn take_out_of_drives(context: &Context, library: i32, known: &HashSet<String>, outcome: &mut Outcome) -> Result<()> {
+    let inventory = context.services.libraries.inventory_blocking(library, Scan::Fresh)?;
+    let drives = db::drives::all(&mut *context.conn()?)?;
+    for drive in drives.iter().filter(|drive| drive.enabled && drive.library_id == Some(library)) {
+        let Ok(bay) = mount::bay_of(&inventory, drive) else { continue };
+        let Some(here) = inventory.element(bay).filter(|bay| bay.full && !bay.cleaning) else { continue };
+        if here.barcode.as_ref().is_some_and(|code| known.contains(code)) {
+            continue;
+        }
+        let put_away = match context.services.drives.reservations.holder_of_drive(drive.id) {
+            Some(_) => Err(Error::conflict("drive_busy", "the drive is in use")),
+            None => context
+                .take_drive(drive.id, None)
+                .and_then(|lease| mount::put_away(context, &lease, library, None).map(drop)),
+        };
+        if let Err(error) = put_away {
+            let cartridge = here.barcode.as_deref().unwrap_or("a cartridge");
+            outcome.skipped.push(format!("{cartridge}: in drive {}, {error}", drive.name()));
+        }
+    }
+    Ok(())
+}
+
 fn in_library(context: &Context, request: &BatchLabelRequest, library: i32) -> Result<Outcome> {
+    let mut outcome = Outcome::default();
+    let known = db::tapes::labelled_barcodes(&mut *context.conn()?)?;
+    take_out_of_drives(context, library, &known, &mut outcome)?;
     let lease = match request.drive_id {
         Some(drive) => context.take_drive(drive, None)?,
         None => any_drive(context, library)?,
     };
     let inventory = context.services.libraries.inventory_blocking(library, Scan::Fresh)?;
-    let known = {
-        let mut conn = context.conn()?;
-        db::tapes::labelled_barcodes(&mut conn)?
-    };
     let slots: Vec<(ElementAddress, Option<String>)> = inventory
         .of(ElementKind::Storage)
         .filter(|slot| slot.full && !slot.cleaning)
@@ -136,7 +161,6 @@ fn in_library(context: &Context, request: &BatchLabelRequest, library: i32) -> R
         .collect();
     context.progress.files_total.store(slots.len() as u64, Ordering::Relaxed);
     context.progress.totals_known.store(true, Ordering::Relaxed);
-    let mut outcome = Outcome::default();
     let mut number = request.start_number;
     for (slot, barcode) in slots {
         context.check()?;
@@ -149,7 +173,7 @@ fn in_library(context: &Context, request: &BatchLabelRequest, library: i32) -> R
                 outcome.failed.push(format!("slot {}: {error}", slot.0));
             }
         }
-        super::mount::put_away(context, &lease, library, Some(slot))?;
+        mount::put_away(context, &lease, library, Some(slot))?;
     }
     Ok(outcome)
 }

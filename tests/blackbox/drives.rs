@@ -94,6 +94,24 @@ fn a_tape_that_takes_its_time_to_load_is_waited_for() {
     assert_eq!(run["status"], "completed", "{run}");
 }
 
+/// Somebody put it there, or a run was cut off behind the robot.
+#[test]
+fn a_tape_that_lies_in_a_drive_is_not_passed_over_when_a_library_is_labelled() {
+    let server = Server::bare();
+    server.create_library(&Library { drives: 2, slots: 3, capacity_mb: 64 });
+    server.add_library();
+    let slots = server.api.get("/api/v1/libraries/1/slots").ok();
+    let number = |kind: &str, full: bool| {
+        let slot = |slot: &&Value| slot["slot_type"] == kind && slot["is_empty"] != full;
+        slots.as_array().unwrap().iter().find(slot).unwrap()["slot_number"].clone()
+    };
+    let body = json!({"slot_number": number("storage", true), "drive_number": number("drive", false)});
+    server.api.post("/api/v1/libraries/1/load?wait=true", body).ok();
+    let body = json!({"library_id": 1, "barcodes": true, "pool_id": 1});
+    let row = server.api.complete(server.api.post("/api/v1/tapes/batch-label", body).ok());
+    assert_eq!((&row["result"]["completed"], &row["result"]["skipped"]), (&json!(3), &json!([])), "{row}");
+}
+
 #[test]
 fn where_no_slot_is_empty_the_robot_exchanges_the_tapes() {
     let server = Server::with_library(Library { drives: 1, slots: 2, capacity_mb: 64 });
