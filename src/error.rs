@@ -124,6 +124,13 @@ impl From<diesel::result::Error> for Error {
                     info.message()
                 ),
             ),
+            // SQLite says this of a page that does not make sense, and also where reading fails with EIO
+            Diesel::DatabaseError(_, info) if info.message().contains("is malformed") => Error::new(
+                ErrorKind::Unavailable,
+                "database_io",
+                "the database cannot be read: its disk fails, or the file is damaged. Look at the system log; if that says nothing, \
+                 let the database be checked (tapebackarr maintenance run integrity-check)",
+            ),
             // after as long as a connection waits (db::connection): nothing is wrong with the database or with what was asked
             Diesel::DatabaseError(_, info) if info.message().contains("is locked") => Error::new(
                 ErrorKind::Unavailable,

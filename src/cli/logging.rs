@@ -14,5 +14,7 @@ pub fn begin(logging: &Logging) -> CliResult {
         LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).try_init(),
         LogFormat::Json => log.json().try_init(),
     };
-    begun.doing("cannot begin the log")
+    begun.doing("cannot begin the log")?;
+    crate::db::sqlite_log::begin();
+    Ok(())
 }

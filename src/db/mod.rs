@@ -53,6 +53,7 @@ pub mod sets;
 pub mod settings;
 pub mod sources;
 pub mod spanning;
+pub mod sqlite_log;
 pub mod staged;
 pub mod tape_care;
 pub mod tape_changes;
