@@ -5,7 +5,7 @@
 //! phases, log, warnings, decisions ("why"), progress, leases on drives and tapes, and the question whether to stop.
 
 pub mod advice;
-mod backup;
+pub(crate) mod backup;
 mod batch_label;
 mod cleaning;
 pub mod command_line;

@@ -96,6 +96,18 @@ fn the_disk_of_the_database_fails_for_a_while() {
     assert!(of_the_database(Variant::two_drives(Kind::Encrypted), WRITES, seed.below(60)) > 0, "nothing failed");
 }
 
+/// It still fails when the run ends: the set ends with it as soon as that can be stored.
+#[test]
+fn the_disk_of_the_database_fails_for_long() {
+    assert!(of_the_database(Variant::two_drives(Kind::Plain), WRITES, 242) > 0, "nothing failed");
+}
+
+/// SQLite calls that a malformed database.
+#[test]
+fn the_disk_of_the_database_cannot_be_read_for_a_while() {
+    assert!(of_the_database(Variant::two_drives(Kind::Plain), READS, 20) > 0, "nothing failed");
+}
+
 #[test]
 fn the_disk_of_the_log_fails() {
     of_the_log();

@@ -2,10 +2,12 @@
 //! reserved for that is given back, and what cannot be stored even so is tried again until it can.
 
 use super::{Jobs, announce};
+use crate::actors::catalog::Discard;
 use crate::db::executions::{Execution, ExecutionChanges, ExecutionFilter};
 use crate::db::reserve::Reserve;
 use crate::db::{self, ExecutionStatus};
 use crate::executions::Services;
+use crate::executions::backup::left::{self, Left};
 use crate::{Error, ErrorKind, Result};
 
 /// How an execution ended.
@@ -53,7 +55,19 @@ impl End {
     }
 
     fn store(&self, services: &Services) -> Result<Execution> {
-        db::executions::finish(&mut *services.db.get()?, self.id, self.status, &self.changes)
+        let (row, left) = db::write_transaction(&mut *services.db.get()?, |conn| {
+            let run = db::executions::find(conn, self.id)?;
+            let left = left::end_set(conn, &run, self.status)?;
+            let mut changes = self.changes.clone();
+            if left == Some(Left::Resumable) {
+                changes.can_resume = Some(true);
+            }
+            Ok((db::executions::finish(conn, self.id, self.status, &changes)?, left))
+        })?;
+        if let Some(Left::ForCatalog(set_id)) = left {
+            services.catalog.do_send(Discard { set_id });
+        }
+        Ok(row)
     }
 }
 

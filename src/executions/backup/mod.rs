@@ -15,6 +15,7 @@ mod append;
 mod close;
 pub mod drain;
 pub(super) mod feed;
+pub mod left;
 mod plan;
 pub mod resume;
 mod tape;
@@ -80,7 +81,10 @@ pub fn run(context: &Context, request: &BackupRequest) -> Result<Value> {
     let stages = match committed {
         Ok(stages) => stages,
         Err(error) => {
-            fail(context, set.id, &error)?;
+            if let Err(why) = fail(context, set.id, &error) {
+                // the end of the run takes the set with it
+                tracing::warn!(set = set.id, %why, "the end of a set could not be stored");
+            }
             return Err(error);
         }
     };

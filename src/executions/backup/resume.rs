@@ -102,6 +102,11 @@ pub fn give_up(context: &Context, job_id: i32) -> Result<()> {
 /// Forgets everything that a set has: it will never be complete.
 pub fn forget(catalog: &Addr<CatalogActor>, conn: &mut Conn, set_id: i32) -> Result<()> {
     futures_executor::block_on(catalog.send(Discard { set_id }))??;
+    forget_parts(conn, set_id)
+}
+
+/// The part of that which the catalog has nothing to do with.
+pub(super) fn forget_parts(conn: &mut Conn, set_id: i32) -> Result<()> {
     db::set_parts::delete_of_set(conn, set_id)?;
     checkpoints::end(conn, set_id)
 }

@@ -164,13 +164,21 @@ fn write(
             Ok(copy)
         }
         Err(error) => {
-            let mut conn = context.conn()?;
-            resume::forget(&context.services.catalog, &mut conn, set.id)?;
-            let status = if error.code == "cancelled" { SetStatus::Cancelled } else { SetStatus::Failed };
-            db::sets::fail(&mut conn, set.id, status)?;
+            if let Err(why) = give_up(context, set.id, &error) {
+                // the end of the run takes the set with it
+                tracing::warn!(set = set.id, %why, "the end of a copy could not be stored");
+            }
             Err(error)
         }
     }
+}
+
+/// The copy will never be complete.
+fn give_up(context: &Context, set_id: i32, error: &Error) -> Result<()> {
+    let mut conn = context.conn()?;
+    resume::forget(&context.services.catalog, &mut conn, set_id)?;
+    let status = if error.code == "cancelled" { SetStatus::Cancelled } else { SetStatus::Failed };
+    db::sets::fail(&mut conn, set_id, status).map(drop)
 }
 
 /// The row of the copy: what it is, is what the original is.

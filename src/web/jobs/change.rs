@@ -7,7 +7,7 @@ use crate::db::executions;
 use crate::db::jobs::{self, Job};
 use crate::db::paging::MAX_LIMIT;
 use crate::db::sets::{self, SetFilter};
-use crate::db::{Conn, Page, now, write_transaction};
+use crate::db::{Conn, Page, write_transaction};
 use crate::events::{Category, Event};
 use crate::media::retention::Evaluation;
 use crate::web::responses::{Created, Status};
