@@ -136,3 +136,97 @@ pub fn at_work(conn: &mut Conn) -> Result<HashSet<i32>> {
         .load(conn)?;
     Ok(jobs.into_iter().flatten().collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::explain::steps;
+    use crate::db::executions::{self, ExecutionChanges, NewExecution};
+    use crate::db::{TapeChangeReason, now, sets, tape_changes, testing};
+
+    fn ended(conn: &mut Conn, job_id: i32, status: ExecutionStatus) -> i32 {
+        let new = NewExecution { kind: "backup".into(), job_id: Some(job_id), ..Default::default() };
+        let id = executions::insert(conn, &new).expect("run").id;
+        executions::claim(conn, id).expect("claim");
+        executions::finish(conn, id, status, &ExecutionChanges::default()).expect("end");
+        id
+    }
+
+    #[test]
+    fn the_last_runs_of_each_job_are_told_newest_first() {
+        let db = testing::database();
+        let conn = &mut *db.conn();
+        let (one, two, never) = (testing::job(conn, "one"), testing::job(conn, "two"), testing::job(conn, "never"));
+        let failed = ended(conn, one.id, ExecutionStatus::Failed);
+        let second = ended(conn, two.id, ExecutionStatus::Failed);
+        let good = ended(conn, one.id, ExecutionStatus::Completed);
+        let new = NewExecution { kind: "backup".into(), job_id: Some(one.id), ..Default::default() };
+        let open = executions::insert(conn, &new).expect("run").id;
+        let restore = NewExecution { kind: "restore".into(), job_id: Some(one.id), ..Default::default() };
+        executions::insert(conn, &restore).expect("restore");
+
+        let ids = |conn: &mut Conn, job, most| {
+            let all = last(conn, job, most).expect("runs");
+            let of = |job| all.get(&job).into_iter().flatten().map(|run: &PastRun| run.id).collect::<Vec<_>>();
+            [of(one.id), of(two.id), of(never.id)]
+        };
+        assert_eq!(ids(conn, None, 20), [vec![open, good, failed], vec![second], vec![]]);
+        assert_eq!(ids(conn, None, 2), [vec![open, good], vec![second], vec![]]);
+        assert_eq!(ids(conn, Some(two.id), 20), [vec![], vec![second], vec![]]);
+        assert_eq!(super::failed(conn).expect("failed"), [second], "the other one was done with success since");
+        assert_eq!(at_work(conn).expect("at work"), HashSet::from([one.id]));
+
+        let waits = |conn: &mut Conn| last(conn, Some(one.id), 1).expect("runs")[&one.id][0].needs_tape;
+        assert!(!waits(conn));
+        let request = tape_changes::NewTapeChange {
+            job_execution_id: open,
+            spanning_set_id: None,
+            current_tape_id: None,
+            reason: TapeChangeReason::TapeFull,
+            tape_id: None,
+            pool_id: None,
+            drive_id: None,
+            message: "Insert a tape".into(),
+        };
+        tape_changes::open(conn, &request).expect("request");
+        assert!(waits(conn));
+    }
+
+    #[test]
+    fn a_copy_is_no_newer_backup() {
+        let db = testing::database();
+        let conn = &mut *db.conn();
+        let (tape, job) = (testing::tape(conn, "A00001"), testing::job(conn, "etc"));
+        assert!(newest_good(conn).expect("none").is_empty());
+        let set = testing::set(conn, &job, &tape, None);
+        assert!(newest_good(conn).expect("open").is_empty(), "it is still being written");
+        sets::complete(conn, set.id, &sets::SetChanges::default()).expect("complete");
+        let copy = testing::set(conn, &job, &tape, None);
+        sets::complete(conn, copy.id, &sets::SetChanges::default()).expect("complete");
+        let of = |conn: &mut Conn| newest_good(conn).expect("good").get(&job.id).copied();
+        assert_eq!(of(conn), Some(copy.start_time));
+        use crate::db::schema::set_copies;
+        let marks = (set_copies::set_id.eq(copy.id), set_copies::copy_of.eq(&set.uuid));
+        diesel::insert_into(set_copies::table).values(marks).execute(conn).expect("copy");
+        assert_eq!(of(conn), Some(set.start_time));
+    }
+
+    #[test]
+    fn what_ran_in_all_the_years_is_not_gone_through() {
+        let db = testing::database();
+        let conn = &mut *db.conn();
+        testing::many_tapes(conn, 100);
+        testing::many_jobs(conn, 1000, 5);
+        assert_eq!(last(conn, None, 3).expect("runs").values().map(Vec::len).sum::<usize>(), 3000);
+        let asked = steps(conn, |conn| {
+            last(conn, None, 20).expect("runs");
+            failed(conn).expect("failed");
+            last_work(conn, now()).expect("work");
+            newest_good(conn).expect("good");
+            at_work(conn).expect("at work");
+        });
+        let jobs = |step: &str| step == "SCAN j" || step.starts_with("SCAN j ");
+        let through: Vec<_> = asked.iter().filter(|step| step.starts_with("SCAN ") && !jobs(step)).collect();
+        assert!(through.is_empty(), "{asked:#?}");
+    }
+}

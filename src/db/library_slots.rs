@@ -251,5 +251,8 @@ mod tests {
         assert_eq!(ids, [(1, None), (256, Some(tape))]);
         assert_eq!(of_tape(conn, tape).expect("where").map(|slot| slot.slot_number), Some(256));
         assert_eq!(replace(conn, 99, &second).expect_err("no library").message, "library 99 not found");
+        let asked = crate::catalog::explain::steps(conn, |conn| list(conn, library).expect("list"));
+        let all_tapes = |step: &&String| step.contains("MATERIALIZE") || step.contains("SCAN tapes");
+        assert_eq!(asked.iter().filter(all_tapes).count(), 0, "{asked:#?}");
     }
 }
