@@ -3,9 +3,11 @@
 //! `cargo bench --bench catalog -- [PATHS] [FILE]`; one million paths in a temporary file unless said otherwise. A full
 //! set of all paths, ten incremental sets of one percent each, and a second full set are inserted and indexed; then the
 //! state as of the last incremental is listed, searched, planned to be restored, counted and walked. A FILE is kept, and when it
-//! exists from an earlier run only reading is measured. Then 100 000 sets are judged by the rules of retention, and a catalog is
-//! built again from a table of contents of all paths. `BENCH_PATHS=10000000 make bench` has room for ten million.
+//! exists from an earlier run only reading is measured. Then 100 000 sets are judged by the rules of retention, a house of
+//! 100 000 tapes is asked what the pages ask, and a catalog is built again from a table of contents of all paths.
+//! `BENCH_PATHS=10000000 make bench` has room for ten million.
 
+mod asking;
 mod figures;
 mod made;
 mod planning;
@@ -38,6 +40,7 @@ fn main() -> anyhow::Result<()> {
     }
     read(&pool, paths)?;
     retaining::measure(folder.path())?;
+    asking::measure(folder.path())?;
     rebuilding::measure(folder.path(), paths)
 }
 

@@ -4,7 +4,7 @@ use crate::figures::once;
 use diesel::connection::SimpleConnection;
 use std::path::Path;
 use tapebackarr::db::retention::{self as rows, Mark};
-use tapebackarr::db::{self, tapes};
+use tapebackarr::db::{self, tape_briefs};
 use tapebackarr::media::retention::Evaluation;
 
 const SETS: u64 = 100_000;
@@ -39,7 +39,7 @@ pub fn measure(folder: &Path) -> anyhow::Result<()> {
     fill(conn)?;
     let (evaluation, tapes) = once("retention   preview of 100000 sets", SETS, || {
         let evaluation = Evaluation::read(conn, db::now())?;
-        let all = tapes::all(conn)?;
+        let all = tape_briefs::not_blank(conn)?;
         let tapes = evaluation.tapes(conn, &all)?;
         Ok((evaluation, tapes))
     })?;

@@ -22,10 +22,10 @@ pub fn look(conn: &mut Conn) -> Result<Vec<Attention>> {
             item.library_id = Some(library.id);
             item
         };
-        for slot in slots.iter().map(|listed| &listed.slot) {
-            if let Some(exception) = &slot.exception {
-                let title = format!("Element {} of {} has a problem", slot.slot_number, library.name);
-                let item = Attention::new(Topic::Library, Urgency::Warning, slot.id, title, exception);
+        for listed in &slots {
+            if let Some(exception) = &listed.slot.exception {
+                let title = format!("Library {}: {} has a problem", library.name, listed.name);
+                let item = Attention::new(Topic::Library, Urgency::Warning, listed.slot.id, title, exception);
                 all.push(of_library(item.at(link.clone(), "Look")));
             }
         }

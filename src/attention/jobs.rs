@@ -3,12 +3,14 @@
 use super::runs::failure;
 use super::{Attention, Topic, Urgency};
 use crate::Result;
-use crate::db::executions::{self, ExecutionFilter};
+use crate::db::events::{self, Event};
+use crate::db::executions::{self, ExecutionListed};
 use crate::db::jobs::Job;
-use crate::db::{Conn, ExecutionStatus, Page, events, jobs, sets};
+use crate::db::{Conn, job_runs, jobs};
 use crate::executions::command_line::quoted;
 use crate::schedule::Schedule;
 use chrono::{Duration, NaiveDateTime};
+use std::collections::HashMap;
 
 /// So many times a job may be due without a good copy before somebody should look.
 const MOST_MISSED: usize = 2;
@@ -20,25 +22,27 @@ const REMEMBERED: Duration = Duration::days(7);
 /// What the jobs need.
 pub fn look(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Attention>> {
     let mut all = Vec::new();
-    let left_out = events::titled(conn, &["Run Missed", "Run Skipped"], now - REMEMBERED)?;
+    let failed = failed(conn)?;
+    let good = job_runs::newest_good(conn)?;
+    let at_work = job_runs::at_work(conn)?;
+    let left_out = left_out(conn, now)?;
     for listed in jobs::list(conn)? {
         let job = listed.job;
         if !job.enabled {
             continue;
         }
-        if let Some(item) = failed(conn, &job)? {
-            all.push(item);
+        if let Some(row) = failed.get(&job.id) {
+            all.push(failure(row));
             continue;
         }
-        let good = sets::newest_good(conn, job.id)?;
-        if !executions::has_open(conn, job.id)?
+        let good = good.get(&job.id).copied();
+        if !at_work.contains(&job.id)
             && let Some(item) = stale(&job, good, now)
         {
             all.push(item);
             continue;
         }
-        let of_job = |event: &&events::Event| event.detail("job_id") == Some(job.id);
-        if let Some(event) = left_out.iter().rev().find(of_job)
+        if let Some(event) = left_out.get(&job.id)
             && good.is_none_or(|good| good < event.created_at)
         {
             let title = format!("A run of {} was left out", job.name);
@@ -57,17 +61,17 @@ fn run(job: &Job) -> String {
     format!("tapebackarr run {}", quoted(&job.name).unwrap_or_else(|| job.id.to_string()))
 }
 
-/// The last run that has ended, if it failed.
-fn failed(conn: &mut Conn, job: &Job) -> Result<Option<Attention>> {
-    let ended = [ExecutionStatus::Completed, ExecutionStatus::Failed];
-    let filter = ExecutionFilter {
-        job_id: Some(job.id),
-        kind: Some("backup".into()),
-        statuses: Some(ended.to_vec()),
-        ..Default::default()
-    };
-    let last = executions::list(conn, &filter, Page::first(1))?.pop();
-    Ok(last.filter(|row| row.execution.status == ExecutionStatus::Failed).map(|row| failure(&row)))
+/// The last run of each enabled job that has ended, if it failed.
+fn failed(conn: &mut Conn) -> Result<HashMap<i32, ExecutionListed>> {
+    let ids = job_runs::failed(conn)?;
+    let rows = executions::these(conn, &ids)?;
+    Ok(rows.into_iter().filter_map(|row| Some((row.execution.job_id?, row))).collect())
+}
+
+/// The last event that a run was left out, by job.
+fn left_out(conn: &mut Conn, now: NaiveDateTime) -> Result<HashMap<i32, Event>> {
+    let oldest_first = events::titled(conn, &["Run Missed", "Run Skipped"], now - REMEMBERED)?;
+    Ok(oldest_first.into_iter().filter_map(|event| Some((event.detail("job_id")?, event))).collect())
 }
 
 /// Whether the schedule was due too often since the last good copy, the job's creation, or the last change of its schedule.

@@ -2,11 +2,11 @@
 
 use super::{Attention, Topic, Urgency};
 use crate::Result;
-use crate::db::executions::{self, ACTIVE, ExecutionFilter, ExecutionListed};
+use crate::db::executions::{self, ExecutionFilter, ExecutionListed};
 use crate::db::tape_changes::{self, OPEN, TapeChangeFilter};
-use crate::db::{Conn, ExecutionStatus, Page};
+use crate::db::{Conn, ExecutionStatus, Page, job_runs};
 use chrono::{Duration, NaiveDateTime};
-use std::collections::HashSet;
+use std::cmp::Reverse;
 
 /// A failure of something that no schedule repeats is shown for so long.
 const SHOWN: Duration = Duration::days(7);
@@ -53,20 +53,11 @@ pub fn waiting(conn: &mut Conn) -> Result<Vec<Attention>> {
 /// Work that failed and was not done again with success since. Backups are the business of their jobs; what a person
 /// does with a drive or a library fails before their eyes.
 pub fn failed(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Attention>> {
-    let recent = ExecutionFilter { since: Some(now - SHOWN), ..Default::default() };
-    let mut done: HashSet<(String, String)> = HashSet::new();
-    let mut all = Vec::new();
-    for row in executions::list(conn, &recent, Page::first(1000))? {
-        let run = &row.execution;
-        let hand = matches!(run.kind.as_str(), "backup" | "drive" | "library" | "inspect");
-        if hand || ACTIVE.contains(&run.status) || !done.insert((run.kind.clone(), run.title.clone())) {
-            continue;
-        }
-        if run.status == ExecutionStatus::Failed {
-            all.push(failure(&row));
-        }
-    }
-    Ok(all)
+    let last = job_runs::last_work(conn, now - SHOWN)?;
+    let mut rows = executions::these(conn, &last)?;
+    rows.retain(|row| row.execution.status == ExecutionStatus::Failed);
+    rows.sort_by_key(|row| Reverse(row.execution.id));
+    Ok(rows.iter().map(failure).collect())
 }
 
 /// The failure of a run.

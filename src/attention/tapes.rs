@@ -3,7 +3,7 @@
 use super::{Attention, Topic, Urgency};
 use crate::Result;
 use crate::db::tapes::Tape;
-use crate::db::whereabouts::{self, PlaceKind};
+use crate::db::whereabouts::{Inventory, PlaceKind};
 use crate::db::{Conn, TapeStatus, events, jobs, pools, tape_care, tapes};
 use crate::media::wear::{self, Condition, Limits, Worn};
 use chrono::{Duration, NaiveDateTime};
@@ -22,9 +22,8 @@ const MOST_LISTED: usize = 20;
 /// What tapes and pools need.
 pub fn look(conn: &mut Conn, limits: Limits, now: NaiveDateTime) -> Result<Vec<Attention>> {
     let mut all = first_few(tape_care::held(conn)?.iter().filter_map(held).collect(), "are on hold");
-    for tape in tape_care::lost(conn)? {
-        all.extend(found(conn, &tape)?);
-    }
+    let inventory = Inventory::read(conn)?;
+    all.extend(tape_care::lost(conn)?.iter().filter_map(|tape| found(&inventory, tape)));
     let (failing, worn) = worn(conn, limits, now)?.into_iter().partition(|item| item.topic == Topic::FailingTape);
     all.extend(first_few(failing, "lose data"));
     all.extend(first_few(worn, "are worn"));
@@ -120,15 +119,15 @@ fn held(tape: &Tape) -> Option<Attention> {
 }
 
 /// A tape that was given up is in a drive or a library.
-fn found(conn: &mut Conn, tape: &Tape) -> Result<Option<Attention>> {
-    let place = whereabouts::of(conn, tape)?;
+fn found(inventory: &Inventory, tape: &Tape) -> Option<Attention> {
+    let place = inventory.of(tape);
     if !matches!(place.kind, PlaceKind::Drive | PlaceKind::Slot) {
-        return Ok(None);
+        return None;
     }
     let title = format!("Tape {} was lost and is there", tape.label);
     let about = format!("It is {}. Say that it was found, and what is on it counts again.", place.text);
     let item = Attention::new(Topic::TapeOnHold, Urgency::Warning, tape.id, title, about);
-    Ok(Some(of_tape(tape, item)))
+    Some(of_tape(tape, item))
 }
 
 /// Pools to which an enabled job writes, and that have no tape left for it.

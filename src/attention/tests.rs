@@ -279,3 +279,20 @@ fn of_many_tapes_the_first_are_listed_and_the_others_counted() {
     assert_eq!(all.len(), 21);
     assert_eq!((all[20].title.as_str(), all[20].topic), ("19000 more tapes are on hold", Topic::TapeOnHold));
 }
+
+#[test]
+fn a_thousand_jobs_are_asked_about_together() {
+    let db = testing::database();
+    let conn = &mut *db.conn();
+    testing::many_tapes(conn, 100);
+    testing::many_jobs(conn, 3, 50);
+    let (_, few) = testing::statements(conn, |conn| list(conn, db::now()).expect("list"));
+    let db = testing::database();
+    let conn = &mut *db.conn();
+    testing::many_tapes(conn, 100);
+    testing::many_jobs(conn, 1000, 10);
+    let (all, many) = testing::statements(conn, |conn| list(conn, db::now()).expect("list"));
+    assert_eq!(many.len(), few.len(), "no statement more: {many:#?}");
+    let failed = all.iter().filter(|item| item.topic == Topic::FailedRun).count();
+    assert_eq!(failed, 20, "of every fiftieth job the last run");
+}

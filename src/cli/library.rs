@@ -163,15 +163,15 @@ pub fn run(args: LibraryArgs, context: &Context) -> CliResult {
         LibraryCommand::Slots { library } => slots(context, resolve::id(client, LIBRARY, &library)?),
         LibraryCommand::Load { library, slot, drive, wait } => {
             let body = json!({ "slot_number": slot, "drive_number": drive });
-            robot(context, &library, "load", &body, wait, &format!("Slot {slot} → drive {drive}"))
+            robot(context, &library, "load", &body, wait, &format!("Element {slot} → element {drive}"))
         }
         LibraryCommand::Unload { library, drive, slot, wait } => {
             let body = Body::new().with("drive_number", drive).maybe("slot_number", slot).json();
-            robot(context, &library, "unload", &body, wait, &format!("Drive {drive} → slot"))
+            robot(context, &library, "unload", &body, wait, &format!("Element {drive} → slot"))
         }
         LibraryCommand::Transfer { library, from, to, wait } => {
             let body = json!({ "source_slot": from, "dest_slot": to });
-            robot(context, &library, "transfer", &body, wait, &format!("Slot {from} → slot {to}"))
+            robot(context, &library, "transfer", &body, wait, &format!("Element {from} → element {to}"))
         }
     }
 }
@@ -203,6 +203,7 @@ fn robot(context: &Context, library: &str, verb: &str, body: &serde_json::Value,
 
 fn slots(context: &Context, id: i64) -> CliResult {
     let columns = [
+        text("name", "name"),
         text("address", "slot_number"),
         text("type", "slot_type"),
         yes_no("empty", "is_empty"),

@@ -1,15 +1,13 @@
 //! What counting copies needs to know of all sets and their parts, and of the tapes that hold something.
 
 use super::Conn;
-use super::dashboard::ifnull_bigint;
 use super::kinds::{SetStatus, TapeStatus};
 use super::schema::{backup_jobs, backup_set_parts, backup_sets, tapes};
 use super::tapes::Tape;
 use crate::Result;
 use chrono::NaiveDateTime;
-use diesel::dsl::sum;
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
+use diesel::sql_types::{BigInt, Bool};
 use diesel::sqlite::Sqlite;
 
 /// A set that can be read.
@@ -73,35 +71,38 @@ pub fn offsite(conn: &mut Conn) -> Result<Vec<i32>> {
 }
 
 /// Tapes with data, in figures.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, QueryableByName)]
 pub struct Filled {
     /// Tapes that hold something.
+    #[diesel(sql_type = BigInt)]
     pub tapes: i64,
     /// Bytes on them.
+    #[diesel(sql_type = BigInt)]
     pub bytes: i64,
     /// Of those, never read back and compared.
+    #[diesel(sql_type = BigInt)]
     pub never_verified: i64,
     /// Of those, out of the house.
+    #[diesel(sql_type = BigInt)]
     pub offsite: i64,
     /// Bytes on these.
+    #[diesel(sql_type = BigInt)]
     pub offsite_bytes: i64,
     /// Of those, lost, on hold or retired.
+    #[diesel(sql_type = BigInt)]
     pub doubtful: i64,
 }
 
-/// Counts the tapes that hold something.
+const FILLED: &str = "\
+    SELECT count(*) AS tapes, ifnull(sum(used_bytes), 0) AS bytes, \
+        ifnull(sum(last_verified_at IS NULL), 0) AS never_verified, ifnull(sum(status = 'exported'), 0) AS offsite, \
+        ifnull(sum(CASE WHEN status = 'exported' THEN used_bytes END), 0) AS offsite_bytes, \
+        ifnull(sum(hold_reason IS NOT NULL OR lost_at IS NOT NULL OR status = 'retired'), 0) AS doubtful \
+    FROM tapes WHERE used_bytes > 0";
+
+/// Counts the tapes that hold something, all in one go.
 pub fn filled(conn: &mut Conn) -> Result<Filled> {
-    let full = tapes::used_bytes.gt(0);
-    let offsite = tapes::status.eq(TapeStatus::Exported);
-    let all = tapes::table.filter(full);
-    Ok(Filled {
-        tapes: all.count().get_result(conn)?,
-        bytes: all.select(ifnull_bigint(sum(tapes::used_bytes), 0)).get_result(conn)?,
-        never_verified: all.filter(tapes::last_verified_at.is_null()).count().get_result(conn)?,
-        offsite: all.filter(offsite).count().get_result(conn)?,
-        offsite_bytes: all.filter(offsite).select(ifnull_bigint(sum(tapes::used_bytes), 0)).get_result(conn)?,
-        doubtful: all.filter(doubtful()).count().get_result(conn)?,
-    })
+    Ok(diesel::sql_query(FILLED).get_result(conn)?)
 }
 
 type Doubtful = Box<dyn BoxableExpression<tapes::table, Sqlite, SqlType = Bool>>;

@@ -6,7 +6,7 @@ use super::schema::{backup_jobs, backup_sets, backup_sources, encryption_keys, j
 use super::time::{now, rfc3339_option};
 use crate::Result;
 use chrono::{Duration, NaiveDateTime};
-use diesel::dsl::{max, min, sum};
+use diesel::dsl::{count_star, max, min, sum};
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use serde::Serialize;
@@ -53,7 +53,16 @@ diesel::define_sql_function! {
 /// Counts everything. Reads figures of sets, never the rows of the catalog, so it costs the same with any number of
 /// files.
 pub fn counts(conn: &mut Conn) -> Result<DashboardCounts> {
-    let completed = backup_sets::status.eq(SetStatus::Completed);
+    let (data, files, sets, newest, oldest) = backup_sets::table
+        .filter(backup_sets::status.eq(SetStatus::Completed))
+        .select((
+            ifnull_bigint(sum(backup_sets::total_bytes), 0),
+            ifnull_bigint(sum(backup_sets::file_count), 0),
+            count_star(),
+            max(backup_sets::start_time),
+            min(backup_sets::start_time),
+        ))
+        .get_result(conn)?;
     let since = now() - Duration::hours(24);
     let at_work = job_executions::kind.eq("backup").and(job_executions::status.eq(ExecutionStatus::Running));
     Ok(DashboardCounts {
@@ -63,22 +72,16 @@ pub fn counts(conn: &mut Conn) -> Result<DashboardCounts> {
         running_jobs: job_executions::table.filter(at_work).count().get_result(conn)?,
         open_tape_changes: super::tape_changes::count_open(conn)?,
         recent_backups: backup_sets::table
-            .filter(completed.and(backup_sets::end_time.ge(since)))
+            .filter(backup_sets::status.eq(SetStatus::Completed).and(backup_sets::end_time.ge(since)))
             .count()
             .get_result(conn)?,
-        total_data_bytes: backup_sets::table
-            .filter(completed)
-            .select(ifnull_bigint(sum(backup_sets::total_bytes), 0))
-            .get_result(conn)?,
-        total_files_cataloged: backup_sets::table
-            .filter(completed)
-            .select(ifnull_bigint(sum(backup_sets::file_count), 0))
-            .get_result(conn)?,
+        total_data_bytes: data,
+        total_files_cataloged: files,
         total_sources: backup_sources::table.count().get_result(conn)?,
         total_encryption_keys: encryption_keys::table.count().get_result(conn)?,
-        total_backup_sets: backup_sets::table.filter(completed).count().get_result(conn)?,
-        last_backup_time: backup_sets::table.filter(completed).select(max(backup_sets::start_time)).get_result(conn)?,
-        oldest_backup: backup_sets::table.filter(completed).select(min(backup_sets::start_time)).get_result(conn)?,
+        total_backup_sets: sets,
+        last_backup_time: newest,
+        oldest_backup: oldest,
     })
 }
 

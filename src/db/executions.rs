@@ -197,6 +197,9 @@ pub struct ExecutionFilter {
     pub before: Option<i32>,
 }
 
+/// Ids that are asked for in one statement: far fewer than SQLite takes.
+const AT_ONCE: usize = 1000;
+
 /// States in which an execution still wants something.
 pub const ACTIVE: [ExecutionStatus; 3] = [ExecutionStatus::Pending, ExecutionStatus::Running, ExecutionStatus::Paused];
 
@@ -271,23 +274,34 @@ pub fn list(conn: &mut Conn, filter: &ExecutionFilter, page: Page) -> Result<Vec
         .limit(page.limit)
         .offset(page.offset)
         .load(conn)?;
-    let listed = |(execution, job_name, tape_label, device_path)| ExecutionListed {
-        execution,
-        job_name,
-        tape_label,
-        device_path,
-    };
     Ok(rows.into_iter().map(listed).collect())
 }
 
-/// The last runs of a job, newest first.
-pub fn last_backups(conn: &mut Conn, job_id: i32, most: i64) -> Result<Vec<Execution>> {
-    Ok(job_executions::table
-        .filter(job_executions::job_id.eq(job_id).and(job_executions::kind.eq("backup")))
-        .order(job_executions::id.desc())
-        .limit(most)
-        .select(Execution::as_select())
-        .load(conn)?)
+fn listed((execution, job_name, tape_label, device_path): Joined) -> ExecutionListed {
+    ExecutionListed { execution, job_name, tape_label, device_path }
+}
+
+/// These executions, in no order.
+pub fn these(conn: &mut Conn, ids: &[i32]) -> Result<Vec<ExecutionListed>> {
+    let (any, mut all) = (ExecutionFilter::default(), Vec::new());
+    for some in ids.chunks(AT_ONCE) {
+        let query = fitting(&any).filter(job_executions::id.eq_any(some.to_vec()));
+        let rows: Vec<Joined> = query
+            .select((
+                Execution::as_select(),
+                backup_jobs::name.nullable(),
+                tapes::label.nullable(),
+                tape_drives::device_path.nullable(),
+            ))
+            .load(conn)?;
+        all.extend(rows.into_iter().map(listed));
+    }
+    Ok(all)
+}
+
+/// How many executions wait, work or pause.
+pub fn count_active(conn: &mut Conn) -> Result<i64> {
+    Ok(job_executions::table.filter(job_executions::status.eq_any(ACTIVE)).count().get_result(conn)?)
 }
 
 /// Executions that wait, work or pause, newest first.

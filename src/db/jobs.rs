@@ -257,6 +257,22 @@ pub fn scheduled(conn: &mut Conn) -> Result<Vec<Job>> {
         .load(conn)?)
 }
 
+/// Ids of all jobs, by name.
+pub fn ids(conn: &mut Conn) -> Result<Vec<i32>> {
+    Ok(backup_jobs::table.order(backup_jobs::name).select(backup_jobs::id).load(conn)?)
+}
+
+/// Jobs that are due next, soonest first: id, name, when.
+pub fn due_next(conn: &mut Conn, most: i64) -> Result<Vec<(i32, String, Option<NaiveDateTime>)>> {
+    Ok(backup_jobs::table
+        .filter(backup_jobs::enabled.eq(true).and(backup_jobs::schedule_cron.ne("")))
+        .filter(backup_jobs::next_run_at.is_not_null())
+        .order((backup_jobs::next_run_at, backup_jobs::id))
+        .limit(most)
+        .select((backup_jobs::id, backup_jobs::name, backup_jobs::next_run_at))
+        .load(conn)?)
+}
+
 /// Makes a job.
 pub fn insert(conn: &mut Conn, new: &NewJob) -> Result<Job> {
     let time = now();

@@ -9,6 +9,7 @@ use crate::Result;
 use crate::db::returned::Returned;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Integer};
 use serde::Serialize;
 use std::collections::HashMap;
 
@@ -159,19 +160,49 @@ pub fn list(conn: &mut Conn) -> Result<Vec<PoolListed>> {
 
 /// What the tapes of each pool hold; pools without tapes are absent.
 pub fn storage(conn: &mut Conn) -> Result<HashMap<i32, PoolStorage>> {
-    let rows: Vec<(Option<i32>, i64, i64)> =
-        tapes::table.select((tapes::pool_id, tapes::capacity_bytes, tapes::used_bytes)).load(conn)?;
-    let mut sums: HashMap<i32, PoolStorage> = HashMap::new();
-    for (pool, capacity, used) in rows {
-        let Some(pool) = pool else { continue };
-        let sum = sums.entry(pool).or_default();
-        sum.tape_count += 1;
-        sum.total_capacity_bytes = sum.total_capacity_bytes.saturating_add(capacity);
-        sum.total_used_bytes = sum.total_used_bytes.saturating_add(used);
-        // A drive that compresses makes a tape hold more than its native capacity: that is not space taken from others.
-        sum.total_free_bytes = sum.total_free_bytes.saturating_add((capacity - used).max(0));
+    let rows: Vec<Sums> = diesel::sql_query(STORAGE).load(conn)?;
+    Ok(rows.into_iter().map(|sums| (sums.pool_id, sums.together())).collect())
+}
+
+/// Sums in two halves of 32 bits: SQLite fails when a sum does not fit in 64, and one senseless capacity is enough for that.
+/// A drive that compresses makes a tape hold more than its native capacity: that is not space taken from others.
+const STORAGE: &str = "SELECT pool_id, count(*) AS tapes,
+         sum(capacity_bytes >> 32) AS capacity_high, sum(capacity_bytes & 4294967295) AS capacity_low,
+         sum(used_bytes >> 32) AS used_high, sum(used_bytes & 4294967295) AS used_low,
+         sum(max(capacity_bytes - used_bytes, 0) >> 32) AS free_high,
+         sum(max(capacity_bytes - used_bytes, 0) & 4294967295) AS free_low
+     FROM tapes WHERE pool_id IS NOT NULL GROUP BY pool_id";
+
+#[derive(QueryableByName)]
+struct Sums {
+    #[diesel(sql_type = Integer)]
+    pool_id: i32,
+    #[diesel(sql_type = BigInt)]
+    tapes: i64,
+    #[diesel(sql_type = BigInt)]
+    capacity_high: i64,
+    #[diesel(sql_type = BigInt)]
+    capacity_low: i64,
+    #[diesel(sql_type = BigInt)]
+    used_high: i64,
+    #[diesel(sql_type = BigInt)]
+    used_low: i64,
+    #[diesel(sql_type = BigInt)]
+    free_high: i64,
+    #[diesel(sql_type = BigInt)]
+    free_low: i64,
+}
+
+impl Sums {
+    fn together(&self) -> PoolStorage {
+        let whole = |high: i64, low: i64| high.saturating_mul(1 << 32).saturating_add(low);
+        PoolStorage {
+            tape_count: self.tapes,
+            total_capacity_bytes: whole(self.capacity_high, self.capacity_low),
+            total_used_bytes: whole(self.used_high, self.used_low),
+            total_free_bytes: whole(self.free_high, self.free_low),
+        }
     }
-    Ok(sums)
 }
 
 /// Makes a pool.
@@ -227,6 +258,22 @@ mod tests {
         assert_eq!(pools[0].storage, expected, "more than the native capacity is not less than nothing free");
         assert_eq!(pools[1].storage, PoolStorage::default());
         assert_eq!(serde_json::to_value(&pools[0]).expect("json")["allow_reuse"], serde_json::json!(true));
+    }
+
+    #[test]
+    fn senseless_capacities_do_not_hide_the_others() {
+        let db = testing::database();
+        let conn = &mut *db.conn();
+        for label in ["A00001", "A00002", "A00003"] {
+            let tape = testing::tape(conn, label);
+            let huge = crate::db::tapes::TapeChanges { capacity_bytes: Some(i64::MAX), ..Default::default() };
+            crate::db::tapes::update(conn, tape.id, &huge).expect("capacity");
+            crate::db::tape_lifecycle::part_written(conn, tape.id, 3, 10, i64::from(u32::MAX)).expect("part");
+        }
+        let all = storage(conn).expect("storage");
+        let only = all.values().next().expect("pool");
+        assert_eq!((only.total_capacity_bytes, only.total_free_bytes), (i64::MAX, i64::MAX));
+        assert_eq!(only.total_used_bytes, 3 * i64::from(u32::MAX));
     }
 
     #[test]

@@ -138,6 +138,16 @@ pub fn parts(conn: &mut Conn, tape: Option<i32>) -> Result<Vec<(i32, i32)>> {
     Ok(query.load(conn)?)
 }
 
+/// Tapes that hold parts of sets of a job.
+pub fn tapes_of_job(conn: &mut Conn, job_id: i32) -> Result<Vec<i32>> {
+    Ok(backup_set_parts::table
+        .inner_join(backup_sets::table)
+        .filter(backup_sets::job_id.eq(job_id))
+        .select(backup_set_parts::tape_id)
+        .distinct()
+        .load(conn)?)
+}
+
 /// Sets that are not complete, and were being written to a tape when that was last cut off: tape, set.
 pub fn cut_off(conn: &mut Conn) -> Result<Vec<(i32, i32)>> {
     Ok(tapes::table

@@ -219,7 +219,8 @@ pub fn find_by_uuid(conn: &mut Conn, uuid: &str) -> Result<Option<BackupSet>> {
 pub fn find_listed(conn: &mut Conn, id: i32) -> Result<SetListed> {
     let row = backup_sets::table
         .inner_join(backup_jobs::table)
-        .inner_join(tapes::table.left_join(tape_pools::table))
+        .inner_join(tapes::table)
+        .left_join(tape_pools::table.on(tapes::pool_id.eq(tape_pools::id.nullable())))
         .left_join(set_copies::table)
         .filter(backup_sets::id.eq(id))
         .select((
@@ -256,7 +257,8 @@ fn listed(conn: &mut Conn, rows: Vec<Listed>) -> Result<Vec<SetListed>> {
 pub fn list(conn: &mut Conn, filter: &SetFilter, page: Page) -> Result<Vec<SetListed>> {
     let mut query = backup_sets::table
         .inner_join(backup_jobs::table)
-        .inner_join(tapes::table.left_join(tape_pools::table))
+        .inner_join(tapes::table)
+        .left_join(tape_pools::table.on(tapes::pool_id.eq(tape_pools::id.nullable())))
         .left_join(set_copies::table)
         .select((
             BackupSet::as_select(),
@@ -317,16 +319,6 @@ pub fn bytes_of_last_full(conn: &mut Conn, job_id: i32) -> Result<Option<i64>> {
         .select(backup_sets::total_bytes)
         .first(conn)
         .optional()?)
-}
-
-/// When the newest complete backup of a job began that is not a copy of another; none: it has none.
-pub fn newest_good(conn: &mut Conn, job_id: i32) -> Result<Option<NaiveDateTime>> {
-    let copies = set_copies::table.filter(set_copies::set_id.eq(backup_sets::id));
-    Ok(backup_sets::table
-        .filter(backup_sets::job_id.eq(job_id).and(backup_sets::status.eq(SetStatus::Completed)))
-        .filter(diesel::dsl::not(diesel::dsl::exists(copies)))
-        .select(diesel::dsl::max(backup_sets::start_time))
-        .first(conn)?)
 }
 
 /// More runs of a job do not begin within a second.

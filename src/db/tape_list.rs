@@ -17,6 +17,8 @@ pub struct TapeFilter {
     pub pool_id: Option<i32>,
     /// In one of these states.
     pub statuses: Option<Vec<TapeStatus>>,
+    /// Recorded as lost, or not.
+    pub lost: Option<bool>,
     /// Label or barcode contains this, whatever the case.
     pub text: Option<String>,
 }
@@ -51,6 +53,11 @@ fn fitting(filter: &TapeFilter) -> IntoBoxed<'_, LeftJoin<tapes::table, tape_poo
     }
     if let Some(statuses) = &filter.statuses {
         query = query.filter(tapes::status.eq_any(statuses));
+    }
+    match filter.lost {
+        Some(true) => query = query.filter(tapes::lost_at.is_not_null()),
+        Some(false) => query = query.filter(tapes::lost_at.is_null()),
+        None => {}
     }
     if let Some(text) = &filter.text {
         let pattern = super::paging::contains(text);
@@ -122,6 +129,27 @@ mod tests {
         assert_eq!(listed[0].pool_name.as_deref(), Some("DAILY"));
         let json = serde_json::to_value(&listed[0]).expect("json");
         assert_eq!((&json["label"], &json["status"]), (&"A_001".into(), &"blank".into()));
+    }
+
+    #[test]
+    fn lost_tapes_are_listed_by_themselves_whatever_their_status() {
+        let db = testing::database();
+        let conn = &mut *db.conn();
+        testing::many_tapes(conn, 10);
+        let all = rows::all(conn).expect("tapes");
+        for gone in [&all[3], &all[7]] {
+            crate::db::lost::lose(conn, gone.id, None).expect("lost");
+        }
+        let mut found = |lost, statuses| {
+            let filter = TapeFilter { lost, statuses, ..Default::default() };
+            let listed = list(conn, &filter, TapeOrder::Label, Direction::Rising, Page::first(100)).expect("list");
+            assert_eq!(count(conn, &filter).expect("count"), listed.len() as i64);
+            listed.into_iter().map(|row| row.tape.label).collect::<Vec<_>>()
+        };
+        assert_eq!(found(Some(true), None), [all[3].label.as_str(), &all[7].label]);
+        assert_eq!(found(Some(true), Some(vec![all[3].status])).contains(&all[3].label), true);
+        assert_eq!(found(Some(false), None).len(), 8);
+        assert_eq!(found(None, None).len(), 10);
     }
 
     #[test]

@@ -92,20 +92,14 @@ impl Tape {
     /// Why nothing can be done with it at the moment, whatever its status: it is lost, or on hold.
     pub fn blocked(&self) -> Option<String> {
         match self.lost_at {
-            Some(since) => Some(format!("lost since {}{}", since.format("%Y-%m-%d"), self.why_lost())),
+            Some(since) => Some(lost_since(since, self.lost_reason.as_deref())),
             None => self.hold_reason.clone(),
         }
     }
 
-    /// The same as an answer to "why not?": `lost since …`, `on hold: …`.
-    pub fn why_blocked(&self) -> Option<String> {
-        let why = self.blocked()?;
-        Some(if self.lost_at.is_some() { why } else { format!("on hold: {why}") })
-    }
-
     /// ` (reason)`, if there is one.
     pub fn why_lost(&self) -> String {
-        self.lost_reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default()
+        in_brackets(self.lost_reason.as_deref())
     }
 
     /// Refuses work that needs a tape which is lost.
@@ -132,6 +126,15 @@ impl Tape {
     pub fn free_bytes(&self) -> i64 {
         (self.capacity_bytes - self.used_bytes).max(0)
     }
+}
+
+/// `lost since 2026-11-20 (fire)`
+pub(super) fn lost_since(since: NaiveDateTime, reason: Option<&str>) -> String {
+    format!("lost since {}{}", since.format("%Y-%m-%d"), in_brackets(reason))
+}
+
+fn in_brackets(reason: Option<&str>) -> String {
+    reason.map(|reason| format!(" ({reason})")).unwrap_or_default()
 }
 
 /// A tape as lists show it.
@@ -297,15 +300,6 @@ pub fn all(conn: &mut Conn) -> Result<Vec<Tape>> {
     Ok(tapes::table.order(tapes::label).select(Tape::as_select()).load(conn)?)
 }
 
-/// Tapes that are not blank, of one pool or of all, by label.
-pub fn not_blank(conn: &mut Conn, pool_id: Option<i32>) -> Result<Vec<Tape>> {
-    let mut query = tapes::table.filter(tapes::status.ne(TapeStatus::Blank)).into_boxed();
-    if let Some(pool) = pool_id {
-        query = query.filter(tapes::pool_id.eq(pool));
-    }
-    Ok(query.order(tapes::label).select(Tape::as_select()).load(conn)?)
-}
-
 /// These tapes, by id.
 pub fn these(conn: &mut Conn, ids: &[i32]) -> Result<Vec<Tape>> {
     let mut all = Vec::new();
@@ -325,11 +319,6 @@ pub fn labels(conn: &mut Conn, ids: &[i32]) -> Result<HashMap<i32, String>> {
         labels.extend(rows);
     }
     Ok(labels)
-}
-
-/// All tapes of a pool.
-pub fn all_of_pool(conn: &mut Conn, pool_id: i32) -> Result<Vec<Tape>> {
-    Ok(tapes::table.filter(tapes::pool_id.eq(pool_id)).order(tapes::id).select(Tape::as_select()).load(conn)?)
 }
 
 #[cfg(test)]

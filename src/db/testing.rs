@@ -130,6 +130,33 @@ pub fn statements<T>(conn: &mut Conn, ask: impl FnOnce(&mut Conn) -> T) -> (T, V
     (answer, asked)
 }
 
+/// So many jobs with a source of their own each, and so many runs of each, of which every fiftieth failed; each run has a
+/// set on one of the tapes that are there.
+pub fn many_jobs(conn: &mut Conn, jobs: usize, runs: usize) {
+    use diesel::connection::SimpleConnection;
+    let pool = pools::list(conn).expect("pools").remove(0).pool.id;
+    conn.batch_execute(&format!(
+        "CREATE TEMP TABLE j AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {jobs}) SELECT i FROM n;
+         CREATE TEMP TABLE r AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {jobs} * {runs})
+             SELECT i, 1 + i % {jobs} AS job, datetime('now', '-' || ({jobs} * {runs} - i) || ' minutes') AS begun FROM n;
+         CREATE TEMP TABLE t AS SELECT row_number() OVER (ORDER BY id) - 1 AS i, id FROM tapes;
+         INSERT INTO backup_sources (id, name, source_type, path) SELECT i, 'source ' || i, 'local', '/srv/' || i FROM j;
+         INSERT INTO backup_jobs (id, name, source_id, pool_id, backup_type, schedule_cron)
+             SELECT i, printf('job %05d', i), i, {pool}, 'full', CASE WHEN i % 3 THEN '0 2 * * *' ELSE '' END FROM j;
+         INSERT INTO backup_sets (id, uuid, job_id, tape_id, backup_type, start_time, end_time, status)
+             SELECT r.i, 'set ' || r.i, job, t.id, 'full', begun, begun, 'completed'
+             FROM r JOIN t ON t.i = r.i % (SELECT count(*) FROM t);
+         INSERT INTO backup_set_parts (backup_set_id, part_number, tape_id, tape_file, first_block, block_count, block_size,
+                 toc_block, end_block, tar_start, tar_end, prelude_bytes, stream_bytes, frame_table)
+             SELECT id, 1, tape_id, 1, 2, 1, 1, 3, 4, 0, 1, 0, 1, x'00' FROM backup_sets;
+         INSERT INTO job_executions (kind, title, job_id, backup_set_id, status, start_time, end_time, created_at, error_message)
+             SELECT 'backup', 'Backup', job, i, CASE WHEN i % 50 THEN 'completed' ELSE 'failed' END, begun, begun, begun,
+                 CASE WHEN i % 50 = 0 THEN 'media error' END FROM r;
+         DROP TABLE j; DROP TABLE r; DROP TABLE t; ANALYZE"
+    ))
+    .expect("jobs");
+}
+
 /// So many more tapes in the first pool, in all states, with what a drive counted of each; all lie on the shelf.
 pub fn many_tapes(conn: &mut Conn, number: usize) {
     use diesel::connection::SimpleConnection;

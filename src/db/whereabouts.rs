@@ -1,8 +1,10 @@
 //! Where a tape is, for programs and in words.
 
 use super::drives::{self, Drive};
+use super::element_names::Firsts;
 use super::kinds::{SlotType, TapeStatus};
 use super::library_slots::{self, Slot};
+use super::tape_briefs::TapeBrief;
 use super::tapes::{self, Tape};
 use super::{Conn, libraries};
 use crate::Result;
@@ -48,12 +50,36 @@ pub fn of(conn: &mut Conn, tape: &Tape) -> Result<Whereabouts> {
         (drive, _) => drive,
     };
     let slot = slot.filter(|slot| drive.is_none() && slot.slot_type != SlotType::Drive);
-    let library = slot.as_ref().map(|slot| libraries::find(conn, slot.library_id)).transpose()?;
-    Ok(place(tape, drive.as_ref(), slot.as_ref().zip(library.as_ref().map(|library| library.name.as_str()))))
+    let Some(slot) = slot else { return Ok(place(tape.into(), drive.as_ref(), None)) };
+    let (library, firsts) = (libraries::find(conn, slot.library_id)?, Firsts::read(conn)?);
+    Ok(place(tape.into(), drive.as_ref(), Some((&slot, &library.name, &firsts))))
+}
+
+/// What has to be known of a tape to find it.
+#[derive(Debug, Clone, Copy)]
+pub struct Sought<'t> {
+    id: i32,
+    barcode: Option<&'t str>,
+    status: TapeStatus,
+    offsite_location: Option<&'t str>,
+}
+
+impl<'t> From<&'t Tape> for Sought<'t> {
+    fn from(tape: &'t Tape) -> Self {
+        let (barcode, offsite_location) = (tape.barcode.as_deref(), tape.offsite_location.as_deref());
+        Sought { id: tape.id, barcode, status: tape.status, offsite_location }
+    }
+}
+
+impl<'t> From<&'t TapeBrief> for Sought<'t> {
+    fn from(tape: &'t TapeBrief) -> Self {
+        let (barcode, offsite_location) = (tape.barcode.as_deref(), tape.offsite_location.as_deref());
+        Sought { id: tape.id, barcode, status: tape.status, offsite_location }
+    }
 }
 
 /// In a drive, in a slot (with the name of its library), or neither.
-fn place(tape: &Tape, drive: Option<&Drive>, slot: Option<(&Slot, &str)>) -> Whereabouts {
+fn place(tape: Sought, drive: Option<&Drive>, slot: Option<(&Slot, &str, &Firsts)>) -> Whereabouts {
     let mut found =
         Whereabouts { kind: PlaceKind::Shelf, text: String::new(), drive_id: None, library_id: None, slot: None };
     if let Some(drive) = drive {
@@ -61,14 +87,15 @@ fn place(tape: &Tape, drive: Option<&Drive>, slot: Option<(&Slot, &str)>) -> Whe
         found.drive_id = Some(drive.id);
         found.library_id = drive.library_id;
         found.text = format!("in drive {}", drive.name());
-    } else if let Some((slot, library)) = slot {
+    } else if let Some((slot, library, firsts)) = slot {
         found.kind = PlaceKind::Slot;
         found.library_id = Some(slot.library_id);
         found.slot = u16::try_from(slot.slot_number).ok();
-        found.text = format!("in library {library}, element {}", slot.slot_number);
+        let name = firsts.name(slot.library_id, slot.slot_type, slot.slot_number);
+        found.text = format!("in library {library}, {name}");
     } else if tape.status == TapeStatus::Exported {
         found.kind = PlaceKind::Offsite;
-        let location = tape.offsite_location.as_deref().filter(|location| !location.is_empty());
+        let location = tape.offsite_location.filter(|location| !location.is_empty());
         found.text = location.map_or_else(|| "off-site".into(), |location| format!("off-site: {location}"));
     } else {
         found.text = "in no drive and no library: on the shelf".into();
@@ -81,6 +108,7 @@ fn place(tape: &Tape, drive: Option<&Drive>, slot: Option<(&Slot, &str)>) -> Whe
 pub struct Inventory {
     drives: HashMap<i32, Drive>,
     libraries: HashMap<i32, String>,
+    firsts: Firsts,
     /// The drive that a tape was last seen in.
     loaded: HashMap<i32, i32>,
     /// The element that a tape was recognised in.
@@ -93,7 +121,7 @@ impl Inventory {
     /// Reads it, in a handful of queries. Costs the number of elements, not of tapes.
     pub fn read(conn: &mut Conn) -> Result<Inventory> {
         let libraries = libraries::list(conn)?.into_iter().map(|library| (library.id, library.name)).collect();
-        let mut all = Inventory { libraries, ..Inventory::default() };
+        let mut all = Inventory { libraries, firsts: Firsts::read(conn)?, ..Inventory::default() };
         for slot in library_slots::with_cartridges(conn)? {
             match slot.tape_id {
                 Some(tape) => all.recognised.entry(tape).or_insert(slot),
@@ -110,14 +138,16 @@ impl Inventory {
     }
 
     /// Where a tape is: what [`of`] says.
-    pub fn of(&self, tape: &Tape) -> Whereabouts {
-        let by_barcode = || tape.barcode.as_ref().and_then(|code| self.by_barcode.get(code));
+    pub fn of<'t>(&self, tape: impl Into<Sought<'t>>) -> Whereabouts {
+        let tape = tape.into();
+        let by_barcode = || tape.barcode.and_then(|code| self.by_barcode.get(code));
         let slot = self.recognised.get(&tape.id).or_else(by_barcode).filter(|slot| !slot.is_empty);
         let in_bay = || slot.filter(|slot| slot.slot_type == SlotType::Drive).and_then(|slot| slot.drive_id);
         let drive = self.loaded.get(&tape.id).copied().or_else(in_bay).and_then(|id| self.drives.get(&id));
         let slot = slot.filter(|slot| slot.slot_type != SlotType::Drive);
-        let library = slot.and_then(|slot| self.libraries.get(&slot.library_id));
-        place(tape, drive, slot.zip(library.map(String::as_str)))
+        let in_library =
+            slot.and_then(|slot| Some((slot, self.libraries.get(&slot.library_id)?.as_str(), &self.firsts)));
+        place(tape, drive, in_library)
     }
 }
 
@@ -204,9 +234,9 @@ mod tests {
             ("AWAY", "off-site: Bank"),
             ("BAY", "in drive /dev/nst0"),
             ("BOTH", "in drive /dev/nst1"),
-            ("LATER", "in library Rack, element 2"),
+            ("LATER", "in library Rack, slot 2"),
             ("SHELF", "in no drive and no library: on the shelf"),
-            ("SLOT", "in library Rack, element 1"),
+            ("SLOT", "in library Rack, slot 1"),
         ];
         assert_eq!(texts, expected.map(|(label, text)| (label.to_owned(), text.to_owned())));
     }

@@ -152,6 +152,7 @@ fn in_library(context: &Context, request: &BatchLabelRequest, library: i32) -> R
         None => any_drive(context, library)?,
     };
     let inventory = context.services.libraries.inventory_blocking(library, Scan::Fresh)?;
+    let names = library_action::names(context, library)?;
     let slots: Vec<(ElementAddress, Option<String>)> = inventory
         .of(ElementKind::Storage)
         .filter(|slot| slot.full && !slot.cleaning)
@@ -169,8 +170,12 @@ fn in_library(context: &Context, request: &BatchLabelRequest, library: i32) -> R
             Ok(true) => number += 1,
             Ok(false) => {}
             Err(error) => {
-                context.warn(None, &format!("slot {}: {error}", slot.0));
-                outcome.failed.push(format!("slot {}: {error}", slot.0));
+                let place = match &barcode {
+                    Some(barcode) => format!("{} ({barcode})", names.name(slot)),
+                    None => names.name(slot),
+                };
+                context.warn(None, &format!("{place}: {error}"));
+                outcome.failed.push(format!("{place}: {error}"));
             }
         }
         mount::put_away(context, &lease, library, Some(slot))?;

@@ -4,7 +4,7 @@
 //! finish first: so it is cleaned between two tapes or parts, never within one. Where no cleaning cartridge can be had
 //! a person is told, and the work goes on: a drive that can still write is better than no backup.
 
-use super::{Context, Lease, mount};
+use super::{Context, Lease, library_action, mount};
 use crate::actors::drive::tasks::UnloadMedium;
 use crate::actors::drive::{DriveTask, Unit};
 use crate::actors::library::Scan;
@@ -79,10 +79,11 @@ pub fn clean(context: &Context, lease: &Lease) -> Result<()> {
         Error::conflict("no_library", format!("drive {} is in no library; {by_hand}", drive.name()))
     })?;
     let inventory = mount::put_away(context, lease, library, None)?;
+    let names = library_action::names(context, library)?;
     let cartridges: Vec<(ElementAddress, String)> = inventory
         .of(ElementKind::Storage)
         .filter(|slot| slot.full && slot.cleaning)
-        .map(|slot| (slot.address, slot.barcode.clone().unwrap_or_else(|| format!("in slot {}", slot.address.0))))
+        .map(|slot| (slot.address, slot.barcode.clone().unwrap_or_else(|| format!("in {}", names.name(slot.address)))))
         .collect();
     if cartridges.is_empty() {
         let message = "the library has no cleaning cartridge (bar code CLN…) in a slot; put one in";

@@ -87,7 +87,8 @@ fn round_trip(context: &Context, lease: &Lease, library: i32) -> Result<String> 
     if format!("{:?}", context.load(lease)?) != first {
         return Err(wrong("the tape that came back does not begin as the one that went out"));
     }
-    Ok(format!("to slot {} and back in {} s", slot.0, begin.elapsed().as_secs()))
+    let name = library_action::names(context, library)?.name(slot);
+    Ok(format!("to {name} and back in {} s", begin.elapsed().as_secs()))
 }
 
 fn wrong(what: &str) -> Error {

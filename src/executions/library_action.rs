@@ -3,6 +3,8 @@
 use super::{Context, Lease, LibraryAction, LibraryRequest, mount};
 use crate::actors::library::Scan;
 use crate::db;
+use crate::db::element_names::ElementNames;
+use crate::db::libraries::Library;
 use crate::{Error, Result};
 use serde_json::{Value, json};
 use tape_drive::{ElementAddress, ElementKind, Inventory};
@@ -19,38 +21,44 @@ pub fn run(context: &Context, request: &LibraryRequest) -> Result<Value> {
         }
         LibraryAction::Load { slot, drive } => {
             let inventory = libraries.inventory_blocking(library.id, Scan::Remembered)?;
-            let lease = take_bay(context, library.id, &inventory, ElementAddress(*drive))?;
-            load_from(context, &lease, library.id, ElementAddress(*slot))?;
+            let names = names(context, library.id)?;
+            let (slot, bay) = (ElementAddress(*slot), ElementAddress(*drive));
+            let lease = take_bay(context, &library, &inventory, bay)?;
+            load_from(context, &lease, library.id, slot)?;
             context.load(&lease)?;
-            Ok(
-                json!({"message": format!("Loaded the tape of slot {slot} into drive {drive}"), "drive_id": lease.drive()}),
-            )
+            let message = format!("Loaded {} from {} into {}", names.tape(slot), names.name(slot), names.name(bay));
+            Ok(json!({"message": message, "drive_id": lease.drive()}))
         }
         LibraryAction::Unload { slot, drive } => {
             let inventory = libraries.inventory_blocking(library.id, Scan::Remembered)?;
-            let bay = ElementAddress(*drive);
+            let (bay, names) = (ElementAddress(*drive), names(context, library.id)?);
             if !inventory.element(bay).is_some_and(|element| element.full) {
-                return Err(Error::conflict("drive_empty", format!("drive {drive} of {} is empty", library.name)));
+                let message = format!("{} of library {} is empty", names.name(bay), library.name);
+                return Err(Error::conflict("drive_empty", message));
             }
-            let lease = take_bay(context, library.id, &inventory, bay)?;
+            let lease = take_bay(context, &library, &inventory, bay)?;
             context.phase("moving", "Putting the tape back to its slot.")?;
             mount::put_away(context, &lease, library.id, slot.map(ElementAddress))?;
-            Ok(json!({"message": format!("Unloaded drive {drive}"), "drive_id": lease.drive()}))
+            Ok(json!({"message": format!("Unloaded {}", names.name(bay)), "drive_id": lease.drive()}))
         }
         LibraryAction::Transfer { from, to } => {
-            context.phase("moving", format!("Moving the tape from slot {from} to slot {to}."))?;
+            let (from, to) = (ElementAddress(*from), ElementAddress(*to));
             let inventory = libraries.inventory_blocking(library.id, Scan::Remembered)?;
+            let names = names(context, library.id)?;
             for address in [from, to] {
-                match inventory.element(ElementAddress(*address)) {
-                    None => return Err(Error::not_found(format!("slot {address} of {}", library.name))),
+                let name = names.name(address);
+                match inventory.element(address) {
+                    None => return Err(Error::not_found(format!("{name} of library {}", library.name))),
                     Some(element) if element.kind == ElementKind::Drive => {
-                        return Err(Error::bad_request(format!("element {address} is a drive: use load or unload")));
+                        return Err(Error::bad_request(format!("{name} is no slot: use load or unload")));
                     }
                     Some(_) => {}
                 }
             }
-            libraries.move_blocking(library.id, ElementAddress(*from), ElementAddress(*to))?;
-            Ok(json!({"message": format!("Moved the tape from slot {from} to slot {to}")}))
+            let way = format!("{} from {} to {}", names.tape(from), names.name(from), names.name(to));
+            context.phase("moving", format!("Moving {way}."))?;
+            libraries.move_blocking(library.id, from, to)?;
+            Ok(json!({"message": format!("Moved {way}")}))
         }
     }
 }
@@ -80,12 +88,18 @@ fn summary(inventory: &Inventory) -> Value {
     })
 }
 
+/// What the elements of a library are called, and what is in them.
+pub fn names(context: &Context, library: i32) -> Result<ElementNames> {
+    ElementNames::read(&mut *context.conn()?, library)
+}
+
 /// Takes the drive in a bay.
-fn take_bay(context: &Context, library: i32, inventory: &Inventory, bay: ElementAddress) -> Result<Lease> {
+fn take_bay(context: &Context, library: &Library, inventory: &Inventory, bay: ElementAddress) -> Result<Lease> {
+    let name = names(context, library.id)?.name(bay);
     let element = inventory
         .element(bay)
         .filter(|element| element.kind == ElementKind::Drive)
-        .ok_or_else(|| Error::not_found(format!("drive {} of library {library}", bay.0)))?;
+        .ok_or_else(|| Error::not_found(format!("a drive at {name} of library {}", library.name)))?;
     let drives = db::drives::all(&mut *context.conn()?)?;
     let drive = drives
         .iter()
@@ -93,12 +107,15 @@ fn take_bay(context: &Context, library: i32, inventory: &Inventory, bay: Element
         .or_else(|| {
             drives
                 .iter()
-                .find(|drive| drive.library_id == Some(library) && drive.library_drive_number == Some(i32::from(bay.0)))
+                .find(|drive| drive.library_id == Some(library.id) && drive.library_drive_number == Some(i32::from(bay.0)))
         })
         .ok_or_else(|| {
             Error::conflict(
                 "drive_unknown",
-                format!("the drive in bay {} has not been added to TapeBackarr; scan for drives and add it", bay.0),
+                format!(
+                    "the drive in {name} of library {} has not been added to TapeBackarr; scan for drives and add it",
+                    library.name
+                ),
             )
         })?;
     context.take_drive(drive.id, None)
@@ -107,13 +124,14 @@ fn take_bay(context: &Context, library: i32, inventory: &Inventory, bay: Element
 /// Empties the leased drive and lets the robot bring the tape of a slot.
 pub fn load_from(context: &Context, lease: &Lease, library: i32, slot: ElementAddress) -> Result<()> {
     let inventory = mount::put_away(context, lease, library, None)?;
-    let element =
-        inventory.element(slot).ok_or_else(|| Error::not_found(format!("slot {} of library {library}", slot.0)))?;
+    let names = names(context, library)?;
+    let name = names.name(slot);
+    let element = inventory.element(slot).ok_or_else(|| Error::not_found(format!("{name} of the library")))?;
     if !element.full {
-        return Err(Error::conflict("slot_empty", format!("slot {} is empty", slot.0)));
+        return Err(Error::conflict("slot_empty", format!("{name} is empty")));
     }
     let drive = db::drives::find(&mut *context.conn()?, lease.drive())?;
     let bay = mount::bay_of(&inventory, &drive)?;
-    context.phase("moving", format!("The robot moves the tape of slot {} into drive {}.", slot.0, drive.name()))?;
+    context.phase("moving", format!("The robot moves {} from {name} into drive {}.", names.tape(slot), drive.name()))?;
     context.services.libraries.move_blocking(library, slot, bay).map(drop)
 }

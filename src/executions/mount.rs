@@ -1,5 +1,6 @@
 //! Gets a tape into a drive: by doing nothing, or by the robot. When a person is needed, [`super::tape_change`] asks.
 
+use super::library_action::names;
 use super::{Context, Lease, cleaning};
 use crate::actors::drive::observe::is_ready;
 use crate::actors::drive::tasks::{FirstBlock, ReadLabel, UnloadMedium};
@@ -169,7 +170,8 @@ fn fetch(context: &Context, lease: &Lease, library: i32, tape: &Tape) -> Result<
         swap(context, lease, (library, slot, bay), error)?;
         return Ok(true);
     }
-    context.log(&format!("The robot moves the tape from slot {} to drive {}.", slot.0, drive.name()));
+    let from = names(context, library)?.name(slot);
+    context.log(&format!("The robot moves tape {} from {from} to drive {}.", tape.label, drive.name()));
     context.services.libraries.move_blocking(library, slot, bay)?;
     Ok(true)
 }
@@ -185,7 +187,8 @@ fn swap(
         return Err(why);
     }
     context.perform(lease, UnloadMedium)?;
-    context
-        .log(&format!("No slot is empty: the robot exchanges the tape in the drive for the one of slot {}.", slot.0));
+    let names = names(context, library)?;
+    let (name, other) = (names.name(slot), names.tape(slot));
+    context.log(&format!("No slot is empty: the robot exchanges the tape in the drive for {other} in {name}."));
     context.services.libraries.swap_blocking(library, slot, bay).map(drop)
 }

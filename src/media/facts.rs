@@ -5,9 +5,9 @@ use super::lifecycle;
 use super::retention;
 use crate::Result;
 use crate::db::pools::{self, Pool};
-use crate::db::tapes::{self, Tape};
+use crate::db::tape_briefs::{self, TapeBrief};
 use crate::db::whereabouts::Inventory;
-use crate::db::{Conn, TapeStatus};
+use crate::db::{Conn, TapeStatus, tapes};
 use crate::executions::Taken;
 use std::collections::HashMap;
 
@@ -26,13 +26,13 @@ impl Facts {
     /// Reads them. `named` is a tape that a person asked for, of whatever pool.
     pub fn read(conn: &mut Conn, pool_id: i32, named: Option<i32>, taken: &Taken) -> Result<Facts> {
         let pool = pools::find(conn, pool_id)?;
-        let mut tapes = tapes::all_of_pool(conn, pool_id)?;
+        let mut tapes = tape_briefs::of_pool(conn, pool_id)?;
         if let Some(id) = named
             && !tapes.iter().any(|tape| tape.id == id)
         {
-            tapes.push(tapes::find(conn, id)?);
+            tapes.push((&tapes::find(conn, id)?).into());
         }
-        let candidates = candidates(conn, &tapes, taken)?;
+        let candidates = candidates(conn, tapes, taken)?;
         Ok(Facts { pool, tapes: candidates, drives: lifecycle::drives(conn, taken)? })
     }
 
@@ -81,20 +81,19 @@ pub fn drive_for_hands<'d>(drives: &'d [DriveFacts], needed: &[i32]) -> Option<&
 }
 
 /// What is asked once is asked for all: a pool may have as many tapes as a house.
-fn candidates(conn: &mut Conn, tapes: &[Tape], taken: &Taken) -> Result<Vec<Candidate>> {
+fn candidates(conn: &mut Conn, tapes: Vec<TapeBrief>, taken: &Taken) -> Result<Vec<Candidate>> {
     // what has expired is decided anew before it is written over
-    let anew = |tape: &&Tape| tape.status == TapeStatus::Expired && tape.lost_at.is_none();
-    let expired: Vec<Tape> = tapes.iter().filter(anew).cloned().collect();
+    let anew = |tape: &&TapeBrief| tape.status == TapeStatus::Expired && tape.lost_at.is_none();
+    let expired: Vec<TapeBrief> = tapes.iter().filter(anew).cloned().collect();
     let stays: HashMap<i32, Option<String>> = match expired.is_empty() {
         true => HashMap::new(),
         false => retention::facts::why_not_anew_each(conn, &expired)?,
     };
     let inventory = Inventory::read(conn)?;
-    let one = |tape: &Tape| Candidate {
+    let one = |tape: TapeBrief| Candidate {
         id: tape.id,
-        label: tape.label.clone(),
         status: tape.status,
-        labelled: tape.labeled_at.is_some(),
+        labelled: tape.labelled,
         write_once: tape.write_once,
         hold: match stays.get(&tape.id) {
             Some(why) => why.clone(),
@@ -103,10 +102,11 @@ fn candidates(conn: &mut Conn, tapes: &[Tape], taken: &Taken) -> Result<Vec<Cand
         capacity_bytes: tape.capacity_bytes,
         used_bytes: tape.used_bytes,
         last_written: tape.last_written_at,
-        place: lifecycle::place_of(&inventory.of(tape)),
+        place: lifecycle::place_of(&inventory.of(&tape)),
         taken_by: taken.tapes.get(&tape.id).copied(),
+        label: tape.label,
     };
-    Ok(tapes.iter().map(one).collect())
+    Ok(tapes.into_iter().map(one).collect())
 }
 
 #[cfg(test)]

@@ -125,7 +125,7 @@ fn where_no_slot_is_empty_the_robot_exchanges_the_tapes() {
     library::add_cartridge(&dir, &CartridgeSpec::new("OTHER1L9"), Place::AnySlot).unwrap();
     let run = api.run_job(job, json!({"tape_id": 2}));
     let log = api.get(&format!("/api/v1/executions/{}/logs", run["id"])).ok();
-    assert!(log.to_string().contains("exchanges the tape in the drive for the one of slot"), "{log}");
+    assert!(log.to_string().contains("exchanges the tape in the drive for tape"), "{log}");
     let state = library::read(&dir).unwrap();
     let slots: Vec<_> = state.slots.iter().filter_map(|slot| slot.cartridge.as_deref()).collect();
     assert_eq!((slots.len(), state.drives[0].cartridge.as_deref()), (2, Some("A00002L9")), "{slots:?}");

@@ -70,6 +70,10 @@ fn what_is_on_a_lost_tape_is_said_and_not_asked_for() {
     server.api.post("/api/v1/tapes/2/lost", json!({})).fails(409, "tape_lost");
     let tape = server.api.get("/api/v1/tapes/2").ok();
     assert!(tape["lost_at"].is_string() && tape["lost_reason"] == "water damage", "{tape}");
+    let listed = |lost| server.api.get(&format!("/api/v1/tapes?lost={lost}")).ok();
+    let only = listed(true);
+    assert_eq!((only.as_array().map(Vec::len), &only[0]["label"]), (Some(1), &json!("A00002L9")), "{only}");
+    assert!(!listed(false).to_string().contains("A00002L9"));
     for id in [&full, &increment] {
         let row = set(&server, id);
         assert_eq!((&row["lost"], &row["status"]), (&json!(true), &json!("completed")), "{row}");

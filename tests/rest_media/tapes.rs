@@ -17,6 +17,8 @@ fn a_library_is_labelled_and_shows_what_it_has() {
     assert_eq!(house.get("/tapes?q=2L9").is(200).as_array().unwrap().len(), 1);
     assert_eq!(house.get("/tapes?status=full,expired").is(200), json!([]));
     house.get("/tapes?status=lost").about("status");
+    assert_eq!(house.get("/tapes?lost=true").is(200), json!([]));
+    house.get("/tapes?lost=perhaps").is(400);
 
     let tape = house.get(&format!("/tapes/{}", first["id"])).is(200);
     assert_eq!((&tape["place"], &tape["library_id"]), (&json!("slot"), &json!(1)), "{tape}");

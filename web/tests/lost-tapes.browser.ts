@@ -86,6 +86,9 @@ it('it is lost wherever it is listed, and so are the sets that only it has', asy
 	const tab = await open(ADMIN, '/tapes');
 	const { page } = tab;
 	await page.getByRole('row').filter({ hasText: tape.label }).getByText('Lost', { exact: true }).waitFor();
+	await page.getByLabel('State', { exact: true }).selectOption('Lost');
+	await page.getByText('1 tape', { exact: true }).waitFor();
+	await page.getByRole('row').filter({ hasText: tape.label }).getByText('Lost', { exact: true }).waitFor();
 	await tab.goto('/library?view=table');
 	await page.getByRole('row').filter({ hasText: tape.label }).getByText('Lost', { exact: true }).waitFor();
 	await tab.goto('/library');

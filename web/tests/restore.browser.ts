@@ -71,7 +71,7 @@ it('restores a folder but for one file, by its tree, with the same bytes', async
 	await tab.page.getByRole('button', { name: 'Plan restore of 1 item' }).click();
 	const panel = tab.page.getByRole('dialog', { name: 'Restore plan' });
 	await panel.getByText('49 files').first().waitFor();
-	await panel.getByText(/in library Library, element|in drive/).first().waitFor();
+	await panel.getByText(/in library Library, (mail )?slot|in drive/).first().waitFor();
 	await panel.getByLabel('Destination', { exact: true }).fill('not/absolute');
 	await panel.getByText('A path on the server from the root').waitFor();
 	expect(await panel.getByRole('button', { name: 'Start restore' }).getAttribute('aria-disabled')).toBe('true');
@@ -95,7 +95,7 @@ it('keeps what is ticked between search and folders, and restores both', async (
 	const tab = await restorePage('/restore?q=file-7.dat');
 	const hit = tab.page.getByRole('list', { name: 'Paths found' }).getByRole('listitem').filter({ has: tick(tab, 'part-0/file-7.dat') });
 	await hit.getByText(/never verified/).first().waitFor();
-	await hit.getByText(/in library Library, element|in drive/).first().waitFor();
+	await hit.getByText(/in library Library, (mail )?slot|in drive/).first().waitFor();
 	await tick(tab, 'part-0/file-7.dat').check();
 	await tab.page.getByRole('button', { name: 'Back to folders' }).click();
 	await tick(tab, 'diary.txt').check();

@@ -60,7 +60,7 @@ pub fn take(drive: &mut dyn TapeDrive, unit: &Unit) {
 
 /// Tells people of an alert that is new, and with which tape in the drive.
 fn tell(unit: &Unit, alert: &TapeAlert, raised: &drive_health::DriveAlert, tape: Option<i32>) {
-    let mut words = format!("Drive {}: {}", unit.id, raised.message);
+    let mut words = format!("Drive {}: {}", unit.name(), raised.message);
     if UNFIT.contains(&alert.flag()) {
         words.push_str(" The drive is given no more work until the flag is gone.");
     }

@@ -34,9 +34,9 @@ pub fn changed(unit: &Unit, before: &DriveSnapshot, after: &DriveSnapshot) {
 fn trouble(unit: &Unit, before: &DriveSnapshot, after: &DriveSnapshot) {
     let details = serde_json::json!({"drive_id": unit.id, "device": unit.device_path});
     let event = match (&before.error, &after.error) {
-        (None, Some(error)) => Event::error(Category::Drive, "Drive Error", format!("Drive {}: {error}", unit.id)),
+        (None, Some(error)) => Event::error(Category::Drive, "Drive Error", format!("Drive {}: {error}", unit.name())),
         (Some(_), None) => {
-            Event::success(Category::Drive, "Drive Recovered", format!("Drive {} works again.", unit.id))
+            Event::success(Category::Drive, "Drive Recovered", format!("Drive {} works again.", unit.name()))
         }
         _ => return,
     };
@@ -84,7 +84,7 @@ fn announce(unit: &Unit, label: &LabelSeen) -> Result<()> {
         serde_json::json!({"drive_id": unit.id, "device": unit.device_path, "label": label.label, "uuid": label.uuid});
     match db::tapes::find_by_uuid(&mut conn, &label.uuid)? {
         Some(tape) => unit.bus.publish(
-            Event::info(Category::Tape, "Tape Loaded", format!("Tape {} is in drive {}", tape.label, unit.id))
+            Event::info(Category::Tape, "Tape Loaded", format!("Tape {} is in drive {}", tape.label, unit.name()))
                 .details(details),
         ),
         None => unit.bus.publish(
@@ -93,7 +93,8 @@ fn announce(unit: &Unit, label: &LabelSeen) -> Result<()> {
                 "Unknown Tape Detected",
                 format!(
                     "The tape in drive {} calls itself '{}', but the database does not know it. Add it, or format it.",
-                    unit.id, label.label
+                    unit.name(),
+                    label.label
                 ),
             )
             .details(details),

@@ -71,7 +71,7 @@ pub fn perform<T: DriveTask>(task: T, slot: &mut Slot<dyn TapeDrive>, unit: &Uni
         if !answers || is_of_drive(&error) {
             unit.update(|state| state.error = Some(error.to_string()));
         }
-        error.context(format!("drive {}: {}", unit.id, T::NAME))
+        error.context(format!("drive {}: {}", unit.name(), T::NAME))
     })
 }
 

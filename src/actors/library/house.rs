@@ -3,6 +3,7 @@
 use super::slots;
 use crate::actors::device_thread::Slot;
 use crate::db::DbPool;
+use crate::db::element_names::ElementNames;
 use crate::events::{Bus, Category, Event};
 use crate::{Error, Result};
 use serde_json::json;
@@ -51,9 +52,10 @@ impl House {
     /// condition): then it is sent again, but only if all elements are as they were when that was decided.
     pub fn send(&self, slot: &mut Slot<dyn Changer>, way: Way) -> Result<()> {
         let decided = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        tracing::debug!(library = self.id, from = way.from.0, to = way.to.0, "the robot is sent");
         match way.go(slot.device()?) {
             Err(error) if is_news(&error) => self.tell(&error),
-            answer => return Ok(answer?),
+            answer => return answer.map_err(|error| self.failed(way, error)),
         }
         let now = self.look(slot)?;
         let unchanged = |address| match (decided.as_ref().and_then(|then| then.element(address)), now.element(address))
@@ -62,14 +64,29 @@ impl House {
             _ => false,
         };
         if way.elements().into_iter().all(unchanged) {
-            return Ok(way.go(slot.device()?)?);
+            return way.go(slot.device()?).map_err(|error| self.failed(way, error));
         }
+        let names = self.names();
         let message = format!(
-            "the content of library {} was changed by hand just before element {} was to be moved to element {}; \
-             nothing was moved, try again",
-            self.name, way.from.0, way.to.0
+            "the content of library {} was changed by hand just before what was in {} was to be moved to {}; nothing was \
+             moved, try again",
+            self.name,
+            names.name(way.from),
+            names.name(way.to)
         );
         Err(Error::conflict("library_changed", message))
+    }
+
+    fn names(&self) -> ElementNames {
+        let names = self.db.get().map_err(Error::from).and_then(|mut conn| ElementNames::read(&mut conn, self.id));
+        names.unwrap_or_default()
+    }
+
+    /// What went wrong with a move, and between which elements.
+    fn failed(&self, way: Way, error: DriveError) -> Error {
+        let names = self.names();
+        let (tape, from, to) = (names.tape(way.from), names.name(way.from), names.name(way.to));
+        Error::from(error).context(format_args!("moving {tape} from {from} to {to}"))
     }
 
     fn tell(&self, news: &DriveError) {

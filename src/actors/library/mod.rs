@@ -125,8 +125,8 @@ fn in_the_gripper(inventory: &Inventory) -> Option<String> {
     let gripper = inventory.of(ElementKind::Transport).find(|element| element.full)?;
     let cartridge = gripper.barcode.as_ref().map_or("a cartridge".to_string(), |code| format!("cartridge {code}"));
     Some(format!(
-        "{cartridge} is in the gripper of the robot, which can do nothing else now: move it from element {} to an empty \
-         slot, or open the library and put it there by hand, and take the inventory",
+        "{cartridge} is in the gripper of the robot, which can do nothing else now: move it from there (element {}) to an \
+         empty slot, or open the library and put it there by hand, and take the inventory",
         gripper.address.0
     ))
 }
@@ -144,6 +144,6 @@ mod tests {
         inventory.elements[0].full = true;
         inventory.elements[0].barcode = Some("TB0001L9".into());
         let told = in_the_gripper(&inventory).expect("it is told");
-        assert!(told.starts_with("cartridge TB0001L9 is in the gripper") && told.contains("element 1 "), "{told}");
+        assert!(told.starts_with("cartridge TB0001L9 is in the gripper") && told.contains("(element 1)"), "{told}");
     }
 }

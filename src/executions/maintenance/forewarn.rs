@@ -4,6 +4,7 @@
 use crate::Result;
 use crate::config::Maintenance;
 use crate::db::tape_health::{self, Life};
+use crate::db::tape_briefs::TapeBrief;
 use crate::db::tapes::Tape;
 use crate::db::{self, Conn, SetStatus, TapeStatus, forewarnings};
 use crate::events::{Category, Event};
@@ -157,7 +158,8 @@ fn expiring_tapes(
     now: NaiveDateTime,
 ) -> Result<Vec<Warning>> {
     let mut all = Vec::new();
-    for (tape, fact) in tapes.iter().zip(evaluation.tapes(conn, tapes)?) {
+    let tapes: Vec<TapeBrief> = tapes.iter().map(TapeBrief::from).collect();
+    for (tape, fact) in tapes.iter().zip(evaluation.tapes(conn, &tapes)?) {
         let Outlook::Stays { until, .. } = fact.outlook() else { continue };
         let Some(until) = soon(until, config.warn_expiry_days, now) else { continue };
         let message = format!(

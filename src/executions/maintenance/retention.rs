@@ -5,7 +5,7 @@
 
 use crate::Result;
 use crate::db::retention::{self as rows, Mark};
-use crate::db::tapes::Tape;
+use crate::db::tape_briefs::{self, TapeBrief};
 use crate::db::{self, SetStatus, TapeStatus, tape_lifecycle};
 use crate::events::{Category, Event};
 use crate::executions::{Context, Wanted};
@@ -68,7 +68,8 @@ fn tapes(context: &Context) -> Result<(Vec<String>, Vec<String>)> {
     let mut mark = |taken: &crate::executions::Taken| -> Result<Wanted<()>> {
         let mut conn = context.conn()?;
         db::write_transaction(&mut conn, |conn| {
-            let all = db::tapes::all(conn)?;
+            let mut all = tape_briefs::not_blank(conn)?;
+            all.sort_by(|a, b| a.label.cmp(&b.label));
             let evaluation = Evaluation::read_now(conn)?;
             for (tape, fact) in all.iter().zip(evaluation.tapes(conn, &all)?) {
                 if taken.tapes.contains_key(&tape.id) {
@@ -104,7 +105,7 @@ fn tapes(context: &Context) -> Result<(Vec<String>, Vec<String>)> {
 }
 
 /// Whether there is room on a tape tells what it was before it expired.
-fn what_it_was(tape: &Tape) -> TapeStatus {
+fn what_it_was(tape: &TapeBrief) -> TapeStatus {
     match tape.capacity_bytes > 0 && tape.free_bytes() < MIN_FREE {
         true => TapeStatus::Full,
         false => TapeStatus::Active,

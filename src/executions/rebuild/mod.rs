@@ -70,6 +70,7 @@ fn in_library(context: &Context, library: i32, drive: Option<i32>, report: &mut 
     let inventory = mount::put_away(context, &lease, library, None)?;
     drop(inventory);
     let inventory = context.services.libraries.inventory_blocking(library, Scan::Fresh)?;
+    let names = library_action::names(context, library)?;
     let slots: Vec<(ElementAddress, Option<String>)> = inventory
         .elements
         .iter()
@@ -81,12 +82,13 @@ fn in_library(context: &Context, library: i32, drive: Option<i32>, report: &mut 
     for (index, (slot, barcode)) in slots.iter().enumerate() {
         context.check()?;
         let name = barcode.as_deref().unwrap_or("without a bar code");
-        context.log(&format!("Tape {} of {}: {name}, slot {}.", index + 1, slots.len(), slot.0));
+        let place = names.name(*slot);
+        context.log(&format!("Tape {} of {}: {name}, {place}.", index + 1, slots.len()));
         let read = library_action::load_from(context, &lease, library, *slot)
             .and_then(|()| tape::read(context, &lease, barcode.clone(), report));
         if let Err(error) = read {
             context.check()?;
-            report.problem(context, format!("slot {} ({name}): {error}", slot.0));
+            report.problem(context, format!("{place} ({name}): {error}"));
         }
         mount::put_away(context, &lease, library, Some(*slot))?;
     }

@@ -6,6 +6,7 @@ use super::tapes::{Outlook, TapeFact};
 use crate::Result;
 use crate::db::retention::{self as rows, CopyRow, SetRow};
 use crate::db::sets::BackupSet;
+use crate::db::tape_briefs::TapeBrief;
 use crate::db::tapes::Tape;
 use crate::db::{Conn, DatabaseBackupStatus, SetStatus, jobs, pools};
 use crate::schedule::parse_time_zone;
@@ -112,11 +113,11 @@ impl Evaluation {
         let parts = rows::parts(conn, Some(tape.id))?.into_iter().map(|(_, set)| set);
         let begun = self.sets.iter().filter(|set| set.row.tape_id == tape.id).map(|set| set.row.id);
         let copies: Vec<_> = self.copies.iter().filter(|copy| copy.row.tape_id == tape.id).collect();
-        Ok(self.fact(tape, parts.chain(begun).collect(), &copies))
+        Ok(self.fact(&tape.into(), parts.chain(begun).collect(), &copies))
     }
 
     /// What that means for each of `tapes`.
-    pub fn tapes(&self, conn: &mut Conn, tapes: &[Tape]) -> Result<Vec<TapeFact>> {
+    pub fn tapes(&self, conn: &mut Conn, tapes: &[TapeBrief]) -> Result<Vec<TapeFact>> {
         let mut on_tape: HashMap<i32, HashSet<i32>> = HashMap::new();
         for (tape, set) in rows::parts(conn, None)? {
             on_tape.entry(tape).or_default().insert(set);
@@ -128,12 +129,12 @@ impl Evaluation {
         for copy in &self.copies {
             copies.entry(copy.row.tape_id).or_default().push(copy);
         }
-        let copies_on = |tape: &Tape| copies.get(&tape.id).map_or(&[][..], Vec::as_slice);
-        let mut sets_on = |tape: &Tape| on_tape.remove(&tape.id).unwrap_or_default();
+        let copies_on = |tape: &TapeBrief| copies.get(&tape.id).map_or(&[][..], Vec::as_slice);
+        let mut sets_on = |tape: &TapeBrief| on_tape.remove(&tape.id).unwrap_or_default();
         Ok(tapes.iter().map(|tape| self.fact(tape, sets_on(tape), copies_on(tape))).collect())
     }
 
-    fn fact(&self, tape: &Tape, on_it: HashSet<i32>, copies: &[&Judged<CopyRow>]) -> TapeFact {
+    fn fact(&self, tape: &TapeBrief, on_it: HashSet<i32>, copies: &[&Judged<CopyRow>]) -> TapeFact {
         let mut kept: Vec<(i32, Option<NaiveDateTime>)> = on_it
             .iter()
             .filter(|set| self.keeps(**set))
@@ -159,7 +160,7 @@ impl Evaluation {
 
     /// The parts of a set are recorded when it is complete. Until then, any tape of its pool that was written since it
     /// began may hold one.
-    fn may_hold_a_part<'e>(&'e self, tape: &'e Tape) -> impl Iterator<Item = i32> + 'e {
+    fn may_hold_a_part<'e>(&'e self, tape: &'e TapeBrief) -> impl Iterator<Item = i32> + 'e {
         let open = self.open.iter().filter_map(|index| self.sets.get(*index));
         open.filter(|set| {
             let pool = self.jobs.get(&set.row.job_id).map(|job| job.pool_id);
@@ -293,7 +294,7 @@ pub fn why_not_anew(conn: &mut Conn, tape: &Tape) -> Result<Option<String>> {
 }
 
 /// The same for each of many tapes, by id.
-pub fn why_not_anew_each(conn: &mut Conn, tapes: &[Tape]) -> Result<HashMap<i32, Option<String>>> {
+pub fn why_not_anew_each(conn: &mut Conn, tapes: &[TapeBrief]) -> Result<HashMap<i32, Option<String>>> {
     let evaluation = Evaluation::read_now(conn)?;
     Ok(evaluation.tapes(conn, tapes)?.iter().map(|fact| (fact.id, why_it_stays(fact))).collect())
 }

@@ -17,6 +17,9 @@ use loaded::LoadedTape;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+/// Runs to come that are told.
+const MOST_NEXT: i64 = 10;
+
 /// The routes.
 pub fn routes(routes: Routes) -> Routes {
     routes.add(show).add(attention::needs)
@@ -36,7 +39,7 @@ pub struct Dashboard {
     /// Each drive.
     drives: Vec<DriveNumbers>,
     /// Work that has not ended.
-    active_executions: usize,
+    active_executions: i64,
     /// Jobs that are due next, soonest first.
     next_runs: Vec<NextRun>,
 }
@@ -113,20 +116,17 @@ pub async fn show(app: web::Data<App>) -> Result<web::Json<Dashboard>> {
         }
         let pool_numbers =
             |row: pools::PoolListed| PoolNumbers { id: row.pool.id, name: row.pool.name, storage: row.storage };
-        let mut next_runs: Vec<NextRun> = jobs::scheduled(conn)?
+        let next_runs = jobs::due_next(conn, MOST_NEXT)?
             .into_iter()
-            .filter(|job| job.next_run_at.is_some())
-            .map(|job| NextRun { job_id: job.id, job_name: job.name, next_run_at: job.next_run_at })
+            .map(|(job_id, job_name, next_run_at)| NextRun { job_id, job_name, next_run_at })
             .collect();
-        next_runs.sort_by_key(|run| run.next_run_at);
-        next_runs.truncate(10);
         Ok(Dashboard {
             counts: dashboard::counts(conn)?,
             drive_status: together(&shown.iter().map(|drive| drive.status).collect::<Vec<_>>()),
             loaded: LoadedTape::first(conn, &seen)?,
             pool_storage: pools::list(conn)?.into_iter().map(pool_numbers).collect(),
             drives: shown,
-            active_executions: executions::active(conn)?.len(),
+            active_executions: executions::count_active(conn)?,
             next_runs,
         })
     });

@@ -46,7 +46,7 @@ pub async fn update(
         return Err(Error::bad_request("no fields to update"));
     }
     if request.enabled == Some(false) || placed {
-        must_be_free(&app, id)?;
+        must_be_free(&app, id).await?;
     }
     let changes = DriveChanges {
         display_name: request.display_name.map(fields::text),
@@ -71,15 +71,12 @@ pub async fn update(
     Ok(web::Json(Status::new("updated")))
 }
 
-fn must_be_free(app: &App, id: i32) -> Result<()> {
-    match app.services.drives.reservations.holder_of_drive(id) {
-        None => Ok(()),
-        Some(execution) => {
-            let message = format!("drive {id} is used by execution {execution}; wait for its end, or cancel it");
-            let details = serde_json::json!({"execution_id": execution});
-            Err(Error::conflict("in_use", message).with_details(details))
-        }
-    }
+async fn must_be_free(app: &App, id: i32) -> Result<()> {
+    let Some(execution) = app.services.drives.reservations.holder_of_drive(id) else { return Ok(()) };
+    let drive = query(&app.services.db, move |conn| drives::find(conn, id)).await?;
+    let message =
+        format!("drive {} is used by execution {execution}; wait for its end, or cancel it", drive.name());
+    Err(Error::conflict("in_use", message).with_details(serde_json::json!({"execution_id": execution})))
 }
 
 /// Forgets a drive that nobody uses.
@@ -88,7 +85,7 @@ fn must_be_free(app: &App, id: i32) -> Result<()> {
 #[delete("/drives/{id}")]
 pub async fn remove(app: web::Data<App>, id: web::Path<i32>) -> Result<web::Json<Status>> {
     let id = id.into_inner();
-    must_be_free(&app, id)?;
+    must_be_free(&app, id).await?;
     query(&app.services.db, move |conn| drives::delete(conn, id)).await?;
     app.services.drives.reload().await?;
     Ok(web::Json(Status::new("deleted")))

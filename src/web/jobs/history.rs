@@ -2,11 +2,10 @@
 
 use crate::Result;
 use crate::app::App;
-use crate::db::time::{rfc3339, rfc3339_option};
-use crate::db::{ExecutionStatus, Page, executions, jobs, tape_changes};
+use crate::db::job_runs::{self, PastRun};
+use crate::db::{Page, jobs};
 use crate::web::query;
 use actix_web::{get, web};
-use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -33,38 +32,6 @@ pub struct JobHistory {
     runs: Vec<PastRun>,
 }
 
-/// A run in short.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct PastRun {
-    /// The execution.
-    id: i32,
-    /// Where it is in its life.
-    status: ExecutionStatus,
-    /// Whether it waits for somebody to bring a tape.
-    needs_tape: bool,
-    /// Warnings.
-    warning_count: i64,
-    /// Files done.
-    files_processed: i64,
-    /// Bytes done.
-    bytes_processed: i64,
-    /// The set it wrote.
-    backup_set_id: Option<i32>,
-    /// Why it failed.
-    error_message: Option<String>,
-    /// Whether it can go on where it stopped.
-    can_resume: bool,
-    /// When it was asked for.
-    #[serde(serialize_with = "rfc3339")]
-    created_at: NaiveDateTime,
-    /// When it began to work.
-    #[serde(serialize_with = "rfc3339_option")]
-    start_time: Option<NaiveDateTime>,
-    /// When it ended.
-    #[serde(serialize_with = "rfc3339_option")]
-    end_time: Option<NaiveDateTime>,
-}
-
 /// The last runs of every job.
 #[utoipa::path(operation_id = "job_history", tag = "jobs", params(HistoryQuery),
     responses((status = 200, body = [JobHistory]), (status = 404)))]
@@ -74,30 +41,11 @@ pub async fn history(app: web::Data<App>, wanted: web::Query<HistoryQuery>) -> R
     let histories = query(&app.services.db, move |conn| {
         let jobs: Vec<i32> = match wanted.job_id {
             Some(job) => vec![jobs::find(conn, job)?.id],
-            None => jobs::list(conn)?.into_iter().map(|row| row.job.id).collect(),
+            None => jobs::ids(conn)?,
         };
-        let mut histories = Vec::with_capacity(jobs.len());
-        for job_id in jobs {
-            let rows = executions::last_backups(conn, job_id, most)?;
-            let ids: Vec<i32> = rows.iter().map(|row| row.id).collect();
-            let asking = tape_changes::open_of(conn, &ids)?;
-            let run = |row: executions::Execution| PastRun {
-                id: row.id,
-                status: row.status,
-                needs_tape: asking.contains_key(&row.id),
-                warning_count: row.warning_count,
-                files_processed: row.files_processed,
-                bytes_processed: row.bytes_processed,
-                backup_set_id: row.backup_set_id,
-                error_message: row.error_message,
-                can_resume: row.can_resume,
-                created_at: row.created_at,
-                start_time: row.start_time,
-                end_time: row.end_time,
-            };
-            histories.push(JobHistory { job_id, runs: rows.into_iter().map(run).collect() });
-        }
-        Ok(histories)
+        let mut runs = job_runs::last(conn, wanted.job_id, most)?;
+        let history = |job_id| JobHistory { job_id, runs: runs.remove(&job_id).unwrap_or_default() };
+        Ok(jobs.into_iter().map(history).collect())
     });
     histories.await.map(web::Json)
 }

@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::auth::Identity;
+use crate::db::element_names::ElementNames;
 use crate::db::libraries;
 use crate::executions::{LibraryAction, LibraryRequest, Request};
 use crate::web::fields::invalid;
@@ -10,6 +11,7 @@ use crate::web::work::{Started, Unsaid, WaitQuery, Work};
 use crate::{Error, Result};
 use actix_web::{HttpResponse, post, web};
 use serde::Deserialize;
+use tape_drive::ElementAddress;
 use utoipa::ToSchema;
 
 /// From where to where.
@@ -45,17 +47,19 @@ async fn act(
     wait: WaitQuery,
     unsaid: Unsaid,
 ) -> Result<HttpResponse> {
-    let library = query(&app.services.db, move |conn| libraries::find(conn, id)).await?;
+    let (library, names) =
+        query(&app.services.db, move |conn| Ok((libraries::find(conn, id)?, ElementNames::read(conn, id)?))).await?;
     if !library.enabled {
         let message = format!("library {} is disabled; enable it first", library.name);
         return Err(Error::conflict("library_disabled", message));
     }
+    let name = |address| names.name(ElementAddress(address));
     let what = match action {
         LibraryAction::Inventory => "inventory".to_string(),
-        LibraryAction::Load { slot, drive } => format!("slot {slot} into drive {drive}"),
-        LibraryAction::Unload { slot: Some(slot), drive } => format!("drive {drive} into slot {slot}"),
-        LibraryAction::Unload { slot: None, drive } => format!("drive {drive} back to its slot"),
-        LibraryAction::Transfer { from, to } => format!("slot {from} into slot {to}"),
+        LibraryAction::Load { slot, drive } => format!("{} into {}", name(slot), name(drive)),
+        LibraryAction::Unload { slot: Some(slot), drive } => format!("{} into {}", name(drive), name(slot)),
+        LibraryAction::Unload { slot: None, drive } => format!("{} back to its slot", name(drive)),
+        LibraryAction::Transfer { from, to } => format!("{} into {}", name(from), name(to)),
     };
     let title = format!("Library {}: {what}", library.name);
     let message = format!("{title}: started");

@@ -1,7 +1,7 @@
 //! What becomes of tapes: the tapes of the preview, a page at a time.
 
 use crate::Result;
-use crate::db::tapes::Tape;
+use crate::db::tape_briefs::TapeBrief;
 use crate::db::text_enum::text_enum;
 use crate::db::time::rfc3339_option;
 use crate::db::{Conn, Direction, Page, TapeStatus, pools};
@@ -72,7 +72,7 @@ pub enum Blank {
 
 /// What becomes of a tape.
 pub struct Fate {
-    tape: Tape,
+    tape: TapeBrief,
     fact: TapeFact,
     outlook: Outlook,
 }
@@ -92,9 +92,9 @@ impl Fate {
 }
 
 /// What becomes of each of these tapes.
-pub fn of(conn: &mut Conn, evaluation: &Evaluation, tapes: Vec<Tape>, blank: Blank) -> Result<Vec<Fate>> {
+pub fn of(conn: &mut Conn, evaluation: &Evaluation, tapes: Vec<TapeBrief>, blank: Blank) -> Result<Vec<Fate>> {
     let facts = evaluation.tapes(conn, &tapes)?;
-    let fate = |(tape, fact): (Tape, TapeFact)| Fate { outlook: fact.outlook(), tape, fact };
+    let fate = |(tape, fact): (TapeBrief, TapeFact)| Fate { outlook: fact.outlook(), tape, fact };
     let fates = tapes.into_iter().zip(facts).map(fate);
     Ok(fates.filter(|fate| blank == Blank::Listed || fate.outlook != Outlook::Nothing).collect())
 }

@@ -3,7 +3,7 @@
 use super::fates::{self, Blank, Fate, FateOrder, PreviewTape};
 use crate::app::App;
 use crate::db::time::{rfc3339, rfc3339_option};
-use crate::db::{Conn, Page, SetStatus, jobs, now, pools, retention as rows, tapes};
+use crate::db::{Conn, Page, SetStatus, jobs, now, pools, retention as rows, tape_briefs, tapes};
 use crate::media::retention::Evaluation;
 use crate::web::fields::{self, existing, invalid};
 use crate::web::query;
@@ -11,7 +11,7 @@ use crate::{Result, db};
 use actix_web::{get, web};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use utoipa::{IntoParams, ToSchema};
 
 /// Most sets, and most tapes, unless more are asked for.
@@ -181,12 +181,17 @@ fn look(conn: &mut Conn, wanted: &PreviewQuery) -> Result<Preview> {
 
 /// The tapes that are asked for, and what becomes of them.
 fn tapes(conn: &mut Conn, wanted: &PreviewQuery, evaluation: &Evaluation) -> Result<Vec<Fate>> {
-    let (mut shown, blank) = match wanted.tape_id {
-        Some(id) => (vec![tapes::find(conn, id)?], Blank::Listed),
-        None => (tapes::not_blank(conn, wanted.pool_id)?, Blank::LeftOut),
+    let (mut shown, blank) = match (wanted.tape_id, wanted.job_id, wanted.pool_id) {
+        (Some(id), ..) => (vec![(&tapes::find(conn, id)?).into()], Blank::Listed),
+        (_, Some(job), _) => {
+            let of_job: Vec<i32> = tapes_of_job(conn, evaluation, job)?.into_iter().collect();
+            (tape_briefs::these(conn, &of_job)?, Blank::LeftOut)
+        }
+        (.., Some(pool)) => (tape_briefs::not_blank_of_pool(conn, pool)?, Blank::LeftOut),
+        (None, None, None) => (tape_briefs::not_blank(conn)?, Blank::LeftOut),
     };
     shown.retain(|tape| wanted.pool_id.is_none_or(|pool| tape.pool_id == Some(pool)));
-    if let Some(job) = wanted.job_id {
+    if let (Some(_), Some(job)) = (wanted.tape_id, wanted.job_id) {
         let of_job = tapes_of_job(conn, evaluation, job)?;
         shown.retain(|tape| of_job.contains(&tape.id));
     }
@@ -194,10 +199,8 @@ fn tapes(conn: &mut Conn, wanted: &PreviewQuery, evaluation: &Evaluation) -> Res
 }
 
 fn tapes_of_job(conn: &mut Conn, evaluation: &Evaluation, job: i32) -> Result<HashSet<i32>> {
-    let of_job: HashMap<i32, i32> =
-        evaluation.sets.iter().filter(|set| set.row.job_id == job).map(|set| (set.row.id, set.row.tape_id)).collect();
-    let parts = rows::parts(conn, None)?.into_iter().filter(|(_, set)| of_job.contains_key(set)).map(|(tape, _)| tape);
-    Ok(parts.chain(of_job.values().copied()).collect())
+    let begun = evaluation.sets.iter().filter(|set| set.row.job_id == job).map(|set| set.row.tape_id);
+    Ok(rows::tapes_of_job(conn, job)?.into_iter().chain(begun).collect())
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ pub struct TapeQuery {
     pool_id: Option<i32>,
     /// In one of these states, with commas between them.
     status: Option<String>,
+    /// `true`: only tapes that are recorded as lost; `false`: only those that are not.
+    lost: Option<bool>,
     /// Label or bar code contains this.
     q: Option<String>,
     /// By `label` (the default), `barcode`, `pool`, `status`, `used`, `written`, `verified` or `writes`; with a `-` before
@@ -47,7 +49,8 @@ pub async fn list(app: web::Data<App>, wanted: web::Query<TapeQuery>) -> Result<
         }
     };
     let (order, direction) = fields::sorting("sort", wanted.sort.as_deref(), TapeOrder::Label)?;
-    let filter = TapeFilter { pool_id: wanted.pool_id, statuses, text: wanted.q.filter(|text| !text.is_empty()) };
+    let text = wanted.q.filter(|text| !text.is_empty());
+    let filter = TapeFilter { pool_id: wanted.pool_id, statuses, lost: wanted.lost, text };
     let page = Page::new(wanted.limit, wanted.offset, crate::db::paging::MAX_LIMIT);
     let (rows, total) = query(&app.services.db, move |conn| {
         Ok((tape_list::list(conn, &filter, order, direction, page)?, tape_list::count(conn, &filter)?))

@@ -58,14 +58,15 @@ pub async fn import(
 ) -> Result<web::Json<Imported>> {
     let id = id.into_inner();
     if let Some(drive) = body.0.drive_id {
-        let tape = query(&app.services.db, move |conn| tapes::find(conn, id)).await?;
-        check_label(&tape, &app.services.drives.refresh(drive).await?)?;
+        let (tape, row) =
+            query(&app.services.db, move |conn| Ok((tapes::find(conn, id)?, drives::find(conn, drive)?))).await?;
+        check_label(&tape, row.name(), &app.services.drives.refresh(drive).await?)?;
     }
     let tape = query(&app.services.db, move |conn| tape_lifecycle::import(conn, id)).await?;
     Ok(web::Json(Imported { status: "imported", new_status: tape.status }))
 }
 
-fn check_label(tape: &Tape, seen: &DriveSnapshot) -> Result<()> {
+fn check_label(tape: &Tape, drive: &str, seen: &DriveSnapshot) -> Result<()> {
     let label = seen.label.as_ref();
     if label.is_some_and(|label| Some(&label.uuid) == tape.uuid.as_ref()) {
         return Ok(());
@@ -77,7 +78,7 @@ fn check_label(tape: &Tape, seen: &DriveSnapshot) -> Result<()> {
     let wanted = tape.uuid.as_deref().unwrap_or("none");
     Err(Error::conflict(
         "wrong_tape",
-        format!("the tape in drive {} {found}, not '{}' (UUID {wanted})", seen.drive_id, tape.label),
+        format!("the tape in drive {drive} {found}, not '{}' (UUID {wanted})", tape.label),
     ))
 }
 
@@ -147,15 +148,18 @@ pub async fn read_label(
             answer.pool = Some(label.pool);
             answer.timestamp = Some(label.timestamp);
         }
-        None => answer.message = Some(nothing_to_read(&seen)),
+        None => {
+            let drive = query(&app.services.db, move |conn| drives::find(conn, drive_id)).await?;
+            answer.message = Some(nothing_to_read(drive.name(), &seen));
+        }
     }
     Ok(web::Json(answer))
 }
 
-fn nothing_to_read(seen: &DriveSnapshot) -> String {
+fn nothing_to_read(drive: &str, seen: &DriveSnapshot) -> String {
     match (&seen.error, &seen.medium) {
         (Some(error), _) => error.clone(),
-        (None, None) => format!("there is no tape in drive {}", seen.drive_id),
+        (None, None) => format!("there is no tape in drive {drive}"),
         (None, Some(_)) => "the tape carries no label of TapeBackarr".into(),
     }
 }

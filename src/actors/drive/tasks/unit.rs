@@ -1,8 +1,9 @@
 //! What the tasks of one drive share.
 
+use crate::Error;
 use crate::actors::drive::health::Sitting;
 use crate::actors::drive::{DriveSnapshot, observe};
-use crate::db::DbPool;
+use crate::db::{DbPool, drives};
 use crate::events::Bus;
 use crate::keys::KeyStore;
 use std::sync::{Arc, Mutex};
@@ -33,6 +34,12 @@ impl Unit {
         let state = Arc::new(Mutex::new(state));
         let (standing_key, sitting) = (Arc::default(), Arc::default());
         Unit { id, device_path: device_path.into(), db, bus, keys, standing_key, sitting, state }
+    }
+
+    /// What people call it, as its row says now.
+    pub fn name(&self) -> String {
+        let row = self.db.get().map_err(Error::from).and_then(|mut conn| drives::find(&mut conn, self.id));
+        row.map_or_else(|_| self.device_path.clone(), |drive| drive.name().to_owned())
     }
 
     /// The last known state.

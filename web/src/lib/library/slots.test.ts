@@ -11,6 +11,7 @@ function slot(id: number, slot_type: Slot['slot_type'], slot_number: number, bar
 		barcode,
 		is_empty: barcode === '',
 		accessible: true,
+		name: '',
 		tape_label: null,
 		tape: null
 	};

@@ -18,7 +18,7 @@ const server = vi.hoisted(() => {
 	vi.stubGlobal('localStorage', { getItem: () => null, setItem: () => {} });
 	return { asked, answer };
 });
-const { MOST_OFFERED, tapesPage, writableTapes } = await import('./list');
+const { LOST_ONES, MOST_OFFERED, tapesPage, writableTapes } = await import('./list');
 
 beforeEach(() => {
 	server.asked.length = 0;
@@ -32,6 +32,11 @@ it('asks for one page, by what is chosen, and hears how many there are', async (
 	expect(Object.fromEntries(server.asked[0]?.searchParams ?? [])).toEqual({ q: 'A0', status: 'full', pool_id: '3', sort: '-used', offset: '200', limit: '100' });
 	await tapesPage({ q: '', status: '', pool: '', sort: '' }, 0, 100);
 	expect(Object.fromEntries(server.asked[1]?.searchParams ?? [])).toEqual({ offset: '0', limit: '100' });
+});
+
+it('asks for lost tapes by themselves, because being lost is beside the state', async () => {
+	await tapesPage({ q: '', status: LOST_ONES, pool: '3', sort: '' }, 0, 100);
+	expect(Object.fromEntries(server.asked[0]?.searchParams ?? [])).toEqual({ lost: 'true', pool_id: '3', offset: '0', limit: '100' });
 });
 
 it('offers to write no tape that is on hold or lost, and never all of a large pool', async () => {

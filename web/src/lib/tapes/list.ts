@@ -1,8 +1,12 @@
 import { api, fetched } from '$lib/api/client';
 import type { Schemas, Tape } from '$lib/api/types';
 
+/** Among the states of a list: lost tapes, whatever their state was. */
+export const LOST_ONES = 'lost';
+
 interface TapeQuestion {
 	q: string;
+	/** A state of tapes, or {@link LOST_ONES}. */
 	status: string;
 	pool: string;
 	sort: string;
@@ -12,7 +16,7 @@ interface TapeQuestion {
 export async function tapesPage(wanted: TapeQuestion, offset: number, limit: number): Promise<{ rows: Tape[]; total: number }> {
 	const query = {
 		...(wanted.q ? { q: wanted.q } : {}),
-		...(wanted.status ? { status: wanted.status } : {}),
+		...(wanted.status === LOST_ONES ? { lost: true } : wanted.status ? { status: wanted.status } : {}),
 		...(wanted.pool ? { pool_id: Number(wanted.pool) } : {}),
 		...(wanted.sort ? { sort: wanted.sort } : {}),
 		offset,

@@ -3,7 +3,7 @@ import type { Slot } from '$lib/api/types';
 import { placeWords } from './place';
 
 const drives = [{ id: 2, display_name: 'Left drive', device_path: '/dev/nst1' }];
-const at = (slot_number: number, slot_type: Slot['slot_type'] = 'storage'): Slot => ({ id: slot_number, library_id: 1, slot_number, slot_type, barcode: '', is_empty: true, accessible: true, tape_label: null, tape: null });
+const at = (slot_number: number, slot_type: Slot['slot_type'] = 'storage'): Slot => ({ id: slot_number, library_id: 1, slot_number, slot_type, barcode: '', is_empty: true, accessible: true, name: '', tape_label: null, tape: null });
 const slots = [at(16, 'import_export'), at(4096), at(4097), at(4098)];
 
 it('says where a tape is, with slots as the library shows them', () => {
