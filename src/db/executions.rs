@@ -200,6 +200,9 @@ pub struct ExecutionFilter {
 /// States in which an execution still wants something.
 pub const ACTIVE: [ExecutionStatus; 3] = [ExecutionStatus::Pending, ExecutionStatus::Running, ExecutionStatus::Paused];
 
+/// Ids in one statement; SQLite takes more, but not without end.
+const AT_ONCE: usize = 500;
+
 /// The execution with this id.
 pub fn find(conn: &mut Conn, id: i32) -> Result<Execution> {
     found(job_executions::table.find(id).select(Execution::as_select()).first(conn), format_args!("execution {id}"))
@@ -278,6 +281,15 @@ pub fn list(conn: &mut Conn, filter: &ExecutionFilter, page: Page) -> Result<Vec
         device_path,
     };
     Ok(rows.into_iter().map(listed).collect())
+}
+
+/// The executions with these ids, as far as they are there.
+pub fn these(conn: &mut Conn, ids: &[i32]) -> Result<Vec<Execution>> {
+    let mut all = Vec::new();
+    for some in ids.chunks(AT_ONCE) {
+        all.extend(job_executions::table.filter(job_executions::id.eq_any(some)).select(Execution::as_select()).load(conn)?);
+    }
+    Ok(all)
 }
 
 /// The last runs of a job, newest first.

@@ -24,6 +24,7 @@ mod errors;
 pub mod events;
 pub mod execution_logs;
 pub mod executions;
+pub mod figures;
 pub mod forewarnings;
 pub mod imported;
 pub mod jobs;
