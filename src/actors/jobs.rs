@@ -17,11 +17,11 @@ use super::supervised;
 use crate::db;
 use crate::db::executions::{Execution, ExecutionChanges, NewExecution};
 use crate::events::{Category, Event};
+use crate::executions::throughput::Pace;
 use crate::executions::{
     Context as Work, Control as Handle, FailedDrives, Log, Progress, ProgressView, Recorder, Request, Services, Stop,
     after_a_shutdown, database_backup, run,
 };
-use crate::executions::throughput::Pace;
 use crate::{Error, ErrorKind, Result};
 use actix::prelude::*;
 use std::collections::{BTreeMap, HashMap};
@@ -131,10 +131,11 @@ impl Jobs {
         self.running.insert(id, running);
         let lines = Log::new(id, self.services.db.clone(), progress.clone());
         let services = self.services.clone();
-        let work = Work { id, request, services, progress, control, lines, failed_drives: FailedDrives::default() };
-        let me = context.address();
         // an error, so that no level of the log leaves it out of lines that are there
         let span = tracing::error_span!("execution", execution = id, kind = row.kind, job = row.job_id);
+        let failed_drives = FailedDrives::default();
+        let work = Work { id, request, services, progress, control, lines, failed_drives, span: span.clone() };
+        let me = context.address();
         let spawned = std::thread::Builder::new().name(format!("execution-{id}")).spawn(move || {
             let _entered = span.enter();
             tracing::info!("{} begins", row.title);

@@ -109,7 +109,10 @@ mod tests {
         assert_eq!(lines.len(), 3, "{text}");
         assert!(lines[0].starts_with("<3>") && lines[0].contains("execution=7") && lines[0].ends_with("it is broken"));
         assert_eq!(lines[1], "<3>very much");
-        assert!(lines[2].starts_with("<4>") && lines[2].contains("execution=7") && lines[2].contains("drive=1"), "{text}");
+        assert!(
+            lines[2].starts_with("<4>") && lines[2].contains("execution=7") && lines[2].contains("drive=1"),
+            "{text}"
+        );
     }
 
     #[test]

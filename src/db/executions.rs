@@ -287,7 +287,9 @@ pub fn list(conn: &mut Conn, filter: &ExecutionFilter, page: Page) -> Result<Vec
 pub fn these(conn: &mut Conn, ids: &[i32]) -> Result<Vec<Execution>> {
     let mut all = Vec::new();
     for some in ids.chunks(AT_ONCE) {
-        all.extend(job_executions::table.filter(job_executions::id.eq_any(some)).select(Execution::as_select()).load(conn)?);
+        all.extend(
+            job_executions::table.filter(job_executions::id.eq_any(some)).select(Execution::as_select()).load(conn)?,
+        );
     }
     Ok(all)
 }

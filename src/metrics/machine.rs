@@ -1,8 +1,8 @@
 //! The server itself: its program, its disks, its certificate, its door, its database.
 
+use super::Ground;
 use super::families::*;
 use super::page::Page;
-use super::Ground;
 use crate::Result;
 use crate::db::{Conn, figures, upkeep};
 use std::path::Path;

@@ -4,7 +4,9 @@ use super::families::*;
 use super::page::Page;
 use crate::Result;
 use crate::attention::{self, Topic};
-use crate::db::{Conn, ExecutionStatus, OutboxStatus, TapeChangeReason, executions, figures, jobs, notification_channels};
+use crate::db::{
+    Conn, ExecutionStatus, OutboxStatus, TapeChangeReason, executions, figures, jobs, notification_channels,
+};
 use crate::media::wear::Limits;
 use chrono::NaiveDateTime;
 use std::collections::{HashMap, HashSet};

@@ -33,9 +33,8 @@ impl ClientAddress {
         let address = client(request)?.address;
         let peer = request.peer_addr()?.ip().to_canonical();
         let speaks = FORWARDING.iter().any(|name| request.headers().contains_key(*name));
-        let trusted = request
-            .app_data::<Data<Config>>()
-            .is_some_and(|config| trusts(&config.server.trusted_proxies, peer));
+        let trusted =
+            request.app_data::<Data<Config>>().is_some_and(|config| trusts(&config.server.trusted_proxies, peer));
         (trusted || !speaks).then_some(address)
     }
 }

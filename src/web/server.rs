@@ -96,7 +96,15 @@ pub fn app(
 fn cross_origin(origins: &[String]) -> Cors {
     let cors = Cors::default()
         .allowed_methods(["GET", "POST", "PUT", "DELETE"])
-        .allowed_headers(["accept", "authorization", "content-type", "x-api-key", "last-event-id", "x-requested-with", "x-request-id"])
+        .allowed_headers([
+            "accept",
+            "authorization",
+            "content-type",
+            "x-api-key",
+            "last-event-id",
+            "x-requested-with",
+            "x-request-id",
+        ])
         .max_age(300);
     origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
 }

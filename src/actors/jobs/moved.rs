@@ -39,7 +39,12 @@ impl Default for Counted {
 }
 
 /// Adds what happened since the last look to the device that the execution uses; as long as it uses none, nothing.
-pub fn count(moved: &mut BTreeMap<String, Moved>, counted: &mut Counted, (view, at): (&ProgressView, Reading), pace: Pace) {
+pub fn count(
+    moved: &mut BTreeMap<String, Moved>,
+    counted: &mut Counted,
+    (view, at): (&ProgressView, Reading),
+    pace: Pace,
+) {
     let seconds = std::mem::replace(&mut counted.at, Instant::now()).elapsed().as_secs_f64();
     if view.device_path.is_empty() {
         return;

@@ -27,7 +27,9 @@ fn the_table_and_the_registered_routes_are_the_same() {
     assert!(unlisted.is_empty(), "registered, but not in the permission table: {unlisted:?}");
     let missing: Vec<_> = table
         .difference(&registered)
-        .filter(|(_, pattern)| !BESIDE.contains(&pattern.as_str()) && !NOT_YET.iter().any(|prefix| pattern.starts_with(prefix)))
+        .filter(|(_, pattern)| {
+            !BESIDE.contains(&pattern.as_str()) && !NOT_YET.iter().any(|prefix| pattern.starts_with(prefix))
+        })
         .collect();
     assert!(missing.is_empty(), "in the permission table, but not registered: {missing:?}");
     let done: Vec<_> = NOT_YET
