@@ -70,7 +70,8 @@ pub fn collect(ground: &Ground) -> Page {
     section(ground, &mut page, "work", |conn, page| work::collect(conn, page, limits, now()));
     if let Some((_, work)) = &ground.actors {
         for run in &work.running {
-            page.add(&families::EXECUTION_PHASE, &[&run.phase], 1.0);
+            let phase = if run.phase.is_empty() { "starting" } else { &run.phase };
+            page.add(&families::EXECUTION_PHASE, &[phase], 1.0);
         }
     }
     page.put(&families::COLLECTED, &[], begin.elapsed().as_secs_f64());

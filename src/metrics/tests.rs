@@ -264,13 +264,20 @@ fn alerts_ask_only_for_what_is_told_and_say_what_to_do() {
     assert!(names.len() > 20 && commands > 20, "{} {commands}", names.len());
 }
 
-/// Prometheus itself checks the rules where it is installed.
+/// Prometheus itself checks the rules, and when they fire, where it is installed.
 #[test]
 fn prometheus_takes_the_rules() {
-    let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/config/prometheus/alerts.yml");
-    match std::process::Command::new("promtool").args(["check", "rules", rules]).output() {
-        Ok(checked) => assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr)),
-        Err(error) => eprintln!("not checked, promtool (package prometheus) is not here: {error}"),
+    let checks = [["check", "rules", "config/prometheus/alerts.yml"], ["test", "rules", "tests/alerts/rules.yml"]];
+    for arguments in checks {
+        let promtool = std::process::Command::new("promtool").args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+        match promtool {
+            Ok(checked) => {
+                let (said, complained) = (&checked.stdout, &checked.stderr);
+                let said = [said.as_slice(), complained].map(String::from_utf8_lossy).concat();
+                assert!(checked.status.success(), "{said}");
+            }
+            Err(error) => eprintln!("not checked, promtool (package prometheus) is not here: {error}"),
+        }
     }
 }
 
