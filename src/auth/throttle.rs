@@ -196,7 +196,21 @@ mod tests {
             longest_lock: Duration::from_secs(10),
             entries: Mutex::default(),
             told: Mutex::default(),
+            failed: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
         }
+    }
+
+    #[test]
+    fn guesses_and_refusals_are_counted() {
+        let throttle = throttle();
+        let now = Instant::now();
+        for _ in 0..5 {
+            if let Ok(attempt) = throttle.attempt_at("ann", None, now) {
+                attempt.failed();
+            }
+        }
+        assert_eq!((throttle.failed(), throttle.refused()), (3, 2));
     }
 
     #[test]

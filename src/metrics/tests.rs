@@ -269,7 +269,8 @@ fn alerts_ask_only_for_what_is_told_and_say_what_to_do() {
 fn prometheus_takes_the_rules() {
     let checks = [["check", "rules", "config/prometheus/alerts.yml"], ["test", "rules", "tests/alerts/rules.yml"]];
     for arguments in checks {
-        let promtool = std::process::Command::new("promtool").args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+        let promtool =
+            std::process::Command::new("promtool").args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output();
         match promtool {
             Ok(checked) => {
                 let (said, complained) = (&checked.stdout, &checked.stderr);
