@@ -55,7 +55,10 @@ impl App {
 
     /// Puts work into the queue; the answer is the execution's id.
     pub async fn submit(&self, request: executions::Request, title: String, user_id: Option<i32>) -> Result<i32> {
-        self.jobs.send(jobs::Submit { request, title, user_id }).await?
+        let asked = title.clone();
+        let id = self.jobs.send(jobs::Submit { request, title, user_id }).await??;
+        tracing::info!(execution = id, "{asked} is asked for");
+        Ok(id)
     }
 
     /// Starts the actors on the current actix system. Nothing runs before the state left by the last run is in order.
@@ -208,6 +211,7 @@ impl House {
             keys: Data::from(keys),
             lifecycle: Data::new(lifecycle.clone()),
             bell: Data::new(bell),
+            http: Data::default(),
             tls: keeper.clone().map(Data::from),
         };
         let shared = Data::new(app.clone());

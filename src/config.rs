@@ -48,6 +48,8 @@ pub struct Config {
     pub notify: Notify,
     /// Logins.
     pub auth: Auth,
+    /// What Prometheus is told.
+    pub metrics: Metrics,
     /// The log.
     pub logging: Logging,
     /// The documentation shown in the UI.
@@ -311,6 +313,15 @@ impl std::fmt::Debug for Auth {
     }
 }
 
+/// What Prometheus is told.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metrics {
+    /// From there the page of metrics needs no login.
+    #[serde(deserialize_with = "networks")]
+    pub networks: Vec<IpNet>,
+}
+
 /// The log.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -329,6 +340,8 @@ pub enum LogFormat {
     Text,
     /// One JSON object per line.
     Json,
+    /// For the journal of systemd: the priority instead of the time.
+    Journal,
 }
 
 /// The documentation shown in the UI.

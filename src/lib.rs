@@ -16,6 +16,7 @@
 //! | [`schedule`] | cron expressions and time zones |
 //! | [`catalog`] | what is where: insert, browse, search |
 //! | [`notify`] | rules, outbox, mail, Telegram, webhooks: telling people |
+//! | [`metrics`] | what Prometheus is told, collected when it asks |
 //! | [`doctor`] | what a server needs, looked at, and how to mend it |
 //! | [`telegram`] | the bot that operators talk to |
 //! | [`auth`] | users, sessions, API keys, roles and the one permission table |
@@ -51,6 +52,7 @@ pub mod human;
 pub mod import;
 pub mod keys;
 pub mod media;
+pub mod metrics;
 pub mod notify;
 pub mod restore;
 pub mod schedule;

@@ -1,7 +1,7 @@
 //! The Jobs actor.
 //!
 //! *Owns*: the executions: the queue in the database, one worker thread per running execution, and their controls.
-//! *Accepts*: [`Submit`], [`Control`], [`Active`], [`Wait`], [`Shutdown`].
+//! *Accepts*: [`Submit`], [`Control`], [`Active`], [`LookAtWork`], [`Wait`], [`Shutdown`].
 //! *Emits*: `execution` messages to those who watch, events when work starts, ends, fails.
 //! *Invariants*: an execution's row exists before its thread does (none is lost); a row is claimed once (none runs twice);
 //! a job never overlaps itself.
@@ -10,12 +10,14 @@
 mod announce;
 mod control;
 mod ends;
+mod moved;
 mod throughput;
 
 use super::supervised;
 use crate::db;
 use crate::db::executions::{Execution, ExecutionChanges, NewExecution};
 use crate::events::{Category, Event};
+use crate::executions::throughput::Pace;
 use crate::executions::{
     Context as Work, Control as Handle, FailedDrives, Log, Progress, ProgressView, Recorder, Request, Services, Stop,
     after_a_shutdown, database_backup, run,
@@ -30,6 +32,7 @@ use tokio::sync::watch;
 
 pub use announce::untold;
 pub use control::{Command, Control};
+pub use moved::{AtWork, LookAtWork, Moved};
 pub use throughput::ThroughputOf;
 
 /// Executions that run at the same time; more wait in the queue.
@@ -44,6 +47,20 @@ struct Running {
     control: Arc<Handle>,
     job_id: Option<i32>,
     recorder: Recorder,
+    counted: moved::Counted,
+}
+
+impl Running {
+    /// Whether it goes on or stands.
+    fn pace(&self, view: &ProgressView) -> Pace {
+        if view.phase == "waiting" || self.control.is_paused() { Pace::Waits } else { Pace::Works }
+    }
+
+    /// Adds what has moved since the last look.
+    fn count(&mut self, moved: &mut BTreeMap<String, moved::Moved>, view: &ProgressView) {
+        let (reading, pace) = (self.progress.reading(), self.pace(view));
+        moved::count(moved, &mut self.counted, (view, reading), pace);
+    }
 }
 
 /// The queue and its workers.
@@ -52,6 +69,8 @@ pub struct Jobs {
     running: BTreeMap<i32, Running>,
     waiters: HashMap<i32, watch::Sender<bool>>,
     ends: ends::Ends,
+    /// By device path.
+    moved: BTreeMap<String, moved::Moved>,
     closing: bool,
 }
 
@@ -59,7 +78,8 @@ impl Jobs {
     /// Starts the actor on the current arbiter; work that was pending when the server stopped is taken up again.
     pub fn start(services: Services) -> Addr<Jobs> {
         let ends = ends::Ends::new(&services);
-        Jobs { services, running: BTreeMap::new(), waiters: HashMap::new(), ends, closing: false }.start()
+        let (running, waiters, moved) = (BTreeMap::new(), HashMap::new(), BTreeMap::new());
+        Jobs { services, running, waiters, ends, moved, closing: false }.start()
     }
 
     fn start_pending(&mut self, context: &mut Context<Self>) {
@@ -106,15 +126,22 @@ impl Jobs {
             control: control.clone(),
             job_id: row.job_id,
             recorder: throughput::recorder(&self.services.db, id),
+            counted: moved::Counted::default(),
         };
         self.running.insert(id, running);
         let lines = Log::new(id, self.services.db.clone(), progress.clone());
         let services = self.services.clone();
-        let work = Work { id, request, services, progress, control, lines, failed_drives: FailedDrives::default() };
+        // an error, so that no level of the log leaves it out of lines that are there
+        let span = tracing::error_span!("execution", execution = id, kind = row.kind, job = row.job_id);
+        let failed_drives = FailedDrives::default();
+        let work = Work { id, request, services, progress, control, lines, failed_drives, span: span.clone() };
         let me = context.address();
         let spawned = std::thread::Builder::new().name(format!("execution-{id}")).spawn(move || {
+            let _entered = span.enter();
+            tracing::info!("{} begins", row.title);
             let result = catch_unwind(AssertUnwindSafe(|| run::run(&work)))
                 .unwrap_or_else(|panic| Err(Error::internal(format!("a program error: {}", panic_text(&*panic)))));
+            announce::log(&row.title, &result);
             work.publish();
             me.do_send(Ended { id, result });
         });
@@ -127,6 +154,7 @@ impl Jobs {
         let mut running = self.running.remove(&id);
         if let Some(running) = &mut running {
             throughput::end(&self.services, id, running);
+            running.count(&mut self.moved, &running.progress.view(id));
         }
         if result.as_ref().is_err_and(|error| error.code == "shutdown") && self.goes_on_after_restart(id) {
             return self.tell_waiters(id);
@@ -207,6 +235,7 @@ impl Actor for Jobs {
             for (id, running) in &mut jobs.running {
                 let view = running.progress.view(*id);
                 throughput::record(&jobs.services.bus, running, &view);
+                running.count(&mut jobs.moved, &view);
                 jobs.services.bus.transient("execution", serde_json::json!(view));
             }
         });

@@ -76,6 +76,11 @@ impl RateLimits {
         self.count(self.callers.as_ref(), &caller, || identity.name())
     }
 
+    /// Requests that were refused so far.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
     fn count<K: Hash + Eq + Clone>(
         &self,
         limiter: Option<&DefaultKeyedRateLimiter<K>>,

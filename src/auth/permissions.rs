@@ -91,10 +91,17 @@ const fn stream(pattern: &'static str, access: Access) -> Route {
     Route { method: "GET", pattern, access, trace: Trace::Unaudited, carrier: Carrier::HeaderOrQuery }
 }
 
+/// Where Prometheus asks.
+pub const METRICS: &str = "/metrics";
+
 /// Every route.
 #[rustfmt::skip]
 pub const ROUTES: &[Route] = &[
     get("/health", PUBLIC),
+    get("/health/live", PUBLIC),
+    get("/health/ready", PUBLIC),
+    // Also without a login from the networks of `metrics.networks`.
+    get(METRICS, READONLY),
     get("/api/v1/health", PUBLIC),
     get("/api/v1/openapi.json", PUBLIC),
 

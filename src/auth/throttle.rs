@@ -7,6 +7,7 @@ use crate::config;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Above this many names and addresses, the oldest are forgotten: an attacker must not fill the memory.
@@ -37,6 +38,8 @@ pub struct Throttle {
     entries: Mutex<HashMap<Subject, Entry>>,
     /// When people were told of a lock last.
     told: Mutex<Option<Instant>>,
+    failed: AtomicU64,
+    refused: AtomicU64,
 }
 
 /// One attempt under way; counted as wrong unless [`Attempt::succeeded`] is called.
@@ -57,7 +60,19 @@ impl Throttle {
             longest_lock: Duration::from_secs(config.lockout_max_seconds),
             entries: Mutex::default(),
             told: Mutex::default(),
+            failed: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
         }
+    }
+
+    /// Wrong guesses so far.
+    pub fn failed(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// Attempts so far that were not let in because of a lock.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     /// Begin an attempt on `name` from `address` (none: unknown). The error is how long to wait.
@@ -77,6 +92,7 @@ impl Throttle {
             .max()
             .unwrap_or_default();
         if !locked.is_zero() {
+            self.refused.fetch_add(1, Ordering::Relaxed);
             return Err(locked);
         }
         if entries.len() >= MOST_ENTRIES {
@@ -128,6 +144,7 @@ impl Attempt<'_> {
     /// The password was wrong. Whether people should be told: it is the guess that locks a name or an address first, and
     /// they were not told within the last [`TELL_EVERY`] (somebody with many addresses must not fill their mailboxes).
     pub fn failed(&self) -> bool {
+        self.throttle.failed.fetch_add(1, Ordering::Relaxed);
         let mut told = self.throttle.told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let tell = self.first_lock && told.is_none_or(|at| at.elapsed() >= TELL_EVERY);
         if tell {
@@ -179,7 +196,21 @@ mod tests {
             longest_lock: Duration::from_secs(10),
             entries: Mutex::default(),
             told: Mutex::default(),
+            failed: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
         }
+    }
+
+    #[test]
+    fn guesses_and_refusals_are_counted() {
+        let throttle = throttle();
+        let now = Instant::now();
+        for _ in 0..5 {
+            if let Ok(attempt) = throttle.attempt_at("ann", None, now) {
+                attempt.failed();
+            }
+        }
+        assert_eq!((throttle.failed(), throttle.refused()), (3, 2));
     }
 
     #[test]

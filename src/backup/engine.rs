@@ -281,7 +281,8 @@ fn plan(planner: Planner, shared: &Shared, outcome: &Mutex<Option<PathSpool>>, s
 
 impl Engine {
     fn spawn(&mut self, name: String, work: impl FnOnce() + Send + 'static) -> Result<()> {
-        let thread = std::thread::Builder::new().name(name).spawn(work);
+        let span = tracing::Span::current();
+        let thread = std::thread::Builder::new().name(name).spawn(move || span.in_scope(work));
         self.threads.push(thread.map_err(|error| Error::from(error).context("start a thread of the backup"))?);
         Ok(())
     }

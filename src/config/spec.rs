@@ -135,8 +135,9 @@ pub const SPECS: &[Spec] = &[
     key("auth.login_attempts", Rule::Whole(1, 1000)),
     key("auth.lockout_seconds", Rule::Whole(1, 3600)),
     key("auth.lockout_max_seconds", Rule::Whole(1, 24 * 3600)),
+    key("metrics.networks", Rule::Networks),
     key("logging.level", Rule::LogFilter),
-    key("logging.format", Rule::Words(&["text", "json"])),
+    key("logging.format", Rule::Words(&["text", "json", "journal"])),
     key("docs.dir", Rule::Filled),
 ];
 

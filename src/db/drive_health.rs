@@ -145,6 +145,11 @@ pub fn statistics(conn: &mut Conn, drive_id: i32) -> Result<DriveStatistics> {
     }
 }
 
+/// The statistics of all drives that have told some.
+pub fn all_statistics(conn: &mut Conn) -> Result<Vec<DriveStatistics>> {
+    Ok(drive_statistics::table.select(DriveStatistics::as_select()).load(conn)?)
+}
+
 /// Sets what is given of a drive's statistics.
 pub fn update_statistics(conn: &mut Conn, drive_id: i32, changes: &StatisticsChanges) -> Result<DriveStatistics> {
     let time = now();

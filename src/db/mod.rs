@@ -26,6 +26,7 @@ mod errors;
 pub mod events;
 pub mod execution_logs;
 pub mod executions;
+pub mod figures;
 pub mod forewarnings;
 pub mod imported;
 pub mod job_runs;

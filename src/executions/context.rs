@@ -51,6 +51,8 @@ pub struct Context {
     pub lines: Log,
     /// Drives that failed in this run.
     pub failed_drives: FailedDrives,
+    /// What lines in the server's log belong to; the run's further threads enter it, too.
+    pub span: tracing::Span,
 }
 
 /// Drives with a hardware error: a run takes another one if it can have one.
@@ -190,7 +192,7 @@ impl Context {
 
     /// Runs a task on the leased drive.
     pub fn perform<T: DriveTask>(&self, lease: &Lease, task: T) -> Result<T::Output> {
-        self.services.drives.perform(lease, task)
+        self.span.in_scope(|| self.services.drives.perform(lease, task))
     }
 }
 

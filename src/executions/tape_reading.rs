@@ -38,9 +38,10 @@ pub fn read(
 ) -> Result<()> {
     let (sender, receiver) = flow::channel();
     std::thread::scope(|scope| {
-        let feeding = std::thread::Builder::new()
-            .name(format!("tapes-{}", context.id))
-            .spawn_scoped(scope, || Feeder { context, plan, drive, feed: Feed::new(plan, sender) }.run(after))?;
+        let feeding = std::thread::Builder::new().name(format!("tapes-{}", context.id)).spawn_scoped(scope, || {
+            let _entered = context.span.enter();
+            Feeder { context, plan, drive, feed: Feed::new(plan, sender) }.run(after)
+        })?;
         let taken = members::consume(plan, &receiver, handler);
         // whoever still reads is to notice that nobody takes it
         drop(receiver);

@@ -14,6 +14,9 @@ use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::net::{IpAddr, SocketAddr};
 
+/// Headers in which proxies say for whom they ask.
+const FORWARDING: [&str; 4] = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
+
 /// The address of the client: of the connection, or, if that is a proxy we trust, the last address it tells that is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress(pub Option<IpAddr>);
@@ -22,6 +25,17 @@ impl ClientAddress {
     /// Of this request.
     pub fn of(request: &HttpRequest) -> ClientAddress {
         ClientAddress(client(request).map(|client| client.address))
+    }
+
+    /// The address, unless somebody speaks for others whom we do not trust: a proxy that nobody told us of would lend its own
+    /// address to the whole world.
+    pub fn undoubted(request: &HttpRequest) -> Option<IpAddr> {
+        let address = client(request)?.address;
+        let peer = request.peer_addr()?.ip().to_canonical();
+        let speaks = FORWARDING.iter().any(|name| request.headers().contains_key(*name));
+        let trusted =
+            request.app_data::<Data<Config>>().is_some_and(|config| trusts(&config.server.trusted_proxies, peer));
+        (trusted || !speaks).then_some(address)
     }
 }
 

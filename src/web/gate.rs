@@ -7,8 +7,8 @@
 use super::audit::{AuditNote, End};
 use super::errors::nothing_at;
 use super::{ClientAddress, news, query, session_cookie, slow_bodies};
-use crate::auth::permissions::{self, Access, Answer, Carrier, Route, Trace};
-use crate::auth::{Auth, Credential, Identity, unauthorized};
+use crate::auth::permissions::{self, Access, Answer, Carrier, METRICS, Route, Trace};
+use crate::auth::{Auth, Credential, Identity, api_key, unauthorized};
 use crate::config::Config;
 use crate::db::audit::NewAuditEntry;
 use crate::db::{Conn, DbPool, audit};
@@ -43,14 +43,19 @@ pub async fn gate<B: MessageBody + 'static>(
     let note = AuditNote::default();
     request.extensions_mut().insert(note.clone());
 
-    let identity = match identify(&request, route).await {
+    let open = is_open(&request, route);
+    let identity = match open {
+        true => Ok(None),
+        false => identify(&request, route).await,
+    };
+    let identity = match identity {
         Ok(identity) => identity,
         Err(error) => return Ok(refuse(request, &error)),
     };
     if let Some(Err(error)) = auth.as_ref().zip(identity.as_ref()).map(|(auth, who)| auth.limits.caller(who)) {
         return Ok(refuse(request, &error));
     }
-    let allowed = route.access.allows(identity.as_ref().map(|identity| identity.role));
+    let allowed = open || route.access.allows(identity.as_ref().map(|identity| identity.role));
     let pool = request.app_data::<Data<DbPool>>().cloned();
     let bus = request.app_data::<Data<Bus>>().cloned();
     let (response, end) = if allowed {
@@ -103,6 +108,14 @@ fn drop_trailing_slash(request: &mut ServiceRequest) {
     }
 }
 
+/// Whether the page of metrics needs no login because of where the request comes from, without any doubt.
+fn is_open(request: &ServiceRequest, route: &Route) -> bool {
+    let config = request.app_data::<Data<Config>>();
+    let networks = config.filter(|_| route.pattern == METRICS).map(|config| &config.metrics.networks);
+    let address = ClientAddress::undoubted(request.request());
+    networks.zip(address).is_some_and(|(networks, address)| networks.iter().any(|network| network.contains(&address)))
+}
+
 /// Who is asking. Nobody, on public routes, whatever they present.
 async fn identify(request: &ServiceRequest, route: &Route) -> Result<Option<Identity>> {
     if route.access == Access::Public {
@@ -141,7 +154,11 @@ fn credential(request: &ServiceRequest, route: &Route) -> Result<Option<Credenti
     if let Some(value) = request.headers().get(header::AUTHORIZATION) {
         let token = value.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
         let token = token.ok_or_else(|| unauthorized("invalid_token", "invalid token"))?;
-        return Ok(Some(Credential::Token(token.trim().to_owned())));
+        // programs such as Prometheus know this header alone
+        return Ok(Some(match token.trim() {
+            key if key.starts_with(api_key::PREFIX) => Credential::ApiKey(key.to_owned()),
+            token => Credential::Token(token.to_owned()),
+        }));
     }
     if let Some(config) = request.app_data::<Data<Config>>()
         && let Some(token) = session_cookie::token(request.request(), config)?

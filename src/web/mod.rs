@@ -12,7 +12,7 @@
 //! (who is asking), [`ClientAddress`], [`AuditNote`] (what the audit log should say beyond method and path; every change
 //! is written down without it).
 //!
-//! A request passes: security headers → [`gate`] (trailing slash, permission table, credential, role; audit afterwards)
+//! A request passes: its id and its counters → security headers → [`gate`] (trailing slash, permission table, credential, role; audit afterwards)
 //! → the handler.
 
 pub mod address;
@@ -23,6 +23,7 @@ mod headers;
 pub mod lifecycle;
 mod openapi;
 pub mod query;
+mod requests;
 pub mod responses;
 pub mod routes;
 pub mod server;
@@ -58,6 +59,7 @@ mod jobs;
 mod libraries;
 mod logs;
 mod maintenance;
+mod metrics;
 mod notifications;
 mod pools;
 mod restore;
@@ -93,7 +95,8 @@ pub fn configure(config: &mut ServiceConfig, static_dir: &Path) {
         .default_service(web::to(errors::no_such_path));
     config
         .service(api)
-        .service(health::alive)
+        .configure(health::configure)
+        .configure(metrics::configure)
         .configure(openapi::configure)
         .service(web::scope("/api").default_service(web::to(errors::no_such_path)))
         .configure(|config| site::configure(config, static_dir));

@@ -21,7 +21,9 @@ where
     T: Send + 'static,
     F: FnOnce() -> Result<T> + Send + 'static,
 {
-    web::block(work).await.map_err(|_| {
+    // lines in the log belong to the request also when they come from the thread that blocks
+    let span = tracing::Span::current();
+    web::block(move || span.in_scope(work)).await.map_err(|_| {
         Error::new(ErrorKind::Unavailable, "stopping", "the server is stopping, or the work failed without a word")
     })?
 }

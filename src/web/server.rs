@@ -1,11 +1,12 @@
 //! The HTTP server: what the handlers share, the application, starting and stopping.
 
-use super::{Exit, Lifecycle, configure, headers};
+use super::{Exit, Lifecycle, configure, headers, requests};
 use crate::auth::Auth;
 use crate::config::{Config, Sources};
 use crate::db::DbPool;
 use crate::events::Bus;
 use crate::keys::KeyStore;
+use crate::metrics::Http;
 use crate::notify::Bell;
 use crate::tls::Keeper;
 use crate::{Error, ErrorKind, Result};
@@ -42,6 +43,8 @@ pub struct Services {
     pub lifecycle: Data<Lifecycle>,
     /// Wakes the delivery of notifications.
     pub bell: Data<Bell>,
+    /// Counts requests.
+    pub http: Data<Http>,
     /// The certificate, if the server speaks TLS.
     pub tls: Option<Data<Keeper>>,
 }
@@ -56,7 +59,8 @@ impl Services {
             .app_data(self.auth.clone())
             .app_data(self.keys.clone())
             .app_data(self.lifecycle.clone())
-            .app_data(self.bell.clone());
+            .app_data(self.bell.clone())
+            .app_data(self.http.clone());
         if let Some(keeper) = &self.tls {
             config.app_data(keeper.clone());
         }
@@ -86,12 +90,21 @@ pub fn app(
         .wrap(Compress::default())
         .wrap(Condition::new(!server.cors_origins.is_empty(), cross_origin(&server.cors_origins)))
         .wrap(from_fn(headers::secure))
+        .wrap(from_fn(requests::watch))
 }
 
 fn cross_origin(origins: &[String]) -> Cors {
     let cors = Cors::default()
         .allowed_methods(["GET", "POST", "PUT", "DELETE"])
-        .allowed_headers(["accept", "authorization", "content-type", "x-api-key", "last-event-id", "x-requested-with"])
+        .allowed_headers([
+            "accept",
+            "authorization",
+            "content-type",
+            "x-api-key",
+            "last-event-id",
+            "x-requested-with",
+            "x-request-id",
+        ])
         .max_age(300);
     origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
 }

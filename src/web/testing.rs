@@ -104,6 +104,7 @@ impl Site {
             keys: Data::new(KeyStore::new(master)),
             lifecycle: Data::default(),
             bell: Data::default(),
+            http: Data::default(),
             tls: None,
         };
         Site { services, db, inbox: Some(inbox), folder }

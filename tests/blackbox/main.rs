@@ -20,6 +20,7 @@ mod key_sheet;
 mod lost_tapes;
 mod manual;
 mod many_sets;
+mod metrics;
 mod notify;
 mod parallel;
 mod rebuild;

@@ -59,6 +59,18 @@ pub struct DriveSnapshot {
     pub examined: bool,
 }
 
+impl DriveSnapshot {
+    /// What it is doing in one word: `busy`, `error`, `online` or `offline`.
+    pub fn state(&self) -> &'static str {
+        match self {
+            busy if busy.execution_id.is_some() => "busy",
+            broken if broken.error.is_some() => "error",
+            known if known.status.is_some() => "online",
+            _ => "offline",
+        }
+    }
+}
+
 /// A tape without a label of ours.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -122,8 +134,9 @@ impl Actor for DriveActor {
 
 impl Supervised for DriveActor {}
 
-/// Runs a task on the drive's thread. Only for the execution that holds the drive.
-pub struct Perform<T: DriveTask>(pub T);
+/// Runs a task on the drive's thread. Only for the execution that holds the drive, whose span goes with it: lines in the log
+/// from that thread belong to the execution.
+pub struct Perform<T: DriveTask>(pub T, pub tracing::Span);
 
 impl<T: DriveTask> Message for Perform<T> {
     type Result = Result<T::Output>;
@@ -134,7 +147,8 @@ impl<T: DriveTask> Handler<Perform<T>> for DriveActor {
 
     fn handle(&mut self, message: Perform<T>, _: &mut Self::Context) -> Self::Result {
         let unit = self.unit.clone();
-        Box::pin(self.thread.run(move |slot| tasks::perform(message.0, slot, &unit)))
+        let Perform(task, span) = message;
+        Box::pin(self.thread.run(move |slot| span.in_scope(|| tasks::perform(task, slot, &unit))))
     }
 }
 

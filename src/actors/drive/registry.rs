@@ -115,6 +115,6 @@ impl Drives {
     /// Runs a task on the leased drive and waits. For worker threads only: it blocks.
     pub fn perform<T: DriveTask>(&self, lease: &Lease, task: T) -> Result<T::Output> {
         let addr = self.addr(lease.drive())?;
-        futures_executor::block_on(addr.send(Perform(task)))?
+        futures_executor::block_on(addr.send(Perform(task, tracing::Span::current())))?
     }
 }

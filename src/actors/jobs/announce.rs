@@ -34,6 +34,17 @@ pub fn began(services: &Services, row: &Execution) {
     services.bus.publish(event.details(details));
 }
 
+/// Writes its end into the log of the server.
+pub fn log(title: &str, result: &Result<serde_json::Value>) {
+    match result {
+        Ok(_) => tracing::info!("{title} has ended"),
+        Err(error) if matches!(error.code, "cancelled" | "shutdown") => {
+            tracing::info!(code = error.code, "{title} was stopped: {error}");
+        }
+        Err(error) => tracing::warn!(code = error.code, "{title} failed: {error}"),
+    }
+}
+
 /// Publishes its end, as an event for people and to those who watch.
 pub fn ended(bus: &Bus, row: &Execution) {
     let details = serde_json::json!({

@@ -4,7 +4,7 @@ use super::{Jobs, Running};
 use crate::Result;
 use crate::db::{self, Conn, DbPool};
 use crate::events::Bus;
-use crate::executions::throughput::{End, Pace, ThroughputNews};
+use crate::executions::throughput::{End, ThroughputNews};
 use crate::executions::{ProgressView, Recorder, Services, Throughput};
 use actix::prelude::*;
 use chrono::Utc;
@@ -24,8 +24,7 @@ pub fn recorder(db: &DbPool, id: i32) -> Recorder {
 
 /// Adds what the counters say now.
 pub fn record(bus: &Bus, running: &mut Running, view: &ProgressView) {
-    let waits = view.phase == "waiting" || running.control.is_paused();
-    let pace = if waits { Pace::Waits } else { Pace::Works };
+    let pace = running.pace(view);
     if let Some(point) = running.recorder.add(view.updated_at, running.progress.reading(), pace) {
         let stretch_seconds = running.recorder.stretch_seconds();
         let news = ThroughputNews { execution_id: view.execution_id, stretch_seconds, point };

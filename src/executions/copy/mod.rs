@@ -115,9 +115,10 @@ fn take_both(context: &Context, source: &Source, pool: &Pool) -> Result<Option<(
 fn live(context: &Context, source: &Source, pool: &Pool, first: OpenTape, lease: Lease) -> Result<BackupSet> {
     let (sender, receiver) = crossbeam_channel::bounded(spool::DEPTH);
     let (read, written) = std::thread::scope(|scope| {
+        let pump = move || reading::pump(context, source, Some(lease), Sink::Live(sender)).map(drop);
         let reading = std::thread::Builder::new()
             .name(format!("copy-{}", context.id))
-            .spawn_scoped(scope, move || reading::pump(context, source, Some(lease), Sink::Live(sender)).map(drop))?;
+            .spawn_scoped(scope, move || context.span.in_scope(pump))?;
         let written = write(context, source, pool, Box::new(Live(receiver)), first);
         let read = reading.join().unwrap_or_else(|_| Err(Error::internal("the thread that reads the set panicked")));
         Ok::<_, Error>((read, written))

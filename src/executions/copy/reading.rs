@@ -34,9 +34,10 @@ pub fn pump(context: &Context, source: &Source, lease: Option<Lease>, mut sink: 
     let bad = &bad;
     let result = std::thread::scope(|scope| {
         let spawn = |name: &str| std::thread::Builder::new().name(format!("{name}-{}", context.id));
-        let reader = spawn("read").spawn_scoped(scope, move || read(context, source, lease, pieces))?;
-        let checker =
-            spawn("check").spawn_scoped(scope, move || checking::check(context, &source.plan, checked, bad))?;
+        let reader = spawn("read")
+            .spawn_scoped(scope, move || context.span.in_scope(|| read(context, source, lease, pieces)))?;
+        let check = move || context.span.in_scope(|| checking::check(context, &source.plan, checked, bad));
+        let checker = spawn("check").spawn_scoped(scope, check)?;
         let threads = context.services.config.backup.worker_threads();
         let made = make((source, threads), coming, messages, bad, &mut sink);
         let panicked = || Err(Error::internal("a thread of the copy panicked"));

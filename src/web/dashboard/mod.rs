@@ -82,16 +82,6 @@ pub struct NextRun {
     next_run_at: Option<NaiveDateTime>,
 }
 
-fn state(seen: Option<&DriveSnapshot>) -> &'static str {
-    match seen {
-        None => "offline",
-        Some(seen) if seen.execution_id.is_some() => "busy",
-        Some(seen) if seen.error.is_some() => "error",
-        Some(seen) if seen.status.is_some() => "online",
-        Some(_) => "offline",
-    }
-}
-
 /// What the drives are doing, told as one word: the most active of them.
 fn together(states: &[&'static str]) -> &'static str {
     ["busy", "online", "error"].into_iter().find(|word| states.contains(word)).unwrap_or("offline")
@@ -109,7 +99,7 @@ pub async fn show(app: web::Data<App>) -> Result<web::Json<Dashboard>> {
             shown.push(DriveNumbers {
                 id: drive.id,
                 name: drive.name().to_string(),
-                status: state(seen),
+                status: seen.map_or("offline", DriveSnapshot::state),
                 tape: seen.and_then(|seen| seen.label.as_ref()).map(|label| label.label.clone()),
                 execution_id: seen.and_then(|seen| seen.execution_id),
             });

@@ -1,9 +1,11 @@
 //! Is the server alive, and is it well? Public, so without anything that helps an attacker.
 
+mod ready;
+
 use super::{Routes, query};
 use crate::Result;
 use crate::db::{Conn, DbPool, drives, now, time, users};
-use actix_web::web::{Data, Json};
+use actix_web::web::{Data, Json, ServiceConfig};
 use actix_web::{HttpResponse, get};
 use chrono::NaiveDateTime;
 use serde::Serialize;
@@ -12,9 +14,20 @@ pub(super) fn routes(routes: Routes) -> Routes {
     routes.add(health)
 }
 
+/// What stands beside the API, for those who look after processes.
+pub(super) fn configure(config: &mut ServiceConfig) {
+    config.service(alive).service(live).service(ready::ready);
+}
+
 /// `{"status": "ok"}` as long as the process answers.
 #[get("/health")]
-pub async fn alive() -> Json<super::responses::Status> {
+async fn alive() -> Json<super::responses::Status> {
+    Json(super::responses::Status::new("ok"))
+}
+
+/// The same, under the name that others look for.
+#[get("/health/live")]
+async fn live() -> Json<super::responses::Status> {
     Json(super::responses::Status::new("ok"))
 }
 

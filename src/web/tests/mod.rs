@@ -6,6 +6,7 @@ mod bodies;
 mod credentials;
 mod keys;
 mod login;
+mod metrics;
 mod proxies;
 mod second_factor;
 mod server;

@@ -20,6 +20,7 @@ const TITLES: Record<string, string> = {
 	database_backup: 'Database on tape',
 	notify: 'Notifications',
 	auth: 'Logins',
+	metrics: 'Metrics',
 	logging: 'Log',
 	docs: 'Documentation'
 };
