@@ -25,6 +25,7 @@ pub mod events;
 pub mod execution_logs;
 pub mod executions;
 pub mod forewarnings;
+pub mod identities;
 pub mod imported;
 pub mod jobs;
 pub mod key_uses;

@@ -2,6 +2,7 @@
 
 use super::{LoggedIn, device};
 use crate::auth::second_factor::Shown;
+use crate::auth::token::By;
 use crate::auth::{Auth, Identity, Who};
 use crate::config::Config;
 use crate::db::{DbPool, Role, sessions, users};
@@ -62,7 +63,7 @@ pub async fn log_in(
             bus.publish(recovered(&user.username, left));
         }
         let missing = shown == Shown::Nothing && auth.required.of(user.role);
-        let token = auth.tokens.log_in(&mut *pool.get()?, &user, device)?;
+        let token = auth.tokens.log_in(&mut *pool.get()?, &user, device, By::Password)?;
         Ok((LoggedIn { second_factor_missing: missing, ..LoggedIn::new(token, user) }, shown))
     };
     let (login, shown) = block(work).await?;
