@@ -164,7 +164,8 @@ pub fn run(args: UserArgs, context: &Context) -> CliResult {
         UserCommand::Unlink { name } => {
             let id = resolve::id(client, USER, &name)?;
             let answer = client.delete(&format!("users/{id}/identity"))?;
-            format.done(&answer, &format!("The provider does not let {name} in any more; sessions of {name} have ended"))
+            format
+                .done(&answer, &format!("The provider does not let {name} in any more; sessions of {name} have ended"))
         }
         UserCommand::Disable { name } => {
             let id = resolve::id(client, USER, &name)?;

@@ -51,10 +51,7 @@ pub struct Oidc {
 /// Without the secret: settings end up in logs.
 impl std::fmt::Debug for Oidc {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Oidc")
-            .field("issuer", &self.issuer)
-            .field("client_id", &self.client_id)
-            .finish_non_exhaustive()
+        f.debug_struct("Oidc").field("issuer", &self.issuer).field("client_id", &self.client_id).finish_non_exhaustive()
     }
 }
 
@@ -149,7 +146,10 @@ impl Oidc {
             return wrong("oidc.issuer", &why);
         }
         if self.public_url.is_empty() {
-            return wrong("oidc.public_url", "oidc.issuer is set, and the provider must know where to send people back");
+            return wrong(
+                "oidc.public_url",
+                "oidc.issuer is set, and the provider must know where to send people back",
+            );
         }
         if Url::parse(&self.public_url).is_ok_and(|url| url.path() != "/" || url.query().is_some()) {
             return wrong("oidc.public_url", "expected scheme, host and port only, such as https://tapes.example.org");
@@ -163,9 +163,13 @@ impl Oidc {
         if self.display_name.chars().count() > LONGEST_NAME || self.display_name.chars().any(char::is_control) {
             return wrong("oidc.display_name", &format!("expected at most {LONGEST_NAME} characters on one line"));
         }
-        let nobody = [&self.admin_values, &self.operator_values, &self.readonly_values].iter().all(|all| all.is_empty());
+        let nobody =
+            [&self.admin_values, &self.operator_values, &self.readonly_values].iter().all(|all| all.is_empty());
         if nobody && self.default_role == DefaultRole::Refuse {
-            return wrong("oidc.admin_values", "nobody could log in: no value gives a role, and neither does oidc.default_role");
+            return wrong(
+                "oidc.admin_values",
+                "nobody could log in: no value gives a role, and neither does oidc.default_role",
+            );
         }
         if self.password_login == PasswordLogin::Nobody && self.admin_values.is_empty() {
             return wrong("oidc.password_login", "nobody could be an administrator: oidc.admin_values is empty");

@@ -255,11 +255,7 @@ fn from_text(spec: &Spec, text: &str) -> Value {
         spec::Rule::Whole(..) | spec::Rule::Numbers(_) => {
             text.trim().parse::<i64>().map_or_else(|_| Value::from(text), Value::from)
         }
-        spec::Rule::Networks
-        | spec::Rule::Names
-        | spec::Rule::Texts
-        | spec::Rule::Origins
-        | spec::Rule::AnyOf(_) => {
+        spec::Rule::Networks | spec::Rule::Names | spec::Rule::Texts | spec::Rule::Origins | spec::Rule::AnyOf(_) => {
             text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect()
         }
         _ => Value::from(text),

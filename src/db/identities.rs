@@ -51,7 +51,8 @@ pub fn link(conn: &mut Conn, user_id: i32, issuer: &str, subject: &str) -> Resul
     write_transaction(conn, |conn| {
         let owner = find(conn, user_id)?;
         if let Some(other) = user(conn, issuer, subject)?.filter(|other| other.id != user_id) {
-            let message = format!("this subject of the provider is the user '{}' already: unlink that one first", other.username);
+            let message =
+                format!("this subject of the provider is the user '{}' already: unlink that one first", other.username);
             return Err(Error::conflict("identity_taken", message));
         }
         if let Some(known) = of_user(conn, user_id)? {
@@ -61,8 +62,12 @@ pub fn link(conn: &mut Conn, user_id: i32, issuer: &str, subject: &str) -> Resul
             let message = format!("'{}' is another subject of the provider already: unlink it first", owner.username);
             return Err(Error::conflict("identity_taken", message));
         }
-        let new = ProviderIdentity { user_id, issuer: issuer.to_owned(), subject: subject.to_owned(), created_at: now() };
-        Ok(diesel::insert_into(identities::table).values(&new).returning(ProviderIdentity::as_returning()).returned(conn)?)
+        let new =
+            ProviderIdentity { user_id, issuer: issuer.to_owned(), subject: subject.to_owned(), created_at: now() };
+        Ok(diesel::insert_into(identities::table)
+            .values(&new)
+            .returning(ProviderIdentity::as_returning())
+            .returned(conn)?)
     })
 }
 

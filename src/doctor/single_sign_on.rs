@@ -15,7 +15,12 @@ pub fn look(report: &mut Report, conn: &mut Conn, config: &Config, network: Netw
     }
     way_back(report, conn, settings);
     if let Some(why) = open_to_others(settings) {
-        report.warn("single sign-on", "secret", sentence(&why), format!("chmod 600 {}", settings.client_secret_file.display()));
+        report.warn(
+            "single sign-on",
+            "secret",
+            sentence(&why),
+            format!("chmod 600 {}", settings.client_secret_file.display()),
+        );
     }
     let subject = settings.issuer.clone();
     if network == Network::Spared {
@@ -24,7 +29,8 @@ pub fn look(report: &mut Report, conn: &mut Conn, config: &Config, network: Netw
     let back = format!("{}{CALLBACK}", settings.public_url.trim_end_matches('/'));
     match ask(settings) {
         Ok(keys) => {
-            let about = format!("The provider answers and has {keys} keys. Its redirect URI for this server must be {back}");
+            let about =
+                format!("The provider answers and has {keys} keys. Its redirect URI for this server must be {back}");
             report.ok("single sign-on", subject, about);
         }
         Err(why) => {

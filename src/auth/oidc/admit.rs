@@ -71,11 +71,17 @@ pub fn admit(conn: &mut Conn, settings: &Oidc, required: &Required, person: &Per
 /// A user at the first login.
 fn make(conn: &mut Conn, settings: &Oidc, person: &Person, role: Role) -> Result<User> {
     if settings.create_users == CreateUsers::Off {
-        return Err(no("unknown_user", "no user of this server is linked with this subject of the provider (oidc.create_users)"));
+        return Err(no(
+            "unknown_user",
+            "no user of this server is linked with this subject of the provider (oidc.create_users)",
+        ));
     }
     let name = person.name.as_deref().unwrap_or_default();
     username::check(name).map_err(|_| {
-        let message = format!("the claim \"{}\" of the provider is no user name of 1 to 64 visible characters", settings.name_claim);
+        let message = format!(
+            "the claim \"{}\" of the provider is no user name of 1 to 64 visible characters",
+            settings.name_claim
+        );
         no("bad_name", message)
     })?;
     if users::find_by_name(conn, name)?.is_some() {
@@ -130,7 +136,11 @@ mod tests {
         let bob = admit(conn, &settings, &free, &person("1", "bob", Some(Role::Operator))).unwrap();
         assert!(bob.made && !bob.user.has_password());
         let again = admit(conn, &settings, &free, &person("1", "ann", Some(Role::Readonly))).unwrap();
-        assert_eq!((again.user.id, again.user.username.as_str(), again.made), (bob.user.id, "bob", false), "the name is ours");
+        assert_eq!(
+            (again.user.id, again.user.username.as_str(), again.made),
+            (bob.user.id, "bob", false),
+            "the name is ours"
+        );
         assert_eq!((again.user.role, again.role_before), (Role::Readonly, Some(Role::Operator)));
         let other = admit(conn, &settings, &free, &person("2", "bob", Some(Role::Admin))).unwrap_err();
         assert_eq!(other.code, "name_taken");

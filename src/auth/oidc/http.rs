@@ -2,7 +2,7 @@
 
 use crate::config::Oidc;
 use crate::keys::secret_file::refuse_if_open;
-use crate::notify::channel::http::{chain, through};
+use crate::notify::channel::http::{by_ways_allowed, chain};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
@@ -76,7 +76,7 @@ fn client(settings: &Oidc) -> Result<Client, String> {
         let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| wrong(&error))?;
         builder = certificates.into_iter().fold(builder, |builder, one| builder.add_root_certificate(one));
     }
-    let builder = through(builder, "").map_err(|error| error.message)?;
+    let builder = by_ways_allowed(builder, "").map_err(|error| error.message)?;
     builder.build().map_err(|error| format!("the HTTP client cannot be made: {}", chain(&error)))
 }
 
@@ -104,7 +104,9 @@ async fn read(request: RequestBuilder) -> Result<(StatusCode, Zeroizing<Vec<u8>>
 pub async fn document<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, String> {
     let (status, body) = read(request).await?;
     if status.is_redirection() {
-        return Err(format!("it answers {status}, and leads elsewhere; that is not followed: write the address it means"));
+        return Err(format!(
+            "it answers {status}, and leads elsewhere; that is not followed: write the address it means"
+        ));
     }
     if status != StatusCode::OK {
         return Err(format!("it answers {status}"));
@@ -130,6 +132,7 @@ pub async fn tokens<T: DeserializeOwned>(request: RequestBuilder) -> Result<Resu
 
 /// The error does not repeat what stands there.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
-    serde_json::from_slice(body)
-        .map_err(|error| format!("its answer is not what it should be (line {}, column {})", error.line(), error.column()))
+    serde_json::from_slice(body).map_err(|error| {
+        format!("its answer is not what it should be (line {}, column {})", error.line(), error.column())
+    })
 }

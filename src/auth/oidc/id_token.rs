@@ -39,7 +39,8 @@ pub fn verify(token: &str, keys: &[Jwk], expected: &Expected<'_>) -> Result<Map<
         return Err(bad("it is too long"));
     }
     // "none" and whatever else nobody knows fail here
-    let header = jsonwebtoken::decode_header(token).map_err(|error| bad(format!("its head cannot be read ({error})")))?;
+    let header =
+        jsonwebtoken::decode_header(token).map_err(|error| bad(format!("its head cannot be read ({error})")))?;
     if !ACCEPTED.contains(&header.alg) {
         return Err(bad(format!("it is signed with {:?}, which is not accepted", header.alg)));
     }
@@ -81,7 +82,8 @@ fn fits(key: &Jwk, algorithm: Algorithm) -> bool {
         _ => false,
     };
     let used = !matches!(key.common.public_key_use, Some(PublicKeyUse::Encryption));
-    let meant = key.common.key_algorithm.is_none_or(|meant| Algorithm::try_from(meant).is_ok_and(|meant| meant == algorithm));
+    let meant =
+        key.common.key_algorithm.is_none_or(|meant| Algorithm::try_from(meant).is_ok_and(|meant| meant == algorithm));
     shape && used && meant
 }
 

@@ -85,7 +85,8 @@ impl SingleSignOn {
     /// As configured; none: there is no provider.
     pub fn new(settings: &Oidc) -> Option<SingleSignOn> {
         super::hmac::install();
-        let made = || SingleSignOn { settings: settings.clone(), pending: Pending::default(), provider: Provider::default() };
+        let made =
+            || SingleSignOn { settings: settings.clone(), pending: Pending::default(), provider: Provider::default() };
         settings.is_on().then(made)
     }
 
@@ -153,10 +154,13 @@ impl SingleSignOn {
         let tokens = self.exchange(&http, &metadata, code, waiting).await?;
         let token = tokens.id_token.ok_or_else(|| bad_token("the provider gave no ID token"))?;
         let mut claims = self.verified(&http, &metadata, &token, &waiting.nonce).await?;
-        let missing = [&self.settings.role_claim, &self.settings.name_claim].iter().any(|name| claims::find(&claims, name).is_none());
+        let missing = [&self.settings.role_claim, &self.settings.name_claim]
+            .iter()
+            .any(|name| claims::find(&claims, name).is_none());
         if let (true, Some(address), Some(token)) = (missing, &metadata.userinfo, &tokens.access_token) {
             let request = http.client.get(address.clone()).bearer_auth(token);
-            let more: Map<String, Value> = http::document(request).await.map_err(|why| unreachable(&format!("{address}: {why}")))?;
+            let more: Map<String, Value> =
+                http::document(request).await.map_err(|why| unreachable(&format!("{address}: {why}")))?;
             // it might be of somebody else (OpenID Connect Core 1.0, 5.3.2)
             if more.get("sub") != claims.get("sub") {
                 return Err(bad_token("what the provider knows is of another subject"));
@@ -180,11 +184,15 @@ impl SingleSignOn {
         ];
         let mut request = http.client.post(metadata.token.clone());
         match &http.secret {
-            Some(secret) if !metadata.secret_in_body => request = request.basic_auth(encoded(id), Some(encoded(secret))),
+            Some(secret) if !metadata.secret_in_body => {
+                request = request.basic_auth(encoded(id).as_str(), Some(encoded(secret).as_str()))
+            }
             Some(secret) => form.extend([("client_id", id), ("client_secret", secret.as_str())]),
             None => form.push(("client_id", id)),
         }
-        let answer = http::tokens(request.form(&form)).await.map_err(|why| unreachable(&format!("{}: {why}", metadata.token)))?;
+        let answer = http::tokens(request.form(&form))
+            .await
+            .map_err(|why| unreachable(&format!("{}: {why}", metadata.token)))?;
         answer.map_err(|error| {
             let message = format!(
                 "the OpenID provider gave no token ({error}): compare oidc.client_id, its secret and the redirect URI {back} with what \
@@ -250,7 +258,11 @@ fn refused(error: &str) -> Error {
 }
 
 fn bad_token(why: &str) -> Error {
-    Error::new(ErrorKind::Unauthorized, "bad_token", format!("what the OpenID provider says is not believed: {}", plain(why)))
+    Error::new(
+        ErrorKind::Unauthorized,
+        "bad_token",
+        format!("what the OpenID provider says is not believed: {}", plain(why)),
+    )
 }
 
 #[cfg(test)]
@@ -263,9 +275,18 @@ mod tests {
             assert_eq!(page(ours), ours);
         }
         let long = format!("/{}", "x".repeat(LONGEST_PATH));
-        for others in
-            ["", "pools", "//evil.example", "/\\evil.example", "\\\\evil", "https://evil.example", "/a\r\nb", "/ä", "/\tx", &long]
-        {
+        for others in [
+            "",
+            "pools",
+            "//evil.example",
+            "/\\evil.example",
+            "\\\\evil",
+            "https://evil.example",
+            "/a\r\nb",
+            "/ä",
+            "/\tx",
+            &long,
+        ] {
             assert_eq!(page(others), "/", "{others:?}");
         }
     }

@@ -136,7 +136,9 @@ pub async fn discover(http: &Http, issuer: &str) -> Result<Metadata, String> {
     let found: Document = document(http.client.get(&address)).await.map_err(|why| format!("{address}: {why}"))?;
     if found.issuer != issuer {
         let name = super::plain(&found.issuer);
-        return Err(format!("it calls itself \"{name}\", and oidc.issuer is \"{issuer}\": they must be the same, to the letter"));
+        return Err(format!(
+            "it calls itself \"{name}\", and oidc.issuer is \"{issuer}\": they must be the same, to the letter"
+        ));
     }
     // an encrypted provider has no parts that are not
     let part = |text: &str| {

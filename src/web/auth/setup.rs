@@ -2,9 +2,9 @@
 
 use super::{LoggedIn, device};
 use crate::Result;
-use crate::auth::{Auth, username};
 use crate::auth::setup::Setup;
 use crate::auth::token::By;
+use crate::auth::{Auth, username};
 use crate::db::DbPool;
 use crate::events::{Bus, Category, Event};
 use crate::web::{AuditNote, ClientAddress, query};

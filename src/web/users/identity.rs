@@ -37,7 +37,9 @@ pub async fn link_user(
 ) -> Result<Json<UserView>> {
     let subject = body.into_inner().subject.trim().to_owned();
     if subject.is_empty() || subject.len() > LONGEST || subject.chars().any(char::is_control) {
-        return Err(Error::bad_request("subject is what the provider calls the user (claim \"sub\"): 1 to 255 characters"));
+        return Err(Error::bad_request(
+            "subject is what the provider calls the user (claim \"sub\"): 1 to 255 characters",
+        ));
     }
     note.detail("subject", subject.as_str());
     let none = || Error::conflict("no_provider", "no OpenID provider is configured (oidc.issuer)");

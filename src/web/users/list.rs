@@ -1,8 +1,8 @@
 //! Reading users.
 
 use crate::Result;
-use crate::db::users::{self, User};
 use crate::db::identities::ProviderIdentity;
+use crate::db::users::{self, User};
 use crate::db::{Conn, DbPool, identities, second_factors};
 use crate::web::query;
 use actix_web::get;
