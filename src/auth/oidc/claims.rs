@@ -17,8 +17,12 @@ pub fn find<'c>(claims: &'c Map<String, Value>, name: &str) -> Option<&'c Value>
     })
 }
 
-/// The texts of a claim: itself, what it lists, or the keys of what it is.
+/// The texts of a claim: itself, what it lists, or the keys of what it is. A mail address counts only if the provider knows that it is
+/// that person's: at some, people write there what they like.
 pub fn values<'c>(claims: &'c Map<String, Value>, name: &str) -> Vec<&'c str> {
+    if name == "email" && claims.get("email_verified") != Some(&Value::Bool(true)) {
+        return Vec::new();
+    }
     match find(claims, name) {
         Some(Value::String(text)) => vec![text],
         Some(Value::Array(items)) => items.iter().take(MOST).filter_map(Value::as_str).collect(),
@@ -50,6 +54,12 @@ mod tests {
         assert_eq!(of(json!({"https://example.org/roles": ["x"]}), "https://example.org/roles"), ["x"]);
         assert_eq!(of(json!({"a.b": "as it stands", "a": {"b": "within"}}), "a.b"), ["as it stands"]);
         assert_eq!(of(json!({"roles": {"admin": {"1": "x"}, "user": {}}}), "roles"), ["admin", "user"]);
+        assert_eq!(of(json!({"email": "a@b.example", "email_verified": true}), "email"), ["a@b.example"]);
+        for unknown in [json!({}), json!({"email_verified": false}), json!({"email_verified": "yes"})] {
+            let mut claims = unknown;
+            claims["email"] = "a@b.example".into();
+            assert!(of(claims, "email").is_empty());
+        }
         for nothing in [json!({}), json!({"a": 7}), json!({"a": null}), json!({"a": "text"}), json!({"a": ["b"]})] {
             assert!(of(nothing.clone(), "a.b").is_empty() && of(nothing, "").is_empty());
         }

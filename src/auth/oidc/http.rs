@@ -18,6 +18,7 @@ const LONGEST: usize = 512 << 10;
 
 /// A client for one login, and the secret that goes with it. Both are read anew each time: what is mended counts at once.
 pub struct Http {
+    /// Follows no redirection, and waits for nothing without end.
     pub client: Client,
     /// What the provider gave us to prove who we are; none: it gave nothing.
     pub secret: Option<Zeroizing<String>>,
