@@ -2,10 +2,11 @@
 
 use super::{Config, Network, Report, sentence};
 use crate::auth::oidc::CALLBACK;
-use crate::auth::oidc::http::{Http, open_to_others};
+use crate::auth::oidc::http::Http;
 use crate::auth::oidc::provider::{discover, fetch_keys};
 use crate::config::Oidc;
 use crate::db::{Conn, Role, users};
+use std::os::unix::fs::PermissionsExt;
 
 /// Looks at it, if there is one.
 pub fn look(report: &mut Report, conn: &mut Conn, config: &Config, network: Network) {
@@ -14,13 +15,13 @@ pub fn look(report: &mut Report, conn: &mut Conn, config: &Config, network: Netw
         return;
     }
     way_back(report, conn, settings);
-    if let Some(why) = open_to_others(settings) {
-        report.warn(
-            "single sign-on",
-            "secret",
-            sentence(&why),
-            format!("chmod 600 {}", settings.client_secret_file.display()),
-        );
+    let secret = settings.client_secret_file.display().to_string();
+    let mode = std::fs::metadata(&settings.client_secret_file).map(|about| about.permissions().mode() & 0o777);
+    if let Ok(mode) = mode
+        && mode & 0o007 != 0
+    {
+        let about = format!("Everybody on this machine may read the secret of the provider (mode {mode:03o}).");
+        report.warn("single sign-on", secret.clone(), about, format!("chmod o= {secret}"));
     }
     let subject = settings.issuer.clone();
     if network == Network::Spared {

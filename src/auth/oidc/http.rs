@@ -1,7 +1,6 @@
 //! Asking the provider: no redirection is followed, and neither time nor an answer is without end.
 
 use crate::config::Oidc;
-use crate::keys::secret_file::refuse_if_open;
 use crate::notify::channel::http::{by_ways_allowed, chain};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, RequestBuilder, StatusCode};
@@ -53,13 +52,6 @@ fn secret(settings: &Oidc) -> Result<Option<Zeroizing<String>>, String> {
         true => Err(wrong(&"the file is empty")),
         false => Ok(Some(Zeroizing::new(secret.to_owned()))),
     }
-}
-
-/// That others than the owner may read the secret, if so.
-pub fn open_to_others(settings: &Oidc) -> Option<String> {
-    let path = &settings.client_secret_file;
-    let named = !path.as_os_str().is_empty();
-    named.then(|| refuse_if_open(path).err()).flatten().map(|error| error.message)
 }
 
 fn client(settings: &Oidc) -> Result<Client, String> {

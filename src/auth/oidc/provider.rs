@@ -82,8 +82,7 @@ impl Provider {
     /// 503 `provider_unreachable`.
     pub async fn metadata(&self, http: &Http, issuer: &str) -> Result<Arc<Metadata>> {
         let mut cache = self.0.lock().await;
-        if let Some((known, at)) = cache.metadata.as_ref().filter(|(_, at)| at.elapsed() < BELIEVED) {
-            let _ = at;
+        if let Some((known, _)) = cache.metadata.as_ref().filter(|(_, at)| at.elapsed() < BELIEVED) {
             return Ok(known.clone());
         }
         if let Some((error, _)) = cache.failed.as_ref().filter(|(_, at)| at.elapsed() < AGAIN) {
@@ -96,11 +95,7 @@ impl Provider {
                 cache.metadata = Some((found.clone(), Instant::now()));
                 Ok(found)
             }
-            Err(why) => {
-                let error = unreachable(&why);
-                cache.failed = Some((error.clone(), Instant::now()));
-                Err(error)
-            }
+            Err(why) => Err(cache.failed(&why)),
         }
     }
 
@@ -114,9 +109,24 @@ impl Provider {
         if let Some((known, _)) = cache.keys.as_ref().filter(|(_, at)| at.elapsed() < enough) {
             return Ok(known.clone());
         }
-        let found = Arc::new(fetch_keys(http, metadata).await.map_err(|why| unreachable(&why))?);
-        cache.keys = Some((found.clone(), Instant::now()));
-        Ok(found)
+        match fetch_keys(http, metadata).await {
+            Ok(found) => {
+                let found = Arc::new(found);
+                cache.keys = Some((found.clone(), Instant::now()));
+                Ok(found)
+            }
+            Err(why) => Err(cache.failed(&why)),
+        }
+    }
+}
+
+impl Cache {
+    /// Remembers that it failed: it may have said other things of itself by then.
+    fn failed(&mut self, why: &str) -> Error {
+        let error = unreachable(why);
+        self.metadata = None;
+        self.failed = Some((error.clone(), Instant::now()));
+        error
     }
 }
 

@@ -145,7 +145,8 @@ pub struct Me {
 #[get("/auth/me")]
 pub async fn me(pool: Data<DbPool>, identity: Identity) -> Result<Json<Me>> {
     let id = identity.user_id();
-    let work = move |conn: &mut _| Ok(id.map(|id| users::find(conn, id)).transpose()?.is_some_and(|user| user.has_password()));
+    let work =
+        move |conn: &mut _| Ok(id.map(|id| users::find(conn, id)).transpose()?.is_some_and(|user| user.has_password()));
     let password = query(&pool, work).await?;
     let (username, kind) = match &identity.who {
         Who::User { username, .. } => (username.clone(), "user"),
