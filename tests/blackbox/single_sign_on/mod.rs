@@ -28,7 +28,7 @@ fn house(provider: &Provider, more: &[(&str, &str)]) -> Server {
         ("OIDC__OPERATOR_VALUES", "tape-operators"),
         ("OIDC__READONLY_VALUES", "staff"),
     ];
-    Server::with_settings(&[&settings, more].concat())
+    Server::with_settings(&[&settings[..], more].concat())
 }
 
 /// A browser: it keeps cookies, and follows where it is led one step at a time.
