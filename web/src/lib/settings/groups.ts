@@ -20,6 +20,7 @@ const TITLES: Record<string, string> = {
 	database_backup: 'Database on tape',
 	notify: 'Notifications',
 	auth: 'Logins',
+	oidc: 'Single sign-on',
 	logging: 'Log',
 	docs: 'Documentation'
 };
