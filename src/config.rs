@@ -6,9 +6,11 @@
 
 pub mod change;
 pub mod explained;
+pub mod oidc;
 pub mod sources;
 pub mod spec;
 
+pub use oidc::Oidc;
 pub use sources::Sources;
 
 use crate::db::Role;
@@ -50,6 +52,8 @@ pub struct Config {
     pub auth: Auth,
     /// What Prometheus is told.
     pub metrics: Metrics,
+    /// Logins at an OpenID provider.
+    pub oidc: Oidc,
     /// The log.
     pub logging: Logging,
     /// The documentation shown in the UI.

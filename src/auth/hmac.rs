@@ -1,5 +1,7 @@
-//! HMAC-SHA256 by OpenSSL for `jsonwebtoken`, which brings no cryptography of its own and panics without.
+//! OpenSSL for `jsonwebtoken`, which brings no cryptography of its own and panics without: HMAC-SHA256 for our own tokens;
+//! the signatures of others are checked by [`public_key`](super::public_key).
 
+use super::public_key::PublicKey;
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{Error, ErrorKind, Result};
 use jsonwebtoken::signature::{self, Signer, Verifier};
@@ -46,10 +48,14 @@ fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>
 }
 
 fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>> {
-    if key.family() != AlgorithmFamily::Hmac {
+    // a public key is never a secret of HMAC, whatever a token says
+    if key.family() != algorithm.family() {
         return Err(Error::from(ErrorKind::InvalidKeyFormat));
     }
-    Ok(Box::new(Hs256::new(algorithm, key.try_get_as_bytes()?)?))
+    match key.family() {
+        AlgorithmFamily::Hmac => Ok(Box::new(Hs256::new(algorithm, key.try_get_as_bytes()?)?)),
+        _ => Ok(Box::new(PublicKey::new(*algorithm, key)?)),
+    }
 }
 
 impl Signer<Vec<u8>> for Hs256 {

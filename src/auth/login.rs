@@ -16,7 +16,7 @@ impl Auth {
     ///
     /// # Errors
     /// 401 `invalid_credentials` (also for unknown users, after as long a time); `totp_required` and `totp_wrong`, only where the
-    /// password is right; 429 `too_many_attempts`.
+    /// password is right; 403 `user_disabled`, `password_login_off`, only where all is right; 429 `too_many_attempts`.
     /// `locked` is called when this is the guess too many that people should be told of.
     pub fn log_in(
         &self,
@@ -28,7 +28,7 @@ impl Auth {
     ) -> Result<(User, Shown)> {
         let attempt = self.throttle.attempt(username, from).map_err(too_many)?;
         let user = users::find_by_name(&mut *pool.get()?, username)?;
-        let right = self.hasher.verify(password, user.as_ref().map(|user| user.password_hash.as_str()));
+        let right = self.hasher.verify(password, user.as_ref().and_then(User::hash));
         let Some(user) = user.filter(|_| right) else {
             if attempt.failed() {
                 locked(username, from);
@@ -47,6 +47,14 @@ impl Auth {
             }
         };
         attempt.succeeded();
+        if user.disabled_at.is_some() {
+            let message = "this user was disabled by an administrator of this server";
+            return Err(Error::new(ErrorKind::Forbidden, "user_disabled", message));
+        }
+        if !self.password_login.allows(user.role) {
+            let message = "passwords are not taken for this user (oidc.password_login): log in with the provider";
+            return Err(Error::new(ErrorKind::Forbidden, "password_login_off", message));
+        }
         users::logged_in(&mut *pool.get()?, user.id)?;
         Ok((user, shown))
     }
@@ -54,11 +62,12 @@ impl Auth {
     /// Replace the password of user `id` if `old` is the present one; all logins of the user end.
     ///
     /// # Errors
-    /// 400 `bad_password` (the new one), 401 `wrong_password` (the old one), 429.
+    /// 400 `bad_password` (the new one), 401 `wrong_password` (the old one), 409 `no_password`, 429.
     pub fn change_password(&self, conn: &mut Conn, id: i32, old: &str, new: &str, from: Option<IpAddr>) -> Result<()> {
         let user = users::find(conn, id)?;
+        check_has_password(&user)?;
         let attempt = self.throttle.attempt(&user.username, from).map_err(too_many)?;
-        if !self.hasher.verify(old, Some(&user.password_hash)) {
+        if !self.hasher.verify(old, user.hash()) {
             return Err(unauthorized("wrong_password", "current password is incorrect"));
         }
         attempt.succeeded();
@@ -67,7 +76,16 @@ impl Auth {
     }
 }
 
-pub(super) fn too_many(wait: Duration) -> Error {
+/// Whoever logs in with the provider has no password here, and its second factor.
+pub(super) fn check_has_password(user: &User) -> Result<()> {
+    if user.has_password() {
+        return Ok(());
+    }
+    let message = "you log in with the provider: password and second factor are kept there, not on this server";
+    Err(Error::conflict("no_password", message))
+}
+
+pub(crate) fn too_many(wait: Duration) -> Error {
     let seconds = wait.as_secs() + 1;
     let message = format!("too many failed logins: try again in {seconds} seconds");
     Error::new(ErrorKind::TooMany, "too_many_attempts", message).with_details(json!({"retry_after_seconds": seconds}))

@@ -4,6 +4,7 @@
 //! * [`token`] makes and checks logins (JWT), [`api_key`] the keys of programs; both are held against the database on
 //!   every request, so they die with their user, role or password;
 //! * [`second_factor`] asks for a code beside the password;
+//! * [`oidc`] lets people in whom an OpenID provider knows;
 //! * [`password`] hashes, [`throttle`] slows guessing down, [`limits`] keeps floods away, [`setup`] lets the first administrator in.
 //!
 //! [`Auth`] ties them together.
@@ -13,20 +14,25 @@ mod hmac;
 pub mod identity;
 pub mod limits;
 pub mod login;
+pub mod oidc;
 pub mod password;
 pub mod permissions;
+mod public_key;
 pub mod second_factor;
 pub mod setup;
 pub mod throttle;
 pub mod token;
+pub mod username;
 
 pub use crate::db::Role;
 pub use identity::{Credential, Identity, Who};
 
 use crate::config::Config;
+use crate::config::oidc::PasswordLogin;
 use crate::db::Conn;
 use crate::{Error, ErrorKind, Result};
 use limits::RateLimits;
+use oidc::SingleSignOn;
 use password::Hasher;
 use second_factor::Required;
 use setup::Setup;
@@ -49,6 +55,10 @@ pub struct Auth {
     pub limits: RateLimits,
     /// Whose role must have a second factor.
     pub required: Required,
+    /// Lets people in whom an OpenID provider knows; none: there is no provider.
+    pub single_sign_on: Option<SingleSignOn>,
+    /// Who may log in with a password.
+    pub password_login: PasswordLogin,
     /// The one-time token of the first start.
     pub setup: Setup,
     hashing: Arc<Semaphore>,
@@ -63,6 +73,8 @@ impl Auth {
             throttle: Throttle::new(&config.auth),
             limits: RateLimits::new(config.server.requests_per_second),
             required: Required::new(&config.auth.second_factor_roles),
+            single_sign_on: SingleSignOn::new(&config.oidc),
+            password_login: config.oidc.password_login(),
             setup: Setup::new(&config.data_dir),
             hashing: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
         })

@@ -87,6 +87,10 @@ const fn delete(pattern: &'static str, access: Access) -> Route {
 const fn download(pattern: &'static str, access: Access) -> Route {
     Route { method: "GET", pattern, access, trace: Trace::Audited, carrier: Carrier::HeaderOrQuery }
 }
+/// A GET by which a browser comes back from elsewhere, and that changes something.
+const fn come_back(pattern: &'static str, access: Access) -> Route {
+    Route { method: "GET", pattern, access, trace: Trace::Audited, carrier: Carrier::Header }
+}
 const fn stream(pattern: &'static str, access: Access) -> Route {
     Route { method: "GET", pattern, access, trace: Trace::Unaudited, carrier: Carrier::HeaderOrQuery }
 }
@@ -108,6 +112,9 @@ pub const ROUTES: &[Route] = &[
     get("/api/v1/auth/setup", PUBLIC),
     post("/api/v1/auth/setup", PUBLIC),
     post("/api/v1/auth/login", PUBLIC),
+    get("/api/v1/auth/providers", PUBLIC),
+    get("/api/v1/auth/oidc/start", PUBLIC),
+    come_back("/api/v1/auth/oidc/callback", PUBLIC),
     post("/api/v1/auth/logout", READONLY),
     get("/api/v1/auth/me", READONLY),
     post("/api/v1/auth/change-password", READONLY),
@@ -128,6 +135,9 @@ pub const ROUTES: &[Route] = &[
     delete("/api/v1/users/{id}/second-factor", ADMIN),
     put("/api/v1/users/{id}/role", ADMIN),
     put("/api/v1/users/{id}/password", ADMIN),
+    put("/api/v1/users/{id}/disabled", ADMIN),
+    put("/api/v1/users/{id}/identity", ADMIN),
+    delete("/api/v1/users/{id}/identity", ADMIN),
 
     get("/api/v1/api-keys", ADMIN),
     post("/api/v1/api-keys", ADMIN),

@@ -178,7 +178,7 @@ impl Attempt<'_> {
 }
 
 /// Whoever has one IPv6 address has 2^64 of them.
-pub(super) fn network_of(address: IpAddr) -> IpAddr {
+pub(crate) fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),
         v4 => v4,

@@ -70,6 +70,15 @@ pub struct Device {
     pub address: Option<IpAddr>,
 }
 
+/// Who let somebody in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// This server, for a password.
+    Password,
+    /// The OpenID provider.
+    Provider,
+}
+
 impl std::fmt::Debug for Tokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tokens").field("life_seconds", &self.life_seconds).finish_non_exhaustive()
@@ -117,7 +126,7 @@ impl Tokens {
     }
 
     /// A login of `user` on `device`, good from now on.
-    pub fn log_in(&self, conn: &mut Conn, user: &User, device: Device) -> Result<String> {
+    pub fn log_in(&self, conn: &mut Conn, user: &User, device: Device, by: By) -> Result<String> {
         let time = now();
         let printable = device.client.chars().filter(|c| !c.is_control());
         let session = Session {
@@ -128,6 +137,7 @@ impl Tokens {
             created_at: time,
             last_used_at: time,
             expires_at: time + TimeDelta::seconds(self.life_seconds),
+            by_provider: by == By::Provider,
         };
         sessions::insert(conn, &session)?;
         self.issue(user, Some(session.id), chrono::Utc::now().timestamp(), self.life_seconds)
@@ -179,7 +189,7 @@ impl Tokens {
             })?
             .claims;
         let user = match users::find(conn, claims.user_id) {
-            Ok(user) if user.token_generation == claims.generation => user,
+            Ok(user) if user.token_generation == claims.generation && user.disabled_at.is_none() => user,
             Ok(_) => return Err(invalid()),
             Err(error) if error.kind == crate::ErrorKind::NotFound => return Err(invalid()),
             Err(error) => return Err(error),

@@ -18,7 +18,9 @@ Examples:
   tapebackarr user passwd            your own password
   tapebackarr user passwd anna       somebody else's (administrators)
   tapebackarr user role anna readonly
-  tapebackarr user reset-second-factor anna")]
+  tapebackarr user reset-second-factor anna
+  tapebackarr user link anna 4f6c2e1a-…   what the OpenID provider calls her
+  tapebackarr user disable anna")]
 pub struct UserArgs {
     #[command(subcommand)]
     command: UserCommand,
@@ -56,6 +58,28 @@ enum UserCommand {
     /// Take the second factor of a user away who has lost it; running sessions of the user end
     ResetSecondFactor {
         /// Whose
+        name: String,
+    },
+    /// Let a user log in at the OpenID provider; the provider gives the role from then on
+    Link {
+        /// Who
+        name: String,
+        /// What the provider calls the user (claim `sub`): it is in the audit trail of a refused login
+        subject: String,
+    },
+    /// The OpenID provider does not let a user in any more; running sessions of the user end
+    Unlink {
+        /// Who
+        name: String,
+    },
+    /// Keep a user out for the time being; running sessions of the user end
+    Disable {
+        /// Who
+        name: String,
+    },
+    /// Let a user in again who was disabled
+    Enable {
+        /// Who
         name: String,
     },
     /// Delete a user; running sessions of the user end
@@ -99,6 +123,8 @@ pub fn run(args: UserArgs, context: &Context) -> CliResult {
                 text("user", "username"),
                 text("role", "role"),
                 yes_no("second factor", "second_factor"),
+                text("provider's name", "identity.subject"),
+                time("disabled", "disabled_at"),
                 time("created", "created_at"),
             ];
             format.list(&client.get("users")?, &columns, "No user yet.")
@@ -129,6 +155,27 @@ pub fn run(args: UserArgs, context: &Context) -> CliResult {
             let id = resolve::id(client, USER, &name)?;
             let answer = client.delete(&format!("users/{id}/second-factor"))?;
             format.done(&answer, &format!("{name} logs in with the password alone; sessions of {name} have ended"))
+        }
+        UserCommand::Link { name, subject } => {
+            let id = resolve::id(client, USER, &name)?;
+            let answer = client.put(&format!("users/{id}/identity"), &json!({ "subject": subject }))?;
+            format.done(&answer, &format!("{name} logs in at the provider, too"))
+        }
+        UserCommand::Unlink { name } => {
+            let id = resolve::id(client, USER, &name)?;
+            let answer = client.delete(&format!("users/{id}/identity"))?;
+            format
+                .done(&answer, &format!("The provider does not let {name} in any more; sessions of {name} have ended"))
+        }
+        UserCommand::Disable { name } => {
+            let id = resolve::id(client, USER, &name)?;
+            let answer = client.put(&format!("users/{id}/disabled"), &json!({ "disabled": true }))?;
+            format.done(&answer, &format!("{name} stays out; sessions of {name} have ended"))
+        }
+        UserCommand::Enable { name } => {
+            let id = resolve::id(client, USER, &name)?;
+            let answer = client.put(&format!("users/{id}/disabled"), &json!({ "disabled": false }))?;
+            format.done(&answer, &format!("{name} may log in again"))
         }
         UserCommand::Delete { name, sure } => {
             let user = resolve::find(client, USER, &name)?;

@@ -124,7 +124,9 @@ fn kind(rule: Rule) -> (SettingKind, Option<(i64, i64)>, Vec<Value>) {
         Rule::Text | Rule::Filled | Rule::Address | Rule::Url | Rule::LogFilter => {
             (SettingKind::Text, None, Vec::new())
         }
-        Rule::Networks | Rule::Names | Rule::Origins | Rule::AnyOf(_) => (SettingKind::List, None, Vec::new()),
+        Rule::Networks | Rule::Names | Rule::Texts | Rule::Origins | Rule::AnyOf(_) => {
+            (SettingKind::List, None, Vec::new())
+        }
         Rule::Secret(_) => (SettingKind::Secret, None, Vec::new()),
     }
 }

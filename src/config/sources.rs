@@ -127,6 +127,9 @@ impl Sources {
             );
             return Err(bad_at("auth.lockout_max_seconds", message));
         }
+        if let Some((key, message)) = config.oidc.problem() {
+            return Err(bad_at(key, message));
+        }
         Ok(config)
     }
 
@@ -252,7 +255,7 @@ fn from_text(spec: &Spec, text: &str) -> Value {
         spec::Rule::Whole(..) | spec::Rule::Numbers(_) => {
             text.trim().parse::<i64>().map_or_else(|_| Value::from(text), Value::from)
         }
-        spec::Rule::Networks | spec::Rule::Names | spec::Rule::Origins | spec::Rule::AnyOf(_) => {
+        spec::Rule::Networks | spec::Rule::Names | spec::Rule::Texts | spec::Rule::Origins | spec::Rule::AnyOf(_) => {
             text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect()
         }
         _ => Value::from(text),

@@ -26,6 +26,8 @@ pub enum Rule {
     Networks,
     /// A list of host names and addresses.
     Names,
+    /// A list of texts that are not empty.
+    Texts,
     /// A list of web origins: `https://host[:port]`.
     Origins,
     /// Nothing, or an address that begins with `http://` or `https://`.
@@ -136,6 +138,24 @@ pub const SPECS: &[Spec] = &[
     key("auth.lockout_seconds", Rule::Whole(1, 3600)),
     key("auth.lockout_max_seconds", Rule::Whole(1, 24 * 3600)),
     key("metrics.networks", Rule::Networks),
+    // Who gets in is not for the web interface to say, and with another issuer the secret would go elsewhere.
+    early("oidc.issuer", Rule::Url),
+    early("oidc.public_url", Rule::Url),
+    early("oidc.client_id", Rule::Text),
+    early("oidc.client_secret", Rule::Secret(1)),
+    early("oidc.client_secret_file", Rule::Text),
+    early("oidc.ca_certificate", Rule::Text),
+    early("oidc.display_name", Rule::Filled),
+    early("oidc.scopes", Rule::Texts),
+    early("oidc.role_claim", Rule::Filled),
+    early("oidc.admin_values", Rule::Texts),
+    early("oidc.operator_values", Rule::Texts),
+    early("oidc.readonly_values", Rule::Texts),
+    early("oidc.default_role", Rule::Words(&["refuse", "readonly", "operator"])),
+    early("oidc.create_users", Rule::Words(&["on", "off"])),
+    early("oidc.name_claim", Rule::Filled),
+    early("oidc.second_factor", Rule::Words(&["told", "trusted"])),
+    early("oidc.password_login", Rule::Words(&["everybody", "administrators", "nobody"])),
     key("logging.level", Rule::LogFilter),
     key("logging.format", Rule::Words(&["text", "json", "journal"])),
     key("docs.dir", Rule::Filled),
@@ -173,6 +193,7 @@ impl Spec {
             Rule::Address => value.as_str().is_some_and(|text| text.parse::<IpAddr>().is_ok()),
             Rule::Networks => each(value, |text| super::network(text).is_some()),
             Rule::Names => each(value, crate::tls::self_signed::is_name),
+            Rule::Texts => each(value, |text| !text.trim().is_empty()),
             Rule::Origins => each(value, is_origin),
             Rule::Url => value.as_str().is_some_and(|text| text.is_empty() || is_url(text)),
             Rule::LogFilter => value
@@ -194,6 +215,7 @@ impl Spec {
             Rule::Address => "an IP address such as 0.0.0.0, 127.0.0.1 or ::".into(),
             Rule::Networks => "a list of networks such as 10.0.0.0/8 or 192.0.2.7 (not all addresses: /0)".into(),
             Rule::Names => "a list of host names and addresses such as tapes.example.org or 192.0.2.7".into(),
+            Rule::Texts => "a list of texts that are not empty".into(),
             Rule::Origins => "a list of origins such as https://example.org (no path, no *)".into(),
             Rule::Url => "nothing, or an address such as https://tapes.example.org".into(),
             Rule::LogFilter => "error, warn, info, debug or trace, or a list like info,tapebackarr=debug".into(),

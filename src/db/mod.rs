@@ -28,6 +28,7 @@ pub mod execution_logs;
 pub mod executions;
 pub mod figures;
 pub mod forewarnings;
+pub mod identities;
 pub mod imported;
 pub mod job_runs;
 pub mod jobs;

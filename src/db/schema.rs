@@ -363,6 +363,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    identities (user_id) {
+        user_id -> Integer,
+        issuer -> Text,
+        subject -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     job_executions (id) {
         id -> Integer,
         kind -> Text,
@@ -656,6 +665,7 @@ diesel::table! {
         created_at -> Timestamp,
         last_used_at -> Timestamp,
         expires_at -> Timestamp,
+        by_provider -> Bool,
     }
 }
 
@@ -912,6 +922,7 @@ diesel::table! {
         last_login_at -> Nullable<Timestamp>,
         created_at -> Timestamp,
         updated_at -> Timestamp,
+        disabled_at -> Nullable<Timestamp>,
     }
 }
 
@@ -937,6 +948,7 @@ diesel::joinable!(job_executions -> users (user_id));
 diesel::joinable!(job_executions -> tapes (tape_id));
 diesel::joinable!(job_executions -> tape_drives (drive_id));
 diesel::joinable!(job_executions -> backup_sets (backup_set_id));
+diesel::joinable!(identities -> users (user_id));
 diesel::joinable!(job_executions -> backup_jobs (job_id));
 diesel::joinable!(notification_open -> notification_rules (rule_id));
 diesel::joinable!(notification_outbox -> notification_channels (channel_id));
@@ -1000,6 +1012,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     execution_throughput,
     expired_sets,
     forewarnings,
+    identities,
     job_executions,
     notification_channels,
     notification_open,

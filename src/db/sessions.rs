@@ -35,6 +35,8 @@ pub struct Session {
     /// When it ends, however much it is used.
     #[serde(serialize_with = "rfc3339")]
     pub expires_at: NaiveDateTime,
+    /// Whether the OpenID provider let them in, and not a password.
+    pub by_provider: bool,
 }
 
 /// Stores a new login; those that are over are deleted.
@@ -112,6 +114,7 @@ mod tests {
             created_at: time,
             last_used_at: time,
             expires_at: time + TimeDelta::minutes(150),
+            by_provider: false,
         }
     }
 

@@ -36,6 +36,24 @@ pub struct User {
     /// When its row last changed.
     #[serde(serialize_with = "rfc3339")]
     pub updated_at: NaiveDateTime,
+    /// Since when it may not log in; none: it may.
+    #[serde(serialize_with = "rfc3339_option")]
+    pub disabled_at: Option<NaiveDateTime>,
+}
+
+/// What stands in place of a hash for a user who has no password: nothing has this hash.
+const NO_PASSWORD: &str = "!";
+
+impl User {
+    /// Whether there is a password to log in with.
+    pub fn has_password(&self) -> bool {
+        self.hash().is_some()
+    }
+
+    /// The hash of the password, if there is one.
+    pub fn hash(&self) -> Option<&str> {
+        Some(self.password_hash.as_str()).filter(|hash| *hash != NO_PASSWORD)
+    }
 }
 
 impl std::fmt::Debug for User {
@@ -71,6 +89,39 @@ pub fn insert(conn: &mut Conn, username: &str, password_hash: &str, role: Role) 
     );
     let row = diesel::insert_into(users::table).values(values).returning(User::as_returning()).returned(conn);
     stored(row, format_args!("user '{username}'"))
+}
+
+/// Makes a user who has no password: the provider lets them in.
+pub fn insert_without_password(conn: &mut Conn, username: &str, role: Role) -> Result<User> {
+    insert(conn, username, NO_PASSWORD, role)
+}
+
+/// Whether a user may log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// As always.
+    Enabled,
+    /// Not for the time being.
+    Disabled,
+}
+
+/// Lets a user log in, or no more: then tokens made before are dead. Refused for the last administrator.
+pub fn set_admission(conn: &mut Conn, id: i32, admission: Admission) -> Result<User> {
+    write_transaction(conn, |conn| {
+        let user = find(conn, id)?;
+        let disabled_at = match admission {
+            Admission::Enabled => None,
+            Admission::Disabled => {
+                refuse_last_admin(conn, &user)?;
+                end_logins(conn, id)?;
+                user.disabled_at.or(Some(now()))
+            }
+        };
+        Ok(diesel::update(users::table.find(id))
+            .set((users::disabled_at.eq(disabled_at), users::updated_at.eq(now())))
+            .returning(User::as_returning())
+            .returned(conn)?)
+    })
 }
 
 /// Gives a user a new password; tokens made before are dead.
@@ -132,11 +183,16 @@ pub fn delete(conn: &mut Conn, id: i32) -> Result<()> {
     })
 }
 
-fn refuse_last_admin(conn: &mut Conn, user: &User) -> Result<()> {
-    if user.role != Role::Admin {
+/// An error if this is the last administrator who may log in.
+///
+/// # Errors
+/// 409 `last_admin`.
+pub(super) fn refuse_last_admin(conn: &mut Conn, user: &User) -> Result<()> {
+    if user.role != Role::Admin || user.disabled_at.is_some() {
         return Ok(());
     }
-    let admins: i64 = users::table.filter(users::role.eq(Role::Admin)).count().returned(conn)?;
+    let admins = users::table.filter(users::role.eq(Role::Admin).and(users::disabled_at.is_null()));
+    let admins: i64 = admins.count().returned(conn)?;
     if admins > 1 {
         return Ok(());
     }
@@ -173,6 +229,10 @@ mod tests {
         assert_eq!(set_role(conn, anna, Role::Operator).expect_err("last").code, "last_admin");
         let ben = insert(conn, "ben", "x", Role::Operator).expect("insert").id;
         set_role(conn, ben, Role::Admin).expect("admin");
+        set_admission(conn, ben, Admission::Disabled).expect("disable");
+        assert_eq!(delete(conn, anna).expect_err("the other one may not log in").code, "last_admin");
+        assert_eq!(set_admission(conn, anna, Admission::Disabled).expect_err("last").code, "last_admin");
+        set_admission(conn, ben, Admission::Enabled).expect("enable");
         delete(conn, anna).expect("delete");
         assert_eq!(list(conn).expect("list").len(), 1);
     }

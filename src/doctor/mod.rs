@@ -9,6 +9,7 @@ mod database;
 mod devices;
 mod folders;
 mod server;
+mod single_sign_on;
 mod tls;
 
 use crate::config::{Config, Sources};
@@ -30,7 +31,8 @@ pub enum Verdict {
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What was looked at: `configuration`, `folder`, `database`, `device`, `clock`, `channel`, `server`, `tls`.
+    /// What was looked at: `configuration`, `folder`, `database`, `device`, `clock`, `channel`, `single sign-on`,
+    /// `server`, `tls`.
     pub check: &'static str,
     /// Which one: a path, a name.
     pub subject: String,
@@ -134,6 +136,7 @@ pub fn look(sources: &Sources, network: Network) -> Report {
     devices::look(&mut report, &mut conn);
     clock::look(&mut report, &mut conn);
     channels::look(&mut report, &mut conn, &config, network);
+    single_sign_on::look(&mut report, &mut conn, &config, network);
     server::look(&mut report, &config);
     tls::look(&mut report, &config);
     report

@@ -8,9 +8,10 @@ use crate::auth::Identity;
 use crate::auth::permissions::Route;
 use crate::db::AuditOutcome;
 use crate::db::audit::NewAuditEntry;
+use crate::{Error, ErrorKind};
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, ResponseError};
 use serde_json::{Map, Value};
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -20,8 +21,10 @@ use std::rc::Rc;
 #[derive(Debug, Default)]
 struct Said {
     id: Option<i32>,
+    action: Option<&'static str>,
     username: Option<String>,
     details: Map<String, Value>,
+    end: Option<End>,
 }
 
 /// What a handler wants to have in the audit log beside method and path.
@@ -35,6 +38,12 @@ impl AuditNote {
         self
     }
 
+    /// What was done, where the path does not tell it in people's words.
+    pub fn action(&self, action: &'static str) -> &Self {
+        self.0.borrow_mut().action = Some(action);
+        self
+    }
+
     /// The name that a person without a login gave.
     pub fn username(&self, name: &str) -> &Self {
         self.0.borrow_mut().username = Some(name.chars().take(255).collect());
@@ -45,6 +54,21 @@ impl AuditNote {
     pub fn detail(&self, key: &str, value: impl Into<Value>) -> &Self {
         self.0.borrow_mut().details.insert(key.into(), value.into());
         self
+    }
+
+    /// It was refused for this reason, although its answer is a page that says so.
+    pub fn refused(&self, error: &Error) -> &Self {
+        let status = match error.kind {
+            ErrorKind::Forbidden | ErrorKind::Conflict => StatusCode::UNAUTHORIZED,
+            _ => error.status_code(),
+        };
+        self.0.borrow_mut().end = Some(End { status, code: Some(error.code) });
+        self
+    }
+
+    /// How the request ended, where its answer does not tell.
+    pub(super) fn end(&self) -> Option<End> {
+        self.0.borrow().end.clone()
     }
 
     /// The line for a request that ended with `status`.
@@ -66,7 +90,7 @@ impl AuditNote {
         NewAuditEntry {
             user_id: identity.and_then(Identity::user_id),
             username: identity.map(Identity::name).or_else(|| said.username.clone()).unwrap_or_default(),
-            action: subject.action,
+            action: said.action.map_or(subject.action, str::to_owned),
             resource_type: subject.resource,
             resource_id: said.id.or(subject.id),
             outcome: outcome(end.status),

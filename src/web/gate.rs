@@ -67,7 +67,7 @@ pub async fn gate<B: MessageBody + 'static>(
         }
         let response = next.call(request).await?;
         let code = response.response().error().and_then(|error| error.as_error::<Error>()).map(|error| error.code);
-        let end = End { status: response.status(), code };
+        let end = note.end().unwrap_or(End { status: response.status(), code });
         (response.map_into_boxed_body(), end)
     } else {
         let error = forbidden(route, identity.as_ref());
@@ -176,7 +176,7 @@ fn credential(request: &ServiceRequest, route: &Route) -> Result<Option<Credenti
 /// Of those without a login only what was done, and real attempts to get in, whose number the throttle limits: nobody may
 /// fill the log from outside.
 fn is_worth_a_line_of_nobody(status: StatusCode) -> bool {
-    status.is_success() || status == StatusCode::UNAUTHORIZED
+    status.is_success() || status.is_redirection() || status == StatusCode::UNAUTHORIZED
 }
 
 fn forbidden(route: &Route, identity: Option<&Identity>) -> Error {

@@ -18,7 +18,7 @@ pub const SENT_BY_US: &str = "x-requested-with";
 const PATH: &str = "/api";
 
 /// Two servers on one machine share its cookies: each has a name of its own.
-fn name(config: &Config) -> String {
+pub fn name(config: &Config) -> String {
     format!("tapebackarr_{}", config.server.port)
 }
 
@@ -30,18 +30,28 @@ pub fn set(request: &HttpRequest, config: &Config, token: &str, seconds: u64) ->
     (header::SET_COOKIE, cookie)
 }
 
+/// `Set-Cookie` of a cookie that no script can read, and that also comes along when another site leads here; 0 seconds delete it.
+pub fn lax(name: &str, value: &str, path: &str, seconds: u64, secure: bool) -> (HeaderName, String) {
+    let secure = if secure { "; Secure" } else { "" };
+    (header::SET_COOKIE, format!("{name}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"))
+}
+
+/// The value of a cookie, if there is one of this name.
+pub fn value(request: &HttpRequest, name: &str) -> Option<String> {
+    let cookies = request.headers().get_all(header::COOKIE).filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(known, _)| *known == name).map(|(_, value)| value.to_owned())
+}
+
 /// The token in the cookie, if there is one.
 ///
 /// # Errors
 /// 403 `cross_site`: the request does not come from our own pages.
 pub fn token(request: &HttpRequest, config: &Config) -> Result<Option<String>> {
-    let name = name(config);
-    let cookies = request.headers().get_all(header::COOKIE).filter_map(|value| value.to_str().ok());
-    let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let Some((_, token)) = pairs.find(|(known, _)| *known == name) else { return Ok(None) };
+    let Some(token) = value(request, &name(config)) else { return Ok(None) };
     let authority = request.uri().authority().map(|authority| authority.as_str());
     match is_ours(request.method(), request.headers(), authority, is_secure(request)) {
-        true => Ok(Some(token.to_owned())),
+        true => Ok(Some(token)),
         false => Err(cross_site()),
     }
 }

@@ -9,7 +9,7 @@
 
 use super::Services;
 use super::server::app;
-use crate::auth::token::Device;
+use crate::auth::token::{By, Device};
 use crate::auth::{Auth, api_key};
 use crate::config::Sources;
 use crate::db::api_keys::NewApiKey;
@@ -128,7 +128,7 @@ impl Site {
     /// A login of the user with this name.
     pub fn token(&self, name: &str) -> String {
         let user = users::find_by_name(&mut self.db.conn(), name).unwrap().unwrap();
-        self.services.auth.tokens.log_in(&mut self.db.conn(), &user, Device::default()).unwrap()
+        self.services.auth.tokens.log_in(&mut self.db.conn(), &user, Device::default(), By::Password).unwrap()
     }
 
     /// A new API key.

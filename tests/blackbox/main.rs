@@ -32,6 +32,7 @@ mod retention;
 mod schedule;
 mod scrubbing;
 mod server;
+mod single_sign_on;
 mod spanning;
 mod spanning_hands;
 mod spanning_loss;

@@ -9,10 +9,11 @@ pub mod totp;
 
 use super::{Auth, Identity, Role, login, unauthorized};
 use crate::db::second_factors::{self, SecondFactor};
+use crate::db::sessions;
 use crate::db::users::{self, User};
 use crate::db::{Conn, write_transaction};
 use crate::keys::KeyStore;
-use crate::{Error, ErrorKind, Result, db};
+use crate::{Error, ErrorKind, Result};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use totp::Secret;
@@ -53,14 +54,15 @@ impl Required {
     }
 
     /// An error if whoever asks is a person who must have one and has none. What was given to programs (API keys, and the
-    /// tokens of the server's own deeds) is not asked.
+    /// tokens of the server's own deeds) is not asked; of whom the provider let in it was looked at then.
     ///
     /// # Errors
     /// 403 `second_factor_required`.
     pub fn check(&self, conn: &mut Conn, identity: &Identity) -> Result<()> {
         let person = identity.user_id().filter(|_| identity.session.is_some() && self.of(identity.role));
         let Some(id) = person else { return Ok(()) };
-        if second_factors::confirmed(conn, id)?.is_some() {
+        let session = identity.session.as_deref().map(|id| sessions::find(conn, id)).transpose()?.flatten();
+        if session.is_some_and(|session| session.by_provider) || second_factors::confirmed(conn, id)?.is_some() {
             return Ok(());
         }
         let message = "your role needs a second factor (auth.second_factor_roles): set it up first, in the web interface or with \
@@ -99,7 +101,7 @@ impl Auth {
     /// login.
     ///
     /// # Errors
-    /// 401 `wrong_password`, and those of the code; 429.
+    /// 401 `wrong_password`, and those of the code; 409 `no_password`; 429.
     fn check_both(
         &self,
         conn: &mut Conn,
@@ -110,8 +112,9 @@ impl Auth {
         from: Option<IpAddr>,
     ) -> Result<User> {
         let user = users::find(conn, id)?;
+        login::check_has_password(&user)?;
         let attempt = self.throttle.attempt(&user.username, from).map_err(login::too_many)?;
-        if !self.hasher.verify(password, Some(&user.password_hash)) {
+        if !self.hasher.verify(password, user.hash()) {
             return Err(unauthorized("wrong_password", "current password is incorrect"));
         }
         match Auth::check_code(conn, keys, id, code) {
@@ -129,7 +132,7 @@ impl Auth {
     /// Begins: a new secret that is asked for once it is confirmed.
     ///
     /// # Errors
-    /// 401 `wrong_password`, 409 `second_factor_exists`, 429.
+    /// 401 `wrong_password`, 409 `second_factor_exists`, `no_password`, 429.
     pub fn enrol(
         &self,
         conn: &mut Conn,
@@ -174,7 +177,7 @@ impl Auth {
             if !second_factors::confirm(conn, id, step, &hashes)? {
                 return Err(none());
             }
-            db::sessions::end_others(conn, id, session)
+            sessions::end_others(conn, id, session)
         })?;
         Ok(codes)
     }

@@ -2,6 +2,7 @@
 
 use super::{LoggedIn, device};
 use crate::auth::second_factor::Shown;
+use crate::auth::token::By;
 use crate::auth::{Auth, Identity, Who};
 use crate::config::Config;
 use crate::db::{DbPool, Role, sessions, users};
@@ -37,6 +38,7 @@ pub struct LogIn {
     responses(
         (status = 200, body = LoggedIn),
         (status = 401, description = "Wrong name or password (`invalid_credentials`); a code is needed (`totp_required`); it is wrong or was used (`totp_wrong`)"),
+        (status = 403, description = "All is right, but the user is disabled (`user_disabled`), or passwords are not taken (`password_login_off`)"),
         (status = 429, description = "Too many wrong guesses; `Retry-After` says how long to wait"),
     )
 )]
@@ -62,7 +64,7 @@ pub async fn log_in(
             bus.publish(recovered(&user.username, left));
         }
         let missing = shown == Shown::Nothing && auth.required.of(user.role);
-        let token = auth.tokens.log_in(&mut *pool.get()?, &user, device)?;
+        let token = auth.tokens.log_in(&mut *pool.get()?, &user, device, By::Password)?;
         Ok((LoggedIn { second_factor_missing: missing, ..LoggedIn::new(token, user) }, shown))
     };
     let (login, shown) = block(work).await?;
@@ -134,15 +136,21 @@ pub struct Me {
     role: Role,
     /// `user` or `api-key`.
     kind: &'static str,
+    /// Whether there is a password to log in with; not for API keys, and for whom only the OpenID provider lets in.
+    password: bool,
 }
 
 /// Who am I?
 #[utoipa::path(tag = "auth", responses((status = 200, body = Me)))]
 #[get("/auth/me")]
-pub async fn me(identity: Identity) -> Json<Me> {
+pub async fn me(pool: Data<DbPool>, identity: Identity) -> Result<Json<Me>> {
+    let id = identity.user_id();
+    let work =
+        move |conn: &mut _| Ok(id.map(|id| users::find(conn, id)).transpose()?.is_some_and(|user| user.has_password()));
+    let password = query(&pool, work).await?;
     let (username, kind) = match &identity.who {
         Who::User { username, .. } => (username.clone(), "user"),
         Who::ApiKey { name, .. } => (name.clone(), "api-key"),
     };
-    Json(Me { id: identity.user_id(), username, role: identity.role, kind })
+    Ok(Json(Me { id, username, role: identity.role, kind, password }))
 }

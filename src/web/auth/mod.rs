@@ -2,6 +2,7 @@
 
 mod login;
 mod password;
+mod provider;
 mod second_factor;
 mod sessions;
 mod setup;
@@ -23,6 +24,9 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add(login::log_out)
         .add(login::me)
         .add(password::change_password)
+        .add(provider::list_providers)
+        .add(provider::start_provider_login)
+        .add(provider::finish_provider_login)
         .add(setup::setup_state)
         .add(setup::set_up)
         .add(second_factor::second_factor_state)

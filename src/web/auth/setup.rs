@@ -2,11 +2,11 @@
 
 use super::{LoggedIn, device};
 use crate::Result;
-use crate::auth::Auth;
 use crate::auth::setup::Setup;
+use crate::auth::token::By;
+use crate::auth::{Auth, username};
 use crate::db::DbPool;
 use crate::events::{Bus, Category, Event};
-use crate::web::users::check_username;
 use crate::web::{AuditNote, ClientAddress, query};
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Json};
@@ -61,11 +61,11 @@ pub async fn set_up(
     let SetUp { token, username, password, cookie } = body.into_inner();
     let (device, tokens) = (device(&request), auth.clone());
     note.username(&username);
-    check_username(&username)?;
+    username::check(&username)?;
     let work = move |conn: &mut _| {
         auth.check_setup(conn, &token, address.0)?;
         let user = auth.setup.finish(conn, &token, &username, &auth.hasher.hash(&password)?)?;
-        let (token, missing) = (auth.tokens.log_in(conn, &user, device)?, auth.required.of(user.role));
+        let (token, missing) = (auth.tokens.log_in(conn, &user, device, By::Password)?, auth.required.of(user.role));
         Ok(LoggedIn { second_factor_missing: missing, ..LoggedIn::new(token, user) })
     };
     let login = query(&pool, work).await?;

@@ -21,6 +21,7 @@ const DOCUMENTS: &[(&str, &str, &str)] = &[
     ("operator", "Operating", "Daily work: tapes, pools, libraries, what to do when something is red"),
     ("notifications", "Notifications", "Mail, Telegram, ntfy, Gotify, webhooks: who is told what, and when"),
     ("monitoring", "Monitoring", "Prometheus, Grafana, alert rules, readiness, logs: watching the server itself"),
+    ("single-sign-on", "Single sign-on", "Logins at an OpenID provider, with roles from its groups"),
     ("performance", "Performance", "How fast it is beside its rivals, measured by make bench; what is missed and why"),
     ("virtual-tape", "Virtual tape", "Libraries and cartridges made of files: how they behave, faults on order"),
     ("cli", "The command line", "Everything the pages do, for terminals and scripts"),

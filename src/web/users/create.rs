@@ -1,8 +1,7 @@
 //! Making a user.
 
-use super::check_username;
 use crate::Result;
-use crate::auth::Auth;
+use crate::auth::{Auth, username};
 use crate::db::users::{self, User};
 use crate::db::{DbPool, Role};
 use crate::web::{AuditNote, query};
@@ -32,7 +31,7 @@ pub async fn create_user(
 ) -> Result<HttpResponse> {
     let CreateUser { username, password, role } = body.into_inner();
     note.detail("username", username.as_str()).detail("role", role.as_str());
-    check_username(&username)?;
+    username::check(&username)?;
     let make = move |conn: &mut _| users::insert(conn, &username, &auth.hasher.hash(&password)?, role);
     let user = query(&pool, make).await?;
     note.id(user.id);

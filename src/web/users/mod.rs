@@ -2,11 +2,11 @@
 
 mod create;
 mod delete;
+mod identity;
 mod list;
 mod update;
 
 use super::Routes;
-use crate::{Error, Result};
 
 pub(super) fn routes(routes: Routes) -> Routes {
     routes
@@ -15,14 +15,8 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add(create::create_user)
         .add(update::set_role)
         .add(update::reset_password)
+        .add(update::set_disabled)
+        .add(identity::link_user)
+        .add(identity::unlink_user)
         .add(delete::delete_user)
-}
-
-/// A name that can be typed, shown and told apart: 1 to 64 characters, no white space around it, none that cannot be seen.
-pub(super) fn check_username(name: &str) -> Result<()> {
-    let visible = name == name.trim() && !name.chars().any(char::is_control);
-    if visible && (1..=64).contains(&name.chars().count()) {
-        return Ok(());
-    }
-    Err(Error::bad_request("a user name has 1 to 64 characters, no spaces around it and no control characters"))
 }

@@ -1,10 +1,10 @@
-//! Changing a user: another role, another password. Both end all logins of the user.
+//! Changing a user: another role, another password, in or out. Each ends all logins of the user.
 
-use crate::Result;
 use crate::auth::Auth;
-use crate::db::users::{self, User};
-use crate::db::{DbPool, Role};
+use crate::db::users::{self, Admission, User};
+use crate::db::{DbPool, Role, identities};
 use crate::web::{AuditNote, query};
+use crate::{Error, Result};
 use actix_web::put;
 use actix_web::web::{Data, Json, Path};
 use serde::Deserialize;
@@ -31,8 +31,36 @@ pub async fn set_role(pool: Data<DbPool>, note: AuditNote, id: Path<i32>, body: 
     Ok(Json(query(&pool, move |conn| users::set_role(conn, *id, body.role)).await?))
 }
 
+/// Whether a user may log in.
+#[derive(Deserialize, utoipa::ToSchema)]
+pub struct SetDisabled {
+    /// True: not for the time being, neither with a password nor by the OpenID provider.
+    disabled: bool,
+}
+
+/// Keep a user out for the time being, or let them in again. Ends all logins of the user. Refused for the last administrator.
+#[utoipa::path(tag = "users", responses((status = 200, body = User), (status = 409, description = "The last administrator")))]
+#[put("/users/{id}/disabled")]
+pub async fn set_disabled(
+    pool: Data<DbPool>,
+    note: AuditNote,
+    id: Path<i32>,
+    body: Json<SetDisabled>,
+) -> Result<Json<User>> {
+    note.detail("disabled", body.disabled);
+    let admission = if body.disabled { Admission::Disabled } else { Admission::Enabled };
+    Ok(Json(query(&pool, move |conn| users::set_admission(conn, *id, admission)).await?))
+}
+
 /// Give a user another password.
-#[utoipa::path(tag = "users", responses((status = 200, body = User), (status = 400, description = "Too short or too long")))]
+#[utoipa::path(
+    tag = "users",
+    responses(
+        (status = 200, body = User),
+        (status = 400, description = "Too short or too long"),
+        (status = 409, description = "The user logs in with the OpenID provider (`provider_user`): unlink it first"),
+    )
+)]
 #[put("/users/{id}/password")]
 pub async fn reset_password(
     pool: Data<DbPool>,
@@ -40,6 +68,16 @@ pub async fn reset_password(
     id: Path<i32>,
     body: Json<ResetPassword>,
 ) -> Result<Json<User>> {
-    let change = move |conn: &mut _| users::set_password(conn, *id, &auth.hasher.hash(&body.password)?);
+    let change = move |conn: &mut _| {
+        let user = users::find(conn, *id)?;
+        if !user.has_password() && identities::of_user(conn, user.id)?.is_some() {
+            let message = format!(
+                "'{0}' logs in with the provider, and would get another way in: unlink first (`tapebackarr user unlink {0}`)",
+                user.username
+            );
+            return Err(Error::conflict("provider_user", message));
+        }
+        users::set_password(conn, *id, &auth.hasher.hash(&body.password)?)
+    };
     Ok(Json(query(&pool, change).await?))
 }

@@ -8,7 +8,7 @@ mod events;
 mod mail;
 mod outbox;
 mod proxy;
-mod receiver;
+pub mod receiver;
 mod shown;
 mod telegram;
 mod webhook;

@@ -32,10 +32,11 @@ export class TestServer {
 		private readonly process: ChildProcess
 	) {}
 
-	static async start(): Promise<TestServer> {
+	/** On this port, any if 0, with these settings in the environment. */
+	static async start(port = 0, settings: Record<string, string> = {}): Promise<TestServer> {
 		if (!existsSync(path.join(ROOT, 'static/index.html'))) throw new Error('the UI is not built: run make ui');
 		const folder = mkdtempSync(path.join(tmpdir(), 'tapebackarr-ui-'));
-		const { child, url, token } = await serve(folder, 0);
+		const { child, url, token } = await serve(folder, port, settings);
 		return new TestServer(folder, url, token ?? '', child);
 	}
 
@@ -82,14 +83,14 @@ export class TestServer {
 	}
 }
 
-async function serve(folder: string, port: number) {
+async function serve(folder: string, port: number, settings: Record<string, string> = {}) {
 	const child = spawn(
 		program(),
 		['serve', '--data-dir', path.join(folder, 'data'), '--listen', '127.0.0.1', '--port', String(port)],
 		{
 			cwd: ROOT,
 			stdio: ['ignore', 'pipe', 'pipe'],
-			env: { ...process.env, TAPEBACKARR_AUTH__BCRYPT_COST: '10', TAPEBACKARR_TAPE__BUFFER_SIZE_MB: '64' }
+			env: { ...process.env, TAPEBACKARR_AUTH__BCRYPT_COST: '10', TAPEBACKARR_TAPE__BUFFER_SIZE_MB: '64', ...settings }
 		}
 	);
 	let told = '';

@@ -21,6 +21,7 @@ const TITLES: Record<string, string> = {
 	notify: 'Notifications',
 	auth: 'Logins',
 	metrics: 'Metrics',
+	oidc: 'Single sign-on',
 	logging: 'Log',
 	docs: 'Documentation'
 };

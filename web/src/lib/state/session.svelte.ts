@@ -4,6 +4,8 @@ export interface User {
 	id: number;
 	username: string;
 	role: Role;
+	/** Whether there is a password here; not for whom only the provider lets in. */
+	password?: boolean;
 }
 
 const KEY = 'tapebackarr.session';
