@@ -147,7 +147,7 @@ mod tests {
             listed.into_iter().map(|row| row.tape.label).collect::<Vec<_>>()
         };
         assert_eq!(found(Some(true), None), [all[3].label.as_str(), &all[7].label]);
-        assert_eq!(found(Some(true), Some(vec![all[3].status])).contains(&all[3].label), true);
+        assert!(found(Some(true), Some(vec![all[3].status])).contains(&all[3].label));
         assert_eq!(found(Some(false), None).len(), 8);
         assert_eq!(found(None, None).len(), 10);
     }

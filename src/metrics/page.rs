@@ -126,7 +126,7 @@ mod tests {
     fn a_page_is_text_that_prometheus_reads() {
         let mut page = Page::default();
         page.put(&families::COLLECTED, &[], 0.25);
-        page.put(&families::DRIVE_WRITTEN, &["1", "D0"], 3_000_000_000_000_u64 as f64);
+        page.put(&families::DRIVE_WRITTEN, &["1", "D0"], 3_000_000_000_000_f64);
         page.put_one_of(&families::DRIVE_STATE, &["1", "D0"], &["busy", "online"], "busy");
         let text = text_of(page);
         let has = |line: &str| assert!(text.lines().any(|found| found == line), "{line}\n{text}");
