@@ -132,6 +132,8 @@ pub const ROUTES: &[Route] = &[
     download("/api/v1/encryption-keys/keysheet", ADMIN),
     download("/api/v1/encryption-keys/keysheet/text", ADMIN),
     download("/api/v1/encryption-keys/keysheet/pdf", ADMIN),
+    get("/api/v1/encryption-keys/locked", READONLY),
+    post("/api/v1/encryption-keys/unlock", ADMIN),
     get("/api/v1/encryption-keys/{id}/uses", READONLY),
     put("/api/v1/encryption-keys/{id}", ADMIN),
     post("/api/v1/encryption-keys/{id}/rotate", ADMIN),
@@ -212,6 +214,8 @@ pub const ROUTES: &[Route] = &[
     get("/api/v1/pools/{id}", READONLY),
     put("/api/v1/pools/{id}", OPERATOR),
     delete("/api/v1/pools/{id}", OPERATOR),
+    put("/api/v1/pools/{id}/passphrase", ADMIN),
+    delete("/api/v1/pools/{id}/passphrase", ADMIN),
 
     get("/api/v1/drives", READONLY),
     post("/api/v1/drives", OPERATOR),

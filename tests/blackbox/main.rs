@@ -22,6 +22,7 @@ mod manual;
 mod many_sets;
 mod notify;
 mod parallel;
+mod passphrase;
 mod rebuild;
 mod recover_asks;
 mod recovering;
