@@ -108,6 +108,7 @@ pub fn write(
             block_size: 256 << 10,
             codec,
             key,
+            locked_key: None,
             earlier: &[],
             deleted: &engine.gone(),
             spool_dir,

@@ -10,7 +10,7 @@ use tape_drive::{FilemarkSync, TapeDrive};
 use tape_format::codec::{Codec, Decoder};
 use tape_format::crypt::{Key, OpenReader};
 use tape_format::salvage::{Place, SalvageSink, SalvagedMember, read_part, survey};
-use tape_format::toc::{self, TocHead, TocSink};
+use tape_format::toc::{self, SEALED_HEAD, SealedHead, TocHead, TocSink};
 use tape_format::{Label, MemberRecord, Result, tar, v1};
 use tape_scsi::command::inquiry::{self, vpd};
 use tape_scsi::command::read_element_status::{self, Fields};
@@ -66,6 +66,19 @@ impl SalvageSink for Ignore {
 pub fn toc(bytes: &[u8]) {
     let _ = toc::TocKind::of(bytes);
     let _ = toc::read(bytes, &Some(Key::new(KEY)), &mut Ignore);
+}
+
+/// The readable head of an encrypted table of contents, and the key that lies in it, closed with a passphrase. What may be tried
+/// is not tried: it costs seconds.
+pub fn head(bytes: &[u8]) {
+    let mut block = bytes.to_vec();
+    block.resize(SEALED_HEAD, 0);
+    if let Some(head) = SealedHead::decode(&block)
+        && let Some(Ok(locked)) = head.locked_key()
+    {
+        locked.lock.check().expect("what is read may be tried");
+        assert!(locked.open(&Key::new(KEY), &head.key_fingerprint).is_err(), "no passphrase made this key");
+    }
 }
 
 /// An archive: every member, and the data of every second; the others are skipped.

@@ -22,6 +22,7 @@ fn main() -> Outcome<()> {
     put(corpus, "tar", "archive", &archive)?;
     put(corpus, "toc", "plain", &toc)?;
     put(corpus, "toc", "compressed", &zstd::encode_all(toc.as_slice(), 1)?)?;
+    put(corpus, "head", "locked_key", HEAD)?;
     put(corpus, "frame", "zstd", &[&[1, 4, 0][..], &zstd::encode_all([5; 1024].as_slice(), 1)?].concat())?;
     put(corpus, "frame", "none", &[&[0, 0, 4][..], b"four"].concat())?;
     put(corpus, "segments", "short", &sealed(b"short")?)?;
@@ -40,6 +41,9 @@ fn main() -> Outcome<()> {
 
 const V1_TOC: &[u8] =
     br#"{"magic":"TAPEBACKARR_TOC","version":1,"tape_label":"A","backup_sets":[{"files":[{"path":"a","size":1}]}]}"#;
+
+/// Its key is [`KEY`], closed with a passphrase.
+const HEAD: &[u8] = br#"{"magic":"TAPEBACKARR_TOC","version":2,"sealed":"AES256_GCM_HKDF_1MB","set":"3b241101-e2bb-4255-8caf-4136c566a962","part":1,"key_fingerprint":"4bb06f8e4e3a7715d201d573d0aa423762e55dabd61a2c02278fa56cc6d294e0","tape_file":1,"block_count":3,"stream_bytes":603364,"sealed_bytes":1234,"locked_key":{"kdf":"argon2id","memory_kib":8192,"passes":2,"lanes":2,"salt":"000102030405060708090a0b0c0d0e0f","key":"000102030405060708090a0bb93679acd548701c20540d3396a1554140e52d7bc7a2d63b35a8d3c22b00c5a892f56ec0baeafa5d8401ecbdf7f48261","check":"fcf15d875f72fd13"}}"#;
 
 fn put(corpus: &Path, target: &str, name: &str, bytes: &[u8]) -> Outcome<()> {
     let folder = corpus.join(target);

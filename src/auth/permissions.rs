@@ -149,6 +149,8 @@ pub const ROUTES: &[Route] = &[
     download("/api/v1/encryption-keys/keysheet", ADMIN),
     download("/api/v1/encryption-keys/keysheet/text", ADMIN),
     download("/api/v1/encryption-keys/keysheet/pdf", ADMIN),
+    get("/api/v1/encryption-keys/locked", READONLY),
+    post("/api/v1/encryption-keys/unlock", ADMIN),
     get("/api/v1/encryption-keys/{id}/uses", READONLY),
     put("/api/v1/encryption-keys/{id}", ADMIN),
     post("/api/v1/encryption-keys/{id}/rotate", ADMIN),
@@ -229,6 +231,8 @@ pub const ROUTES: &[Route] = &[
     get("/api/v1/pools/{id}", READONLY),
     put("/api/v1/pools/{id}", OPERATOR),
     delete("/api/v1/pools/{id}", OPERATOR),
+    put("/api/v1/pools/{id}/passphrase", ADMIN),
+    delete("/api/v1/pools/{id}/passphrase", ADMIN),
 
     get("/api/v1/drives", READONLY),
     post("/api/v1/drives", OPERATOR),

@@ -3,6 +3,7 @@
 use super::args::{Body, Wait};
 use super::exit::{CliError, CliResult, Doing, Exit};
 use super::output::{self, Context, Format, bytes, count, json, line, text, time};
+use super::recover::keyring::Keyring;
 use super::recover::keys;
 use super::resolve::{self, DRIVE, KEY, POOL, TAPE};
 use super::{Global, follow, human};
@@ -87,8 +88,12 @@ struct Recover {
     #[arg(long)]
     device: String,
     /// A file with keys: a key sheet, or one key in base64, in hex, or as it is; may be given several times
-    #[arg(long, value_name = "FILE", required = true)]
+    #[arg(long, value_name = "FILE")]
     key_file: Vec<PathBuf>,
+    /// A file with the passphrase of keys on the tape, in its first line (`-`: standard input); asked for at a terminal if it is
+    /// needed and not given; may be given several times
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Vec<PathBuf>,
     /// The number of its tape file; the newest copy if not given
     #[arg(long, value_name = "NUMBER")]
     tape_file: Option<u64>,
@@ -168,25 +173,33 @@ const COPIES: [output::Column; 5] = [
 ];
 
 fn recover(args: &Recover, format: Format) -> CliResult {
-    let keys = keys::read(&args.key_file)?;
+    let keyring = Keyring::new(keys::read(&args.key_file)?, &args.passphrase_file, true)?;
     let target = args.data_dir.as_ref().map(|dir| dir.join("tapebackarr.db"));
     if let Some(path) = target.as_ref().or(args.to.as_ref()).filter(|path| path.exists()) {
         return Err(CliError::usage(format!("{} exists already; nothing was changed", path.display())));
     }
     let mut drive =
         tape_drive::open_drive(&args.device).doing(format_args!("cannot open the drive {}", args.device))?;
-    let mut drive = KeyedDrive::new(&mut *drive, keys.clone(), None);
+    let mut drive = KeyedDrive::new(&mut *drive, keyring.all(), None);
     let drive = &mut drive;
     tape_drive::make_ready(drive, &mut |_| {}).doing("cannot load the tape")?;
     let never = AtomicBool::new(false);
     eprintln!("Looking for copies of the database …");
-    let survey = database::survey(drive, &keys, &never).doing("the tape cannot be read")?;
+    let mut survey = database::survey(drive, &keyring.all(), &never).doing("the tape cannot be read")?;
+    let before = keyring.all().len();
+    keyring.unlock(survey.locked.iter(), |note| eprintln!("{note}"));
+    let keys = keyring.all();
+    if keys.len() > before {
+        survey = database::survey(drive, &keys, &never).doing("the tape cannot be read")?;
+    }
     let wanted = survey.copies.iter().filter(|copy| args.tape_file.is_none_or(|file| file == copy.tape_file));
     let Some(copy) = wanted.max_by_key(|copy| (copy.start, copy.tape_file)) else {
         let error = CliError::new(Exit::NotFound, "there is no copy of the database on this tape that the keys open");
-        return Err(match survey.closed.is_empty() {
-            true => error,
-            false => error.advise(format!("there are parts with other keys: {}", survey.closed.join(", "))),
+        let others = format!("there are parts with other keys: {}", survey.closed.join(", "));
+        return Err(match (survey.closed.is_empty(), survey.locked.is_empty()) {
+            (true, _) => error,
+            (false, true) => error.advise(others),
+            (false, false) => error.advise(format!("{others}; a passphrase may open them (--passphrase-file)")),
         });
     };
     match (&args.to, &args.data_dir) {
@@ -237,7 +250,7 @@ fn read(
 fn take_over(file: &std::path::Path, dir: &std::path::Path, keys: &[Key]) -> CliResult {
     staged::check(file).doing("the copy is no usable database")?;
     let store = KeyStore::new(MasterKey::for_recovery(dir).doing("the master key of the data folder")?);
-    let mut conn = db::open_one(file).doing("the copy cannot be opened")?;
+    let mut conn = db::open_copy(file).doing("the copy cannot be opened")?;
     let lost = store.take_over(&mut conn, keys).doing("the keys in the database")?;
     match lost.is_empty() {
         true => Ok(()),

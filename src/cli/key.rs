@@ -21,6 +21,7 @@ Examples:
   tapebackarr key generate weekly --rotate-after-days 365
   tapebackarr key rotate offsite-2026
   tapebackarr key set offsite-2026 --expires 2027-12-31
+  tapebackarr key unlock
   tapebackarr key sheet --output keysheet.txt
   tapebackarr key sheet --pdf --output keysheet.pdf
   tapebackarr key import old-server --stdin < key.base64")]
@@ -71,6 +72,13 @@ enum KeyCommand {
         /// What it is for
         #[arg(long, default_value = "")]
         description: String,
+        #[command(flatten)]
+        secret: SecretSource,
+    },
+    /// List the keys that a catalog rebuild found on tapes, closed with a passphrase, and that are not on the server
+    Locked,
+    /// Import these keys, with the passphrase that closes them
+    Unlock {
         #[command(flatten)]
         secret: SecretSource,
     },
@@ -177,6 +185,19 @@ pub fn run(args: KeyArgs, context: &Context) -> CliResult {
                 Body::new().with("name", name.as_str()).with("key_base64", key.trim()).with("description", description);
             let answer = client.post("encryption-keys/import", &body.json())?;
             made(context, &answer, &format!("Imported the key {name}"))
+        }
+        KeyCommand::Locked => {
+            let columns =
+                [text("fingerprint", "key_fingerprint"), text("tape", "tape_label"), time("found", "found_at")];
+            format.list(&client.get("encryption-keys/locked")?, &columns, "No key on a tape that is not on the server.")
+        }
+        KeyCommand::Unlock { secret } => {
+            let body = Body::new().with("passphrase", secret.read("Passphrase")?);
+            let answer = client.post("encryption-keys/unlock", &body.json())?;
+            let count = answer["keys"].as_array().map_or(0, Vec::len);
+            let left = answer["still_locked"].as_u64().unwrap_or_default();
+            let message = text_at(&answer, "message").unwrap_or_default();
+            format.done(&answer, &format!("Imported {count} keys; {left} more have another passphrase. {message}"))
         }
         KeyCommand::Delete { key, sure } => {
             let row = resolve::find(client, KEY, &key)?;

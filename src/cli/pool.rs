@@ -4,6 +4,7 @@ use super::args::{Body, Keep, Sure};
 use super::exit::CliResult;
 use super::output::{Context, bytes, count, id_of, text, text_at, time, yes_no};
 use super::resolve::{self, POOL};
+use super::secret::SecretSource;
 use clap::{Args, Subcommand, ValueEnum};
 
 /// List, create, change and delete pools of tapes
@@ -12,6 +13,7 @@ use clap::{Args, Subcommand, ValueEnum};
 Examples:
   tapebackarr pool list
   tapebackarr pool create OFFSITE --retention-days 365 --allocation always-new
+  tapebackarr pool passphrase OFFSITE
   tapebackarr pool edit DAILY --retention-days 14 --keep-weekly 4 --keep-monthly 12")]
 pub struct PoolArgs {
     #[command(subcommand)]
@@ -43,6 +45,20 @@ enum PoolCommand {
         name: Option<String>,
         #[command(flatten)]
         options: PoolOptions,
+    },
+    /// Write the keys of encrypted sets onto the tapes of a pool too, closed with a passphrase
+    ///
+    /// The passphrase is asked for, or read from standard input; it is kept nowhere. A tape and its passphrase are enough to read the
+    /// tape then, without a key sheet. Sets that are on tape already keep the passphrase that they were written with. Whoever finds
+    /// a tape can guess for years: six words drawn by lot are a good passphrase, a sentence that somebody wrote is not.
+    Passphrase {
+        /// Name or id
+        pool: String,
+        /// Write no more keys onto its tapes; those that are there stay
+        #[arg(long, conflicts_with = "stdin")]
+        remove: bool,
+        #[command(flatten)]
+        secret: SecretSource,
     },
     /// Delete a pool without tapes
     Delete {
@@ -158,6 +174,7 @@ pub fn run(args: PoolArgs, context: &Context) -> CliResult {
                 bytes("Capacity", "total_capacity_bytes"),
                 bytes("Used", "total_used_bytes"),
                 bytes("Free", "total_free_bytes"),
+                time("Keys on its tapes since", "key_lock_at"),
                 time("Created", "created_at"),
             ];
             format.record(&client.get(&format!("pools/{id}"))?, &fields)
@@ -170,6 +187,21 @@ pub fn run(args: PoolArgs, context: &Context) -> CliResult {
             let id = resolve::id(client, POOL, &pool)?;
             let answer = client.put(&format!("pools/{id}"), &options.body().maybe("name", name).changes()?)?;
             format.done(&answer, &format!("Changed the pool {pool}"))
+        }
+        PoolCommand::Passphrase { pool, remove, secret } => {
+            let path = format!("pools/{}/passphrase", resolve::id(client, POOL, &pool)?);
+            if remove {
+                return format
+                    .done(&client.delete(&path)?, &format!("No more keys are written onto tapes of pool {pool}"));
+            }
+            let passphrase = secret.read_new("Passphrase")?;
+            let answer = client.put(&path, &Body::new().with("passphrase", passphrase).json())?;
+            let sentence = format!(
+                "From now on the keys of sets are written onto tapes of pool {pool}, closed with the passphrase\n\
+                 Sets that are on tape already stay as they are\n\
+                 Write the passphrase down, away from the tapes: it is kept nowhere. A tape is as safe as it is hard to guess"
+            );
+            format.done(&answer, &sentence)
         }
         PoolCommand::Delete { pool, sure } => {
             let row = resolve::find(client, POOL, &pool)?;

@@ -79,6 +79,16 @@ pub fn open_one(path: impl AsRef<Path>) -> Result<Conn> {
     Ok(conn)
 }
 
+/// A copy of a database, its tables brought up to date: it may have been made by an older program. Not of one that is in use,
+/// for nothing of what it was is kept.
+pub fn open_copy(path: impl AsRef<Path>) -> Result<Conn> {
+    let mut conn = open_one(&path)?;
+    conn.run_pending_migrations(MIGRATIONS).map_err(|error| {
+        Error::internal(format!("cannot bring the tables of {} up to date: {error}", path.as_ref().display()))
+    })?;
+    Ok(conn)
+}
+
 fn prepare(conn: &mut Conn) -> diesel::QueryResult<()> {
     conn.batch_execute(POOL_PRAGMAS)?;
     // what a test of a full disk sets
@@ -247,6 +257,20 @@ mod tests {
         let again = open(&db.path).expect("open again");
         let value = crate::db::settings::get(&mut again.get().expect("conn"), "ui.theme").expect("get");
         assert_eq!(value, Some(serde_json::json!("dark")));
+    }
+
+    #[test]
+    fn a_copy_that_an_older_program_made_is_brought_up_to_date() {
+        let db = testing::database();
+        let copy = db.path.with_extension("copy");
+        copy_to(&mut db.conn(), &copy).expect("copy");
+        let conn = &mut open_one(&copy).expect("open");
+        while crate::db::encryption_keys::list(conn).is_ok() {
+            revert_last(conn).expect("an older schema");
+        }
+        let conn = &mut open_copy(&copy).expect("up to date");
+        crate::db::encryption_keys::list(conn).expect("keys");
+        crate::db::pools::list(conn).expect("pools");
     }
 
     #[test]

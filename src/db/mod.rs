@@ -36,6 +36,7 @@ pub mod key_uses;
 pub mod kinds;
 pub mod libraries;
 pub mod library_slots;
+pub mod locked_keys;
 pub mod lost;
 pub mod notification_channels;
 pub mod notification_outbox;
@@ -75,7 +76,9 @@ pub mod upkeep;
 pub mod users;
 pub mod whereabouts;
 
-pub use connection::{Conn, DbPool, PooledConn, SchemaState, copy_to, open, open_one, schema_state, write_transaction};
+pub use connection::{
+    Conn, DbPool, PooledConn, SchemaState, copy_to, open, open_copy, open_one, schema_state, write_transaction,
+};
 pub use kinds::*;
 pub use paging::{Direction, Page};
 pub use time::now;

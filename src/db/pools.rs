@@ -3,7 +3,7 @@
 use super::errors::{changed, found, refuse_if_used, stored};
 use super::kinds::{AllocationPolicy, WriteOnce};
 use super::schema::{backup_jobs, proxmox_backup_jobs, tape_pools, tapes};
-use super::time::{now, rfc3339};
+use super::time::{now, rfc3339, rfc3339_option};
 use super::{Conn, write_transaction};
 use crate::Result;
 use crate::db::returned::Returned;
@@ -49,6 +49,9 @@ pub struct Pool {
     /// When its row last changed.
     #[serde(serialize_with = "rfc3339")]
     pub updated_at: NaiveDateTime,
+    /// Since when the keys of encrypted sets are written onto its tapes, closed with a passphrase; none: they are not.
+    #[serde(serialize_with = "rfc3339_option")]
+    pub key_lock_at: Option<NaiveDateTime>,
 }
 
 fn as_flag<S: serde::Serializer>(value: &i32, serializer: S) -> Result<S::Ok, S::Error> {

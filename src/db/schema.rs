@@ -404,6 +404,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    locked_keys (key_fingerprint, tape_id) {
+        key_fingerprint -> Text,
+        tape_id -> Integer,
+        locked -> Text,
+        found_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     notification_channels (id) {
         id -> Integer,
         name -> Text,
@@ -818,6 +827,9 @@ diesel::table! {
         created_at -> Timestamp,
         updated_at -> Timestamp,
         write_once -> Text,
+        key_lock -> Nullable<Text>,
+        key_lock_secret -> Nullable<Text>,
+        key_lock_at -> Nullable<Timestamp>,
     }
 }
 
@@ -950,6 +962,7 @@ diesel::joinable!(job_executions -> tape_drives (drive_id));
 diesel::joinable!(job_executions -> backup_sets (backup_set_id));
 diesel::joinable!(identities -> users (user_id));
 diesel::joinable!(job_executions -> backup_jobs (job_id));
+diesel::joinable!(locked_keys -> tapes (tape_id));
 diesel::joinable!(notification_open -> notification_rules (rule_id));
 diesel::joinable!(notification_outbox -> notification_channels (channel_id));
 diesel::joinable!(notification_outbox -> notification_rules (rule_id));
@@ -1014,6 +1027,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     forewarnings,
     identities,
     job_executions,
+    locked_keys,
     notification_channels,
     notification_open,
     notification_outbox,

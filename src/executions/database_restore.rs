@@ -130,7 +130,7 @@ fn found(context: &Context, drive: i32, tape_file: Option<u64>, keys: &[Key]) ->
 /// could not know when it was copied.
 fn take_over(context: &Context, file: &Path, keys: &[Key], place: &Place, size: u64, checksum: &str) -> Result<()> {
     staged::check(file)?;
-    let mut conn = db::open_one(file)?;
+    let mut conn = db::open_copy(file)?;
     let lost = context.services.keys.take_over(&mut conn, keys)?;
     if !lost.is_empty() {
         return Err(lost_keys(&lost));

@@ -7,6 +7,7 @@
 //! Invariant I9: a key is handed out for writing only after a record sealed with it was opened with the stored key.
 
 pub mod in_drive;
+pub mod locks;
 mod master;
 mod ring;
 pub mod rotation;

@@ -61,7 +61,13 @@ impl KeyStore {
         Ok(read(key_base64)?.fingerprint())
     }
 
-    fn keep(&self, conn: &mut Conn, name: &str, description: Option<&str>, key: &Key) -> Result<EncryptionKey> {
+    pub(super) fn keep(
+        &self,
+        conn: &mut Conn,
+        name: &str,
+        description: Option<&str>,
+        key: &Key,
+    ) -> Result<EncryptionKey> {
         if name.trim().is_empty() {
             return Err(Error::bad_request("the key needs a name"));
         }
@@ -116,6 +122,10 @@ impl KeyStore {
                 Some(key) => encryption_keys::rewrap(foreign, row.id, &wrap::wrap(&self.master.key, key)?)?,
                 None => lost.push(format!("{} ({})", row.name, row.key_fingerprint)),
             }
+        }
+        // a passphrase can be given again; a key cannot
+        for pool in super::locks::take_over(self, foreign)? {
+            tracing::warn!(pool, "its passphrase has to be given again: until then no keys are written onto its tapes");
         }
         Ok(lost)
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tape_drive::{Position, TapeDrive};
 use tape_format::crypt::{Key, Keys};
 use tape_format::part::{self, FileKind, PartKey, PartStream};
-use tape_format::toc::{SetKind, TocHead, TocKind, TocSink};
+use tape_format::toc::{SealedHead, SetKind, TocHead, TocKind, TocSink};
 use tape_format::{FormatError, MemberRecord, tar};
 use uuid::Uuid;
 
@@ -47,6 +47,8 @@ pub struct Survey {
     pub others: usize,
     /// Fingerprints of the keys of parts that no key at hand opens: copies may be among them.
     pub closed: Vec<String>,
+    /// What stands of these keys on the tape, closed with a passphrase.
+    pub locked: Vec<SealedHead>,
 }
 
 /// Keys that are at hand.
@@ -83,7 +85,10 @@ pub fn survey(drive: &mut dyn TapeDrive, keys: &[Key], stop: &AtomicBool) -> Res
         };
         if Bunch(keys).find(&sealed.key_fingerprint).is_none() {
             if !survey.closed.contains(&sealed.key_fingerprint) {
-                survey.closed.push(sealed.key_fingerprint);
+                survey.closed.push(sealed.key_fingerprint.clone());
+            }
+            if sealed.locked_key().is_some() {
+                survey.locked.push(sealed);
             }
             continue;
         }

@@ -23,6 +23,7 @@ mod many_sets;
 mod metrics;
 mod notify;
 mod parallel;
+mod passphrase;
 mod rebuild;
 mod recover_asks;
 mod recovering;

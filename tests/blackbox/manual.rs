@@ -127,6 +127,8 @@ fn every_command_of_the_page_does_what_it_says() {
     let source_id = api.source("s", &source);
     let key = api.post("/api/v1/encryption-keys", json!({"name": "k1", "description": ""})).ok();
     let key_id = &key["key"]["id"];
+    let passphrase = "Grüße aus dem Keller";
+    api.send("PUT", "/api/v1/pools/1/passphrase", Some(&json!({"passphrase": passphrase}))).ok();
     for (number, options) in [
         json!({"compression": "none"}),
         json!({"compression": "zstd"}),
@@ -174,6 +176,15 @@ fn every_command_of_the_page_does_what_it_says() {
         desk.good(name, &to(name));
         files::assert_equal(&source, &to(name));
     }
+    fs::remove_file(desk.work.join("key.txt")).unwrap();
+    fs::write(desk.work.join("passphrase.txt"), "Grüße aus dem Garten\n").unwrap();
+    let wrong = desk.run("unlock", &none);
+    let told = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    assert!(!wrong.status.success() && told.contains("InvalidTag"), "{told}");
+    fs::write(desk.work.join("passphrase.txt"), format!("{passphrase}\n")).unwrap();
+    desk.good("unlock", &none);
+    desk.good("encrypted", &to("unlocked"));
+    files::assert_equal(&source, &to("unlocked"));
     assert_eq!(desk.good("check", &to("plain")), "");
     fs::write(to("plain").join("docs/large"), "spoiled").unwrap();
     fs::remove_file(to("plain").join("docs/text")).unwrap();

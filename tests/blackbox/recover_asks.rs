@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 /// A program at a terminal: what it says, and what is typed.
-struct Terminal {
+pub struct Terminal {
     child: Child,
     said: Receiver<Vec<u8>>,
     heard: String,
@@ -18,7 +18,7 @@ struct Terminal {
 
 impl Terminal {
     /// `script`, of util-linux, makes the terminal.
-    fn run(program: &[&str]) -> Terminal {
+    pub fn run(program: &[&str]) -> Terminal {
         let quoted: Vec<String> = program.iter().map(|word| format!("'{word}'")).collect();
         let mut child = Command::new("script")
             .args(["--quiet", "--return", "--command", &quoted.join(" "), "/dev/null"])
@@ -41,7 +41,7 @@ impl Terminal {
 
     /// Waits until it says this, and forgets everything up to there.
     #[track_caller]
-    fn hears(&mut self, words: &str) -> String {
+    pub fn hears(&mut self, words: &str) -> String {
         let until = Instant::now() + Duration::from_secs(60);
         loop {
             if let Some(at) = self.heard.find(words) {
@@ -55,14 +55,14 @@ impl Terminal {
         }
     }
 
-    fn types(&mut self, line: &str) {
+    pub fn types(&mut self, line: &str) {
         let stdin = self.child.stdin.as_mut().unwrap();
         stdin.write_all(format!("{line}\r").as_bytes()).unwrap();
         stdin.flush().unwrap();
     }
 
     /// Its exit code, and what else it said.
-    fn ends(mut self) -> (Option<i32>, String) {
+    pub fn ends(mut self) -> (Option<i32>, String) {
         while let Ok(more) = self.said.recv_timeout(Duration::from_secs(60)) {
             self.heard.push_str(&String::from_utf8_lossy(&more));
         }

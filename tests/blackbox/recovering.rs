@@ -11,7 +11,7 @@ use tape_drive::virt::image::{Image, ImageAccess};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tapebackarr");
 
 /// Copies of the images of a server's tapes that hold more than a label, without their indexes.
-fn images(server: &Server) -> Vec<PathBuf> {
+pub fn images(server: &Server) -> Vec<PathBuf> {
     let to = server.folder("images");
     let mut images = Vec::new();
     for entry in fs::read_dir(server.library_dir().join("cartridges")).unwrap() {
@@ -26,7 +26,7 @@ fn images(server: &Server) -> Vec<PathBuf> {
     images
 }
 
-fn recover(images: &[PathBuf], more: &[&str]) -> Output {
+pub fn recover(images: &[PathBuf], more: &[&str]) -> Output {
     let images = images.iter().map(|path| path.to_str().unwrap());
     let args: Vec<&str> = images.chain(more.iter().copied()).collect();
     Command::new(PROGRAM).arg("recover").arg("--non-interactive").args(args).output().unwrap()

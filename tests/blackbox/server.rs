@@ -283,6 +283,11 @@ impl Server {
         self.log_in();
     }
 
+    /// What it has said since it was last listened to.
+    pub fn said(&self) -> Vec<String> {
+        self.lines.try_iter().collect()
+    }
+
     /// SIGTERM, and wait for the orderly end.
     pub fn stop(&mut self) -> std::process::ExitStatus {
         let pid = rustix::process::Pid::from_child(&self.child);

@@ -8,12 +8,14 @@
 
 mod key;
 mod layout;
+mod locked;
 mod mark;
 mod opener;
 mod sealer;
 
 pub use key::{Key, Keys, test_record};
 pub use layout::{HEADER_SIZE, SEGMENT_SIZE, TAG_SIZE, ciphertext_length, plaintext_length, segment_of, segment_room};
+pub use locked::{Lock, LockedKey};
 pub use mark::part_of;
 pub use opener::{OpenReader, Opener};
 pub use sealer::{SealWriter, Sealer};

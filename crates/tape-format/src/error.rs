@@ -73,6 +73,14 @@ pub enum FormatError {
         /// Fingerprint of the key at hand.
         given: String,
     },
+    /// A key that is closed with another passphrase.
+    #[error("this is not the passphrase with which the key on the tape is closed")]
+    Passphrase,
+    /// A key that is closed with a passphrase, and that none opens any more.
+    #[error(
+        "the key on the tape that a passphrase opens cannot be used: {0}; take the key sheet, or another tape with the same key"
+    )]
+    LockedKey(String),
     /// Ciphertext that does not authenticate.
     #[error(
         "segment {segment} of the encrypted stream is not authentic: damaged, cut short, moved, or another key; nothing of it was used"

@@ -6,7 +6,7 @@ use common::*;
 use std::io::Read;
 use tape_drive::Position;
 use tape_format::codec::Codec;
-use tape_format::crypt::{Key, Keys};
+use tape_format::crypt::{Key, Keys, Lock};
 use tape_format::part::{
     FileKind, PartEnd, PartErrorKind, PartKey, PartLayout, PartReader, TapeState, read_label, read_toc, scan,
     write_part,
@@ -171,8 +171,12 @@ fn a_bare_tape_tells_what_is_on_it() {
     let mut tape = Tape::new(ROOMY);
     let mut earlier: Vec<Summary> = Vec::new();
     let key = Key::new([9; 32]);
+    let lock = Lock::new().unwrap();
+    let closing = lock.derive("correct horse battery staple").unwrap();
+    let locked = lock.close(&closing, &key).unwrap();
     for (i, codec) in CODECS.into_iter().enumerate() {
         let mut plan = Plan::new(&tape, codec, (i == 1).then(|| key.clone()));
+        plan.locked_key = Some(locked.clone());
         plan.set.uuid = uuid::Uuid::from_u128(100 + i as u128);
         plan.earlier = earlier.clone();
         let end = tape.end();
@@ -207,6 +211,9 @@ fn a_bare_tape_tells_what_is_on_it() {
     let FileKind::Toc(TocKind::Sealed(head)) = kinds[4] else { panic!() };
     assert_eq!((head.set, head.part, head.tape_file), (earlier[1].set, 1, 3));
     assert_eq!(head.key_fingerprint, key.fingerprint());
+    let found_key = head.locked_key().unwrap().unwrap();
+    assert_eq!(found_key, locked);
+    assert_eq!(found_key.open(&closing, &key.fingerprint()).unwrap().bytes(), key.bytes());
 
     let last = found.last().unwrap();
     let (head, _) = read_toc(tape.drive.as_mut(), last.first_block, &(), &mut Collected::default()).unwrap();

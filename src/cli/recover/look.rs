@@ -4,12 +4,12 @@ mod data;
 mod foreign;
 
 use super::holdings::{Cut, Entry, Holdings, Known, Part};
+use super::keyring::Keyring;
 use super::tapes::Tapes;
 use crate::cli::exit::{CliResult, Doing};
 use std::sync::Arc;
 use tape_drive::virt::copies::COPY_BLOCK_BYTES;
 use tape_drive::{Position, TapeDrive};
-use tape_format::crypt::Key;
 use tape_format::part::FileKind;
 use tape_format::path_text::from_text;
 use tape_format::salvage::{FoundPart, Identity, Place, read_table, survey};
@@ -22,7 +22,7 @@ const SWALLOWED: u64 = 256;
 /// How thoroughly to look.
 pub struct Looking<'a> {
     /// All keys at hand.
-    pub keys: &'a [Key],
+    pub keyring: &'a Keyring,
     /// Whether members are to be kept at all.
     pub keep: bool,
     /// Whether to read the data of parts without a table.
@@ -115,6 +115,10 @@ impl Look<'_> {
 
     fn tape(&mut self, drive: &mut dyn TapeDrive) -> Result<()> {
         let survey = survey(drive)?;
+        let heads = survey.parts.iter().filter_map(|part| part.sealed.as_ref());
+        let mut notes = Vec::new();
+        self.looking.keyring.unlock(heads, |note| notes.push(note));
+        notes.into_iter().for_each(|note| self.note(note));
         if survey.label.is_none() && !self.copied && !survey.files.is_empty() {
             self.note("the label cannot be read; it is not needed".into());
         }
@@ -165,7 +169,8 @@ impl Look<'_> {
     fn table(&mut self, part: &FoundPart, toc: u64, drive: &mut dyn TapeDrive) -> Result<Option<u64>, Box<Unread>> {
         let looking = self.looking;
         let mut table = Table { looking, head: None, entries: Vec::new(), deleted: Vec::new(), end: 0 };
-        let read = read_table(drive, toc, &looking.keys, &mut table);
+        let keys = looking.keyring.all();
+        let read = read_table(drive, toc, &keys, &mut table);
         let mut layout = match read {
             Ok(layout) => layout,
             Err(error) => return Err(Box::new(Unread { error, head: table.head })),
@@ -195,7 +200,7 @@ impl Look<'_> {
         }
         self.held.push(layout.first_block..toc);
         self.earlier.extend(head.earlier.iter().cloned());
-        let key = looking.keys.iter().find(|key| key.fingerprint() == head.key_fingerprint).cloned();
+        let key = keys.iter().find(|key| key.fingerprint() == head.key_fingerprint).cloned();
         let place = Place {
             tape_file: part.tape_file,
             first_block: layout.first_block,

@@ -8,6 +8,7 @@ mod archive;
 mod bring;
 mod holdings;
 mod join;
+pub mod keyring;
 pub mod keys;
 mod list;
 mod look;
@@ -25,6 +26,7 @@ use crate::restore::metadata::Trust;
 use bring::{Bringing, Report};
 use clap::{Args, ValueEnum};
 use holdings::Holdings;
+use keyring::Keyring;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -52,6 +54,7 @@ Examples:
   tapebackarr recover virtual:/srv/library#drive0 --list --files
   tapebackarr recover A00001L9.tap --find '*.tex'
   tapebackarr recover A00001L9.tap A00002L9.tap --to /srv/restore
+  tapebackarr recover A00001L9.tap --passphrase-file passphrase.txt --to /srv/restore
   tapebackarr recover A00001L9.tap --key-file sheet.txt --set 3b241101 --to /srv/restore home/anna")]
 pub struct RecoverArgs {
     /// Where the tapes are: drives, images, or copies of tape files
@@ -81,6 +84,10 @@ pub struct RecoverArgs {
     /// A file with keys: a key sheet, or one key in base64, in hex, or as it is; may be given several times
     #[arg(long, value_name = "FILE")]
     key_file: Vec<PathBuf>,
+    /// A file with the passphrase of keys on the tapes, in its first line (`-`: standard input); asked for at a terminal if it is
+    /// needed and not given; may be given several times
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Vec<PathBuf>,
     /// What to do with files that are already there
     #[arg(long, value_enum, default_value_t = Policy::Keep)]
     policy: Policy,
@@ -134,8 +141,9 @@ pub fn run(args: RecoverArgs, global: &Global) -> CliResult {
     let everything = Wanted::default();
     let wanted = Wanted::new(if args.find.is_empty() { &args.path } else { &args.find })?;
     let restoring = args.to.is_some();
+    let keyring = Keyring::new(keys.clone(), &args.passphrase_file, !args.non_interactive)?;
     let looking = look::Looking {
-        keys: &keys,
+        keyring: &keyring,
         keep: restoring || args.files || !args.find.is_empty(),
         deep: !args.quick,
         may_be: &args.may_be,
@@ -239,7 +247,7 @@ fn restore(
             };
             let into = make_folder(to, &folder)?;
             let place = archive::Place { into: &into, policy: args.policy.into(), folder: &folder };
-            matched.extend(archive::bring(archive, tapes, looking.keys, &place, wanted, &mut report)?);
+            matched.extend(archive::bring(archive, tapes, &looking.keyring.all(), &place, wanted, &mut report)?);
         }
     }
     if !wanted.is_everything() && matched.is_empty() {

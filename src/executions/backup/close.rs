@@ -161,6 +161,7 @@ impl DriveTask for ClosePart {
             block_size: self.checkpoint.block_size,
             codec: self.header.codec,
             key: self.header.key.as_deref(),
+            locked_key: self.header.locked_key.as_ref(),
             earlier: &self.earlier,
             deleted: &Vec::new(),
             spool_dir: &self.header.spool_dir,

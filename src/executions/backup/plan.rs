@@ -20,7 +20,7 @@ use crate::db::{
 };
 use crate::executions::context::stopped;
 use crate::executions::{BackupRequest, Context, Warnings};
-use crate::keys::{drive_key, rotation};
+use crate::keys::{drive_key, locks, rotation};
 use crate::media::retention;
 use crate::{Error, ErrorKind, Result};
 use chrono::NaiveDateTime;
@@ -269,6 +269,11 @@ impl SetHeader {
             Some(id) => Some(Arc::new(context.services.keys.for_writing(&mut conn, id)?)),
             None => None,
         };
+        let pool = db::tapes::find(&mut conn, set.tape_id)?.pool_id;
+        let locked_key = match (&key, pool) {
+            (Some(key), Some(pool)) => locks::for_pool(&context.services.keys, &mut conn, pool, key)?,
+            _ => None,
+        };
         Ok(SetHeader {
             set_id: Some(set.id),
             info: SetInfo {
@@ -285,6 +290,7 @@ impl SetHeader {
             },
             codec: codec_of_set(set, None, &config.backup)?,
             key,
+            locked_key,
             drive_key: match (set.hw_encrypted, set.hw_encryption_key_id) {
                 (true, Some(id)) => Some(drive_key(&context.services.keys.for_writing(&mut conn, id)?)?),
                 (true, None) => {

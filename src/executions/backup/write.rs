@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tape_drive::{Compression, DriveKey, Removal, TapeDrive};
 use tape_format::codec::Codec;
-use tape_format::crypt::Key;
+use tape_format::crypt::{Key, LockedKey};
 use tape_format::part::{
     self, Checkpoint, DeletedPaths, PartError, PartObserver, PartOutcome, PartProgress, PartSpec, PendingFirst, Wish,
 };
@@ -33,6 +33,8 @@ pub struct SetHeader {
     pub codec: Codec,
     /// Encrypts the parts.
     pub key: Option<Arc<Key>>,
+    /// The same key, closed with the passphrase of the pool, if it has one.
+    pub locked_key: Option<LockedKey>,
     /// The drive encrypts the parts with it.
     pub drive_key: Option<DriveKey>,
     /// The drive's own compression.
@@ -238,6 +240,7 @@ impl DriveTask for WritePart {
                 block_size: header.block_size,
                 codec: header.codec,
                 key: header.key.as_deref(),
+                locked_key: header.locked_key.as_ref(),
                 earlier: &earlier,
                 deleted: &*deleted,
                 spool_dir: &header.spool_dir,

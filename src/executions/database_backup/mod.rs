@@ -11,7 +11,7 @@ use crate::backup::engine::{self, EngineOptions};
 use crate::catalog::commit::CommitPart;
 use crate::db::database_backups::{self, DatabaseBackupChanges};
 use crate::db::{self, DatabaseBackupStatus, TapeStatus, encryption_keys::EncryptionKey};
-use crate::keys::rotation;
+use crate::keys::{locks, rotation};
 use crate::restore::database::MEMBER;
 use crate::{Error, Result};
 use serde_json::{Value, json};
@@ -151,6 +151,7 @@ fn write(context: &Context, lock: &Lock, pool_id: i32, tape: OpenTape, row: &mut
         },
         codec: Codec::Zstd { level: 3 },
         key: Some(lock.key.clone()),
+        locked_key: locks::for_pool(&context.services.keys, &mut *context.conn()?, pool_id, &lock.key)?,
         drive_key: None,
         drive_compression: Compression::Off,
         block_size: context.services.config.tape.block_size,

@@ -4,7 +4,7 @@ use super::reader::{Found, Orphan};
 use super::report::{Line, Outcome};
 use crate::Result;
 use crate::catalog::rebuild::set::{self, Unread};
-use crate::db::{self, Conn, tapes::Tape};
+use crate::db::{self, Conn, locked_keys, tapes::Tape};
 use tape_format::toc::{SealedHead, SetKind, Summary};
 
 /// The word for what a set is.
@@ -38,9 +38,20 @@ fn line(summary: &Summary, outcome: Outcome, note: String) -> Line {
 pub fn locked(conn: &mut Conn, tape: Option<&Tape>, label: &str, found: &mut Found) -> Result<()> {
     for (head, first_block) in std::mem::take(&mut found.locked) {
         let summary = found.earlier.iter().find(|line| (line.set, line.part) == (head.set, head.part));
+        let on_tape = head.locked_key();
+        if let (Some(tape), Some(Ok(locked))) = (tape, &on_tape) {
+            locked_keys::found(conn, &head.key_fingerprint, tape.id, &serde_json::to_string(locked)?)?;
+        }
+        let how = match on_tape {
+            Some(Ok(_)) => {
+                "import it from its key sheet, or unlock it with the passphrase of the tape (`tapebackarr key unlock`)"
+                    .into()
+            }
+            Some(Err(error)) => format!("import it from its key sheet ({error})"),
+            None => "import it from its key sheet".to_owned(),
+        };
         let reason = format!(
-            "it is encrypted with the key {}, which is not on this server: import it from its key sheet, and rebuild the \
-             catalog from tape {label} again",
+            "it is encrypted with the key {}, which is not on this server: {how}, and rebuild the catalog from tape {label} again",
             head.key_fingerprint
         );
         let mut line = match summary {

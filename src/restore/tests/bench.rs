@@ -215,6 +215,7 @@ impl Bench {
                 block_size: BLOCK_SIZE,
                 codec: spec.codec,
                 key: spec.key.as_ref(),
+                locked_key: None,
                 earlier: &[],
                 deleted: &deleted,
                 spool_dir: tape.folder.path(),

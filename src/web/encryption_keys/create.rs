@@ -100,7 +100,12 @@ pub async fn import_encryption_key(
 
 fn announce(bus: &Bus, note: &AuditNote, key: &EncryptionKey, title: &str) {
     note.id(key.id).detail("fingerprint", key.key_fingerprint.as_str());
+    bus.publish(news(key, title));
+}
+
+/// What people are told of a new key.
+pub fn news(key: &EncryptionKey, title: &str) -> Event {
     let message = format!("'{}': print a new key sheet and keep it away from the tapes", key.name);
     let details = json!({"encryption_key_id": key.id, "fingerprint": key.key_fingerprint});
-    bus.publish(Event::info(Category::Encryption, title, message).details(details));
+    Event::info(Category::Encryption, title, message).details(details)
 }

@@ -5,6 +5,7 @@ mod delete;
 mod keysheet;
 mod life;
 mod list;
+mod locked;
 
 use super::Routes;
 
@@ -14,6 +15,8 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add(list::encryption_key_uses)
         .add(create::create_encryption_key)
         .add(create::import_encryption_key)
+        .add(locked::list_locked_keys)
+        .add(locked::unlock_encryption_keys)
         .add(life::change_encryption_key)
         .add(life::rotate_encryption_key)
         .add(delete::delete_encryption_key)

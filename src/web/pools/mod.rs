@@ -1,5 +1,6 @@
 //! `/pools`: tapes that are written and kept by the same rules.
 
+mod passphrase;
 mod request;
 
 use super::responses::{Created, Status};
@@ -13,7 +14,7 @@ pub use request::{NewPoolRequest, PoolRequest};
 
 /// The routes.
 pub fn routes(routes: Routes) -> Routes {
-    routes.add(list).add(create).add(find).add(update).add(remove)
+    routes.add(list).add(create).add(find).add(update).add(remove).add(passphrase::set).add(passphrase::remove)
 }
 
 /// All pools with what their tapes hold.

@@ -59,7 +59,7 @@ async fn changes_failures_denials_and_logins_are_written_down() {
 async fn no_secret_is_written_down() {
     let site = Site::new();
     let app = site.app().await;
-    let secrets = ["my-new-password", "0123456789abcdef0123456789abcdef", "wrong-guess"];
+    let secrets = ["my-new-password", "0123456789abcdef0123456789abcdef", "wrong-guess", "five words on a yellow slip"];
     let bodies = [
         ("POST", "/api/v1/users", json!({"username": "x", "password": secrets[0], "role": "admin"})),
         ("PUT", "/api/v1/users/1/password", json!({"password": secrets[0]})),
@@ -67,6 +67,8 @@ async fn no_secret_is_written_down() {
         ("POST", "/api/v1/auth/login", json!({"username": "x", "password": secrets[2]})),
         ("POST", "/api/v1/encryption-keys/import", json!({"name": "x", "key_base64": secrets[1]})),
         ("POST", "/api/v1/encryption-keys", json!({"name": "y"})),
+        ("PUT", "/api/v1/pools/1/passphrase", json!({"passphrase": secrets[3]})),
+        ("POST", "/api/v1/encryption-keys/unlock", json!({"passphrase": secrets[3]})),
         ("POST", "/api/v1/api-keys", json!({"name": "z"})),
     ];
     let mut secrets: Vec<String> = secrets.into_iter().map(str::to_owned).collect();
@@ -76,7 +78,7 @@ async fn no_secret_is_written_down() {
             secrets.extend(answer.json[field].as_str().map(str::to_owned));
         }
     }
-    assert!(secrets.len() >= 5, "{secrets:?}");
+    assert!(secrets.len() >= 6, "{secrets:?}");
     let written = serde_json::to_string(&lines(&site)).unwrap();
     for secret in secrets {
         assert!(!written.contains(&secret), "{secret} in {written}");

@@ -187,7 +187,10 @@ impl Run<'_> {
     fn write_toc(&mut self, toc: &mut FinishedToc, head: &TocHead) -> Result<u64, FormatError> {
         let sealing = match self.spec.key {
             None => Sealing::None,
-            Some(key) => Sealing::With(key, SealedHead::new(head.set.uuid, &head.part, head.key_fingerprint.clone())),
+            Some(key) => {
+                let fingerprint = head.key_fingerprint.clone();
+                Sealing::With(key, SealedHead::new(head.set.uuid, &head.part, fingerprint, self.spec.locked_key)?)
+            }
         };
         let records = toc::write(self.drive, toc, sealing)?;
         self.drive.write_filemarks(1, FilemarkSync::Flush)?;

@@ -1,7 +1,7 @@
 //! What the writer of a part is told, what it tells, and how it can end.
 
 use super::{FrameTable, PartLayout};
-use crate::crypt::Key;
+use crate::crypt::{Key, LockedKey};
 use crate::toc::{SetInfo, Summary, Totals};
 use crate::{Codec, FormatError, Frame, FrameSource, Label, MemberRecord, Result, Unfinished};
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,8 @@ pub struct PartSpec<'a> {
     pub codec: Codec,
     /// The key if the set is encrypted.
     pub key: Option<&'a Key>,
+    /// The same key, closed with a passphrase, if it is to be on the tape.
+    pub locked_key: Option<&'a LockedKey>,
     /// Every earlier set on this tape, to be repeated in the table of contents.
     pub earlier: &'a [Summary],
     /// Paths that an incremental records as deleted. Asked only once the source has ended, for the set's last part.

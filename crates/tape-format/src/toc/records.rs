@@ -6,7 +6,7 @@
 
 use super::spool::FinishedToc;
 use super::{RECORD, json};
-use crate::crypt::{Key, SealWriter, ciphertext_length, toc_context};
+use crate::crypt::{Key, LockedKey, SealWriter, ciphertext_length, toc_context};
 use crate::{FormatError, Result};
 use serde::{Deserialize, Serialize};
 use std::io::{Read, Write};
@@ -39,6 +39,9 @@ pub struct SealedHead {
     pub stream_bytes: u64,
     /// Bytes of ciphertext behind this head.
     pub sealed_bytes: u64,
+    /// What should be a [`LockedKey`]: the key, closed with a passphrase, if that was wished for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    locked_key: Option<serde_json::Value>,
 }
 
 /// The name of the encryption in [`SealedHead`].
@@ -46,8 +49,14 @@ pub(super) const SEALED: &str = "AES256_GCM_HKDF_1MB";
 
 impl SealedHead {
     /// The head of the table of contents of a part.
-    pub(crate) fn new(set: Uuid, part: &super::PartInfo, key_fingerprint: String) -> SealedHead {
-        SealedHead {
+    pub(crate) fn new(
+        set: Uuid,
+        part: &super::PartInfo,
+        key_fingerprint: String,
+        locked_key: Option<&LockedKey>,
+    ) -> Result<SealedHead> {
+        let locked_key = locked_key.map(serde_json::to_value).transpose();
+        Ok(SealedHead {
             magic: json::MAGIC.into(),
             version: json::VERSION,
             sealed: SEALED.into(),
@@ -58,7 +67,16 @@ impl SealedHead {
             block_count: part.block_count,
             stream_bytes: part.stream_bytes,
             sealed_bytes: 0,
-        }
+            locked_key: locked_key.map_err(|error| FormatError::LockedKey(error.to_string()))?,
+        })
+    }
+
+    /// The key of the set as it lies beside it, closed with a passphrase; `None` if it does not.
+    ///
+    /// # Errors
+    /// [`FormatError::LockedKey`] if it cannot be used.
+    pub fn locked_key(&self) -> Option<Result<LockedKey>> {
+        self.locked_key.as_ref().map(|value| LockedKey::parse(value, &self.key_fingerprint))
     }
 
     /// The head in the first bytes of a tape file; `None` if there is none.
@@ -178,5 +196,34 @@ impl Write for RecordWriter<'_> {
 
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn head(more: &[(&str, Value)]) -> Option<SealedHead> {
+        let mut head = json!({
+            "magic": json::MAGIC, "version": json::VERSION, "sealed": SEALED, "set": Uuid::from_u128(1), "part": 1,
+            "key_fingerprint": "ab", "tape_file": 1, "block_count": 3, "stream_bytes": 4, "sealed_bytes": 5,
+        });
+        for (name, value) in more {
+            head[*name] = value.clone();
+        }
+        let mut bytes = head.to_string().into_bytes();
+        bytes.resize(SEALED_HEAD, 0);
+        SealedHead::decode(&bytes)
+    }
+
+    #[test]
+    fn a_head_with_no_key_with_a_damaged_one_or_with_something_newer_is_read() {
+        assert!(head(&[]).unwrap().locked_key().is_none());
+        assert!(head(&[("newer", json!([{"a": 1}]))]).unwrap().locked_key().is_none());
+        for damaged in [json!(1), json!({}), json!({"kdf": "argon2id", "memory_kib": -1}), json!([[[]]]), json!("x")] {
+            let head = head(&[("locked_key", damaged.clone())]).unwrap();
+            assert!(matches!(head.locked_key(), Some(Err(FormatError::LockedKey(_)))), "{damaged}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use tape_drive::virt::library::{self, Settings};
 use tape_drive::virt::{CartridgeSpec, LibrarySpec, Place};
 use tape_drive::{DriveErrorKind, FilemarkSync, Position, TapeDrive};
 use tape_format::codec::{Codec, Encoder};
-use tape_format::crypt::Key;
+use tape_format::crypt::{Key, LockedKey};
 use tape_format::part::{Checkpoint, PartObserver, PartProgress, PartSpec, PartStream, Wish};
 use tape_format::toc::{SetInfo, SetKind, Summary, Totals};
 use tape_format::{
@@ -342,6 +342,7 @@ pub struct Plan {
     pub set: SetInfo,
     pub codec: Codec,
     pub key: Option<Key>,
+    pub locked_key: Option<LockedKey>,
     pub block_size: u32,
     pub earlier: Vec<Summary>,
     pub deleted: Vec<Vec<u8>>,
@@ -356,6 +357,7 @@ impl Plan {
             set: set_info(codec),
             codec,
             key,
+            locked_key: None,
             block_size: 64 << 10,
             earlier: Vec::new(),
             deleted: Vec::new(),
@@ -375,6 +377,7 @@ impl Plan {
             block_size: self.block_size,
             codec: self.codec,
             key: self.key.as_ref(),
+            locked_key: self.locked_key.as_ref(),
             earlier: &self.earlier,
             deleted: &self.deleted,
             spool_dir: &self.spool,

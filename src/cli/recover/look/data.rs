@@ -9,7 +9,7 @@ use tape_drive::{Position, TapeDrive};
 use tape_format::part::PartLayout;
 use tape_format::path_text::to_text;
 use tape_format::salvage::{Damage, FoundPart, Identity, Place, SalvageSink, SalvagedMember, SalvagedPart, read_part};
-use tape_format::toc::TocHead;
+use tape_format::toc::{SealedHead, TocHead};
 use tape_format::{FormatError, MemberKind, Result};
 use uuid::Uuid;
 
@@ -89,7 +89,12 @@ impl Look<'_> {
     /// A part whose key is not at hand.
     pub(super) fn locked(&mut self, part: &FoundPart, fingerprint: String) {
         let head = part.sealed.as_ref();
-        let why = format!("it is encrypted with the key {fingerprint}: give its key file");
+        let how = match head.and_then(SealedHead::locked_key) {
+            Some(Ok(_)) => "give its key file, or the passphrase of the key on this tape (--passphrase-file)".into(),
+            Some(Err(error)) => format!("give its key file ({error})"),
+            None => "give its key file".to_owned(),
+        };
+        let why = format!("it is encrypted with the key {fingerprint}: {how}");
         let number = head.map_or(1, |head| head.part);
         self.into.add(head.map(|head| head.set), unknown(self.tape, part, number, fingerprint, why));
     }
@@ -121,7 +126,7 @@ impl Look<'_> {
         let bar =
             spinner(&format!("{}: reading tape file {}, which has no table of contents", self.name, part.tape_file));
         let mut data = Data { found: Vec::new(), damage: Vec::new(), damaged: 0, bar };
-        let salvaged = read_part(drive, &place, looking.keys, &mut data);
+        let salvaged = read_part(drive, &place, &looking.keyring.all(), &mut data);
         data.bar.finish_and_clear();
         let salvaged = match salvaged {
             Ok(salvaged) => salvaged,
@@ -176,7 +181,7 @@ impl Look<'_> {
             last: salvaged.complete,
             other_start: None,
             place: Place { codec: Some(salvaged.layout.codec), ..place },
-            key: looking.keys.iter().find(|key| key.fingerprint() == salvaged.key_fingerprint).cloned(),
+            key: looking.keyring.all().iter().find(|key| key.fingerprint() == salvaged.key_fingerprint).cloned(),
             key_fingerprint: salvaged.key_fingerprint.clone(),
             known: Known::Data { undamaged: salvaged.undamaged },
             layout: Arc::new(salvaged.layout),
