@@ -105,9 +105,9 @@ fn take_bay(context: &Context, library: &Library, inventory: &Inventory, bay: El
         .iter()
         .find(|drive| element.drive_serial.is_some() && drive.serial_number == element.drive_serial)
         .or_else(|| {
-            drives
-                .iter()
-                .find(|drive| drive.library_id == Some(library.id) && drive.library_drive_number == Some(i32::from(bay.0)))
+            drives.iter().find(|drive| {
+                drive.library_id == Some(library.id) && drive.library_drive_number == Some(i32::from(bay.0))
+            })
         })
         .ok_or_else(|| {
             Error::conflict(
@@ -132,6 +132,7 @@ pub fn load_from(context: &Context, lease: &Lease, library: i32, slot: ElementAd
     }
     let drive = db::drives::find(&mut *context.conn()?, lease.drive())?;
     let bay = mount::bay_of(&inventory, &drive)?;
-    context.phase("moving", format!("The robot moves {} from {name} into drive {}.", names.tape(slot), drive.name()))?;
+    context
+        .phase("moving", format!("The robot moves {} from {name} into drive {}.", names.tape(slot), drive.name()))?;
     context.services.libraries.move_blocking(library, slot, bay).map(drop)
 }

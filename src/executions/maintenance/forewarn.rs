@@ -3,8 +3,8 @@
 
 use crate::Result;
 use crate::config::Maintenance;
-use crate::db::tape_health::{self, Life};
 use crate::db::tape_briefs::TapeBrief;
+use crate::db::tape_health::{self, Life};
 use crate::db::tapes::Tape;
 use crate::db::{self, Conn, SetStatus, TapeStatus, forewarnings};
 use crate::events::{Category, Event};

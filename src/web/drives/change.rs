@@ -74,8 +74,7 @@ pub async fn update(
 async fn must_be_free(app: &App, id: i32) -> Result<()> {
     let Some(execution) = app.services.drives.reservations.holder_of_drive(id) else { return Ok(()) };
     let drive = query(&app.services.db, move |conn| drives::find(conn, id)).await?;
-    let message =
-        format!("drive {} is used by execution {execution}; wait for its end, or cancel it", drive.name());
+    let message = format!("drive {} is used by execution {execution}; wait for its end, or cancel it", drive.name());
     Err(Error::conflict("in_use", message).with_details(serde_json::json!({"execution_id": execution})))
 }
 

@@ -149,8 +149,7 @@ impl<T: Transport> Changer for SmcChanger<T> {
     }
 
     fn move_medium(&mut self, from: ElementAddress, to: ElementAddress) -> Result<()> {
-        self.send(|transport, gripper| move_medium::move_medium(transport, gripper, from.0, to.0))
-            .map_err(moving)
+        self.send(|transport, gripper| move_medium::move_medium(transport, gripper, from.0, to.0)).map_err(moving)
     }
 
     fn exchange(&mut self, from: ElementAddress, to: ElementAddress, then: ElementAddress) -> Result<()> {
