@@ -295,11 +295,6 @@ impl Server {
         self.child.wait().unwrap()
     }
 
-    /// What it has printed since somebody looked last.
-    pub fn said(&self) -> Vec<String> {
-        self.lines.try_iter().collect()
-    }
-
     /// A folder for the test's files.
     pub fn folder(&self, name: &str) -> PathBuf {
         let path = self.dir.path().join(name);
