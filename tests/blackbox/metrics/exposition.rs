@@ -26,7 +26,7 @@ impl Metrics {
                     let (what, rest) = about.split_once(' ').unwrap_or_else(|| panic!("{line}"));
                     let (name, value) = rest.split_once(' ').unwrap_or_else(|| panic!("{line}"));
                     if name != family.name {
-                        assert!(metrics.types.get(name).is_none(), "a family is torn apart: {line}");
+                        assert!(!metrics.types.contains_key(name), "a family is torn apart: {line}");
                         family.check(&metrics);
                         family = Family { name: name.into(), ..Family::default() };
                     }
