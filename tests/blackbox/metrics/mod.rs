@@ -148,7 +148,7 @@ fn only_who_may_read_is_told() {
     assert_eq!(status(ask(&server, "/metrics").bearer_auth(&server.api.token)), 200);
     assert_eq!(server.api.post("/metrics", json!({})).status, 405);
     let text = ask(&server, "/metrics").bearer_auth(&key).send().unwrap().text().unwrap();
-    for secret in [key.as_str(), &key[4..20], server.api.token.as_str(), "password"] {
+    for secret in [key.as_str(), &key[4..20], server.api.token.as_str(), crate::server::PASSWORD] {
         assert!(!text.contains(secret), "{secret}");
     }
     let told = Metrics::read(&text);
