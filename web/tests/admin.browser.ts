@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openBrowser, Tab } from './support/browser';
 import { must, Rest, until } from './support/rest';
 import { adminHouse } from './support/admin-seed';
+import { aKeyIsLocked } from './support/scenes';
 import { ADMIN, TestServer } from './support/server';
 
 let server: TestServer;
@@ -58,6 +59,50 @@ it('a key is made and imported, says what needs it, and leaves only when nothing
 	await tab.page.getByRole('heading', { name: 'Encryption keys', level: 1 }).waitFor();
 	const { keys } = must(await rest.api.GET('/api/v1/encryption-keys'));
 	expect(keys.map((key) => key.name).toSorted()).toEqual(['Offsite', 'Spare']);
+	await tab.close();
+});
+
+it('a pool is given a passphrase, and loses it', async () => {
+	const tab = await Tab.open(browser, server);
+	await tab.logIn(ADMIN);
+	await tab.goto('/pools/1');
+	const menu = () => tab.page.getByRole('main').getByRole('button', { name: 'Actions' }).click();
+	const lockedAt = async () => must(await rest.api.GET('/api/v1/pools/{id}', { params: { path: { id: 1 } } })).key_lock_at;
+	await menu();
+	await tab.page.getByRole('menuitem', { name: 'Write keys onto its tapes' }).click();
+	const panel = tab.page.getByRole('dialog');
+	await panel.getByText('as safe as this passphrase').waitFor();
+	const [first, again] = [panel.getByLabel('Passphrase', { exact: false }).first(), panel.getByLabel('Passphrase, again')];
+	await first.fill('too short');
+	await again.fill('too shor');
+	await panel.getByText('The two differ.').waitFor();
+	await again.fill('too short');
+	await panel.getByRole('button', { name: 'Set passphrase' }).click();
+	await panel.getByText('must have 16 to').waitFor();
+	await first.fill('five words on a yellow slip');
+	await again.fill('five words on a yellow slip');
+	await panel.getByRole('button', { name: 'Set passphrase' }).click();
+	await tab.page.getByText('Keys are written onto its tapes, closed').waitFor();
+	expect(await lockedAt()).toBeTruthy();
+
+	await menu();
+	await tab.page.getByRole('menuitem', { name: 'Write no more keys onto its tapes' }).click();
+	await tab.page.getByText('Keys are written onto its tapes, closed').waitFor({ state: 'detached' });
+	expect(await lockedAt()).toBeNull();
+	await tab.close();
+});
+
+it('keys that were found on tapes are offered to be unlocked', async () => {
+	const tab = await Tab.open(browser, server);
+	await tab.logIn(ADMIN);
+	await aKeyIsLocked(tab);
+	await tab.goto('/keys');
+	await tab.page.getByText('A key is locked').waitFor();
+	await tab.page.getByRole('button', { name: 'Unlock' }).click();
+	await tab.page.getByLabel('Passphrase').fill('five words on a yellow slip');
+	await tab.page.getByRole('dialog').getByRole('button', { name: 'Unlock' }).click();
+	// the server has found none
+	await tab.page.getByRole('dialog').getByText('that this server does not have').waitFor();
 	await tab.close();
 });
 

@@ -17,6 +17,12 @@ const entry = (menu: string | RegExp, name: string) => async (tab: Tab) => {
 	await tab.page.getByRole('menuitem', { name }).click();
 };
 
+/** As if a rebuild of the catalog had found a key on a tape. */
+export async function aKeyIsLocked(tab: Tab): Promise<void> {
+	const found = { key_fingerprint: '4bb06f8e4e3a7715d201d573d0aa423762e55dabd61a2c02278fa56cc6d294e0', tape_id: 3, tape_label: 'A00003L9', found_at: '2026-11-20T08:00:00Z' };
+	await tab.page.route('**/api/v1/encryption-keys/locked', (route) => route.fulfill({ json: [found] }));
+}
+
 /** What opens above a page. */
 export const SCENES: Record<string, Show> = {
 	login: async (tab) => void (await tab.page.goto('/login')),
@@ -38,6 +44,7 @@ export const SCENES: Record<string, Show> = {
 	'source-new': at('/sources', button('Create a source')),
 	'source-edit': at('/sources/1', entry('Actions', 'Edit')),
 	'pool-new': at('/pools', button('Create a pool')),
+	'pool-passphrase': at('/pools/1', entry('Actions', 'Write keys onto its tapes')),
 	'slot': at('/library', button(/slot 1:/)),
 	'label-tapes': at('/tapes', button('Label tapes')),
 	'tapes-selected': at('/tapes', async (tab) => {
@@ -48,6 +55,10 @@ export const SCENES: Record<string, Show> = {
 	'telegram-pair': async (tab, house) => at(house.examples['channel telegram'] ?? '', button('Pair me with the bot'))(tab, house),
 	'drive-new': at('/drives', button('Add a drive')),
 	'key-new': at('/keys', button('Create a key')),
+	'keys-locked': async (tab) => {
+		await aKeyIsLocked(tab);
+		await at('/keys', button('Unlock'))(tab, {} as WholeHouse);
+	},
 	'key-sheet-shown': at('/keys/sheet', button('Show the keys')),
 	'user-new': at('/users', button('Create a user')),
 	'run-cancel': async (tab, house) => at(`/runs/${house.waiting}`, button('Cancel'))(tab, house),
