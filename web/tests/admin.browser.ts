@@ -82,12 +82,12 @@ it('a pool is given a passphrase, and loses it', async () => {
 	await first.fill('five words on a yellow slip');
 	await again.fill('five words on a yellow slip');
 	await panel.getByRole('button', { name: 'Set passphrase' }).click();
-	await tab.page.getByText('Keys are written onto its tapes').waitFor();
+	await tab.page.getByText('Keys are written onto its tapes, closed').waitFor();
 	expect(await lockedAt()).toBeTruthy();
 
 	await menu();
 	await tab.page.getByRole('menuitem', { name: 'Write no more keys onto its tapes' }).click();
-	await tab.page.getByText('Keys are written onto its tapes').waitFor({ state: 'detached' });
+	await tab.page.getByText('Keys are written onto its tapes, closed').waitFor({ state: 'detached' });
 	expect(await lockedAt()).toBeNull();
 	await tab.close();
 });
