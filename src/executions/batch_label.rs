@@ -129,15 +129,14 @@ fn take_out_of_drives(context: &Context, library: i32, known: &HashSet<String>, 
         if here.barcode.as_ref().is_some_and(|code| known.contains(code)) {
             continue;
         }
-        let put_away = match context.services.drives.reservations.holder_of_drive(drive.id) {
-            Some(_) => Err(Error::conflict("drive_busy", "the drive is in use")),
-            None => context
-                .take_drive(drive.id, None)
-                .and_then(|lease| mount::put_away(context, &lease, library, None).map(drop)),
-        };
-        if let Err(error) = put_away {
-            let cartridge = here.barcode.as_deref().unwrap_or("a cartridge");
-            outcome.skipped.push(format!("{cartridge}: in drive {}, {error}", drive.name()));
+        let cartridge = here.barcode.as_deref().unwrap_or("a cartridge");
+        if context.services.drives.reservations.holder_of_drive(drive.id).is_some() {
+            outcome.skipped.push(format!("{cartridge}: in drive {}, which is in use", drive.name()));
+            continue;
+        }
+        let lease = context.take_drive(drive.id, None)?;
+        if let Err(error) = mount::put_away(context, &lease, library, None) {
+            outcome.skipped.push(format!("{cartridge}: in drive {}: {error}", drive.name()));
         }
     }
     Ok(())

@@ -6,7 +6,7 @@ use crate::ErrorKind;
 
 /// Codes by kind. What is not here is 500.
 const CODES: &[(ErrorKind, &[&str])] = &[
-    (ErrorKind::BadRequest, &["bad_request", "bad_json", "bad_pattern", "bad_key", "invalid_name"]),
+    (ErrorKind::BadRequest, &["bad_request", "bad_json", "bad_pattern", "bad_key", "invalid_name", "weak_passphrase"]),
     (ErrorKind::NotFound, &["not_found", "nothing_found"]),
     (
         ErrorKind::Conflict,
@@ -49,6 +49,7 @@ const CODES: &[(ErrorKind, &[&str])] = &[
             "not_resumable",
             "not_running",
             "parameters_changed",
+            "passphrase_needed",
             "pool_write_once",
             "set_protected",
             "set_state",
@@ -120,6 +121,7 @@ const CODES: &[(ErrorKind, &[&str])] = &[
             "unsupported",
             "verify_failed",
             "wrong_key",
+            "wrong_passphrase",
         ],
     ),
     (ErrorKind::Locked, &["device_busy"]),
@@ -189,7 +191,7 @@ mod tests {
         for pattern in patterns {
             let expression = Regex::new(pattern).expect("pattern");
             let codes = expression.captures_iter(&text).filter_map(|found| Some(found.get(1)?.as_str()));
-            let of_people = ["last_admin", "second_factor_exists", "wrong_state"];
+            let of_people = ["identity_taken", "last_admin", "second_factor_exists", "wrong_state"];
             unknown.extend(codes.filter(|code| find(code).is_none() && !of_people.contains(code)));
         }
         assert!(unknown.is_empty(), "add these to CODES: {unknown:?}");
