@@ -105,6 +105,7 @@ it('what cannot be chosen in a menu is reached, says why, and does nothing', asy
 	await page.keyboard.press('Enter');
 	await page.getByRole('menuitem', { name: 'Edit' }).waitFor();
 	await page.keyboard.press('ArrowDown');
+	await page.keyboard.press('ArrowDown');
 	await expect.poll(() => focused(page)).toContain('It has tapes: move them to another pool first.');
 	await page.keyboard.press('Enter');
 	expect(await page.getByRole('menuitem', { name: /^Delete/ }).getAttribute('aria-disabled')).toBe('true');
