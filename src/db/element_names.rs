@@ -97,7 +97,7 @@ impl ElementNames {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::library_slots::{self, SeenSlot};
+    use crate::db::library_slots;
     use crate::db::{drives, libraries, testing};
 
     #[test]
@@ -126,21 +126,12 @@ mod tests {
                 ..Default::default()
             };
             drives::insert(conn, &drive).expect("drive");
-            let seen = |slot_number, slot_type, barcode: &str| SeenSlot {
-                slot_number,
-                slot_type,
-                barcode: barcode.into(),
-                is_empty: barcode.is_empty(),
-                accessible: true,
-                exception: None,
-                source_slot: None,
-            };
             let elements = [
-                seen(first, SlotType::Storage, ""),
-                seen(first + 1, SlotType::Storage, "A00001L9"),
-                seen(first + 100, SlotType::ImportExport, ""),
-                seen(first + 500, SlotType::Drive, "A00002L9"),
-                seen(first + 501, SlotType::Drive, ""),
+                testing::seen(first, SlotType::Storage, ""),
+                testing::seen(first + 1, SlotType::Storage, "A00001L9"),
+                testing::seen(first + 100, SlotType::ImportExport, ""),
+                testing::seen(first + 500, SlotType::Drive, "A00002L9"),
+                testing::seen(first + 501, SlotType::Drive, ""),
             ];
             library_slots::replace(conn, id, &elements).expect("inventory");
             id

@@ -212,18 +212,6 @@ mod tests {
     use super::*;
     use crate::db::{libraries, tapes, testing};
 
-    fn seen(slot_number: i32, slot_type: SlotType, barcode: &str) -> SeenSlot {
-        SeenSlot {
-            slot_number,
-            slot_type,
-            barcode: barcode.into(),
-            is_empty: barcode.is_empty(),
-            accessible: true,
-            exception: None,
-            source_slot: None,
-        }
-    }
-
     #[test]
     fn an_inventory_replaces_the_last_one() {
         let db = testing::database();
@@ -234,10 +222,10 @@ mod tests {
         let barcode = tapes::TapeChanges { barcode: Some(Some("A00001L9".into())), ..Default::default() };
         tapes::update(conn, tape, &barcode).expect("barcode");
         let first = [
-            seen(1, SlotType::Storage, "A00001L9"),
-            seen(2, SlotType::Storage, "X"),
-            seen(9, SlotType::ImportExport, ""),
-            seen(256, SlotType::Drive, ""),
+            testing::seen(1, SlotType::Storage, "A00001L9"),
+            testing::seen(2, SlotType::Storage, "X"),
+            testing::seen(9, SlotType::ImportExport, ""),
+            testing::seen(256, SlotType::Drive, ""),
         ];
         let listed = replace(conn, library, &first).expect("replace");
         assert_eq!(listed.len(), 4);
@@ -245,7 +233,7 @@ mod tests {
         let row = libraries::find(conn, library).expect("library");
         assert_eq!((row.num_slots, row.num_drives, row.num_import_export, row.barcode_reader), (3, 1, 1, true));
 
-        let second = [seen(1, SlotType::Storage, ""), seen(256, SlotType::Drive, "A00001L9")];
+        let second = [testing::seen(1, SlotType::Storage, ""), testing::seen(256, SlotType::Drive, "A00001L9")];
         let listed = replace(conn, library, &second).expect("replace");
         let ids: Vec<_> = listed.iter().map(|row| (row.slot.slot_number, row.slot.tape_id)).collect();
         assert_eq!(ids, [(1, None), (256, Some(tape))]);

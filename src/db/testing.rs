@@ -1,5 +1,6 @@
 //! A database in a temporary folder, with a few rows to hang tests on.
 
+use super::library_slots::SeenSlot;
 use super::*;
 use crate::db::{encryption_keys, jobs, pools, sets, sources, tapes};
 use diesel::connection::{Connection, Instrumentation, InstrumentationEvent};
@@ -48,6 +49,19 @@ pub fn key(conn: &mut Conn, name: &str) -> encryption_keys::EncryptionKey {
         description: None,
     };
     encryption_keys::insert(conn, &new).expect("key")
+}
+
+/// An element as a library shows it, with a cartridge of this bar code, or without any.
+pub fn seen(slot_number: i32, slot_type: SlotType, barcode: &str) -> SeenSlot {
+    SeenSlot {
+        slot_number,
+        slot_type,
+        barcode: barcode.into(),
+        is_empty: barcode.is_empty(),
+        accessible: true,
+        exception: None,
+        source_slot: None,
+    }
 }
 
 /// A job with a source of its own.

@@ -172,7 +172,6 @@ impl Places {
 mod tests {
     use super::*;
     use crate::db::drives::{DriveChanges, NewDrive};
-    use crate::db::library_slots::SeenSlot;
     use crate::db::tapes::TapeChanges;
     use crate::db::{tape_lifecycle, testing};
 
@@ -198,21 +197,12 @@ mod tests {
             tapes::update(conn, ids[at], &barcode).expect("barcode");
         };
         [0, 1, 4, 6].into_iter().for_each(|at| coded(conn, at));
-        let seen = |slot_number, slot_type, barcode: &str| SeenSlot {
-            slot_number,
-            slot_type,
-            barcode: barcode.into(),
-            is_empty: barcode.is_empty(),
-            accessible: true,
-            exception: None,
-            source_slot: None,
-        };
         let elements = [
-            seen(1, SlotType::Storage, "SLOT"),
-            seen(2, SlotType::Storage, "LATER"),
-            seen(3, SlotType::Storage, ""),
-            seen(4, SlotType::ImportExport, "BOTH"),
-            seen(256, SlotType::Drive, "BAY"),
+            testing::seen(1, SlotType::Storage, "SLOT"),
+            testing::seen(2, SlotType::Storage, "LATER"),
+            testing::seen(3, SlotType::Storage, ""),
+            testing::seen(4, SlotType::ImportExport, "BOTH"),
+            testing::seen(256, SlotType::Drive, "BAY"),
         ];
         library_slots::replace(conn, library, &elements).expect("inventory");
         coded(conn, 2);
